@@ -1,0 +1,5 @@
+export class Checksum {
+  constructor(readonlyMemory: WebAssembly.Memory) {
+    void readonlyMemory
+  }
+}

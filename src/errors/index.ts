@@ -1,0 +1,1 @@
+export { SystemError, type SystemErrorCode, type SystemErrorDetails } from './system-error.ts'

@@ -1,0 +1,10 @@
+export { ChecksumState, PacketBuffer, Segmentation } from './packet-buffer.ts'
+export {
+  HEADROOM,
+  LARGE_SLOT,
+  PacketMemory,
+  type PacketMemoryCounters,
+  type PacketMemoryOptions,
+  RECEIVE_OFFSET,
+  SMALL_SLOT,
+} from './packet-memory.ts'

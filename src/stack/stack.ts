@@ -1,0 +1,161 @@
+import type { Duplex } from 'node:stream'
+import type { IpPrefix } from '../address/index.ts'
+
+/** One end of a connection or of a datagram, as text and number. */
+export interface Endpoint {
+  readonly address: string
+  /** 0 to 65,535. */
+  readonly port: number
+}
+
+/**
+ * A TCP connection. Data is read either by pulling (`read`, `for await`, `readable`) or by a data handler
+ * (`onData`), not both.
+ *
+ * Errors carry Node's codes: ECONNRESET, ETIMEDOUT, EPIPE, ECONNABORTED, EHOSTUNREACH, ENETUNREACH.
+ */
+export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  /**
+   * The next bytes, as many as are there (up to 256 KiB); they are the caller's own. Null at the end of the stream.
+   * @throws SystemError when the connection failed; data that had arrived in order is delivered before
+   */
+  read(): Promise<Buffer | null>
+  /**
+   * Sends bytes. They are kept by reference until acknowledged and must not be changed. Resolves when the send buffer
+   * has taken all of them, so that awaiting each write respects back-pressure.
+   * @throws SystemError EPIPE after `shutdown('write')`, or what ended the connection
+   */
+  write(data: Uint8Array | string): Promise<void>
+  /** Several chunks as one write. */
+  writev(chunks: readonly Uint8Array[]): Promise<void>
+  /**
+   * Sends `size` bytes that `fill` writes in place: `fill` gets a view of exactly `size` bytes, valid during the call.
+   * @param size 1 to 65,536
+   */
+  writeInto(size: number, fill: (view: Uint8Array) => void): Promise<void>
+  /**
+   * Delivers data by callback, without a copy where the stack can: `view` is valid only during the call. `end` runs
+   * at the end of the stream. Errors reject `closed`.
+   */
+  onData(data: (view: Uint8Array) => void, end?: () => void): void
+  /** Stops (and later resumes) delivery by `onData`; the peer is slowed down by the receive window. */
+  pause(): void
+  resume(): void
+  /** `write` sends FIN after all that was written; `read` discards what arrives from now on. */
+  shutdown(direction: 'read' | 'write' | 'both'): Promise<void>
+  /** Sends FIN, discards what still arrives, resolves when the peer has acknowledged everything or the flow failed. */
+  close(): Promise<void>
+  /** Resets the connection at once. */
+  abort(): void
+  /** Resolves when both directions have ended, rejects with what ended them otherwise. Never an unhandled rejection. */
+  readonly closed: Promise<void>
+  setNoDelay(on: boolean): void
+  /** @param initialDelay seconds of silence before the first probe, 1 to 32,767 */
+  setKeepAlive(on: boolean, initialDelay?: number): void
+  /** Web Streams over the same flow. */
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+  /** The flow as a Node stream, shaped enough like a `net.Socket` for `http` and its agents. Takes over the flow. */
+  toDuplex(): Duplex
+}
+
+export interface ListenOptions {
+  /** 0 to 65,535; 0 takes a free one. */
+  port: number
+  /** One of the stack's addresses; default all of them, of both families. */
+  address?: string
+  /** Connections that may wait for being accepted; 1 to 65,535, default 511. */
+  backlog?: number
+}
+
+export interface Listener extends AsyncDisposable {
+  readonly local: Endpoint
+  /** Stops listening; open flows go on. */
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  /** An IP address. */
+  address: string
+  /** 1 to 65,535. */
+  port: number
+  localAddress?: string
+  localPort?: number
+  /** Gives up with an AbortError. */
+  signal?: AbortSignal
+  /** Milliseconds until ETIMEDOUT; default is the protocol's own. */
+  timeout?: number
+  noDelay?: boolean
+}
+
+export interface UdpOptions {
+  /** 0 to 65,535; default 0, a free one. */
+  port?: number
+  /** One of the stack's addresses; default all. */
+  address?: string
+  /** Only datagrams from this endpoint, and `send` goes there; ICMP errors are then reported by `onError`. */
+  remote?: Endpoint
+  /** Allows sending to broadcast addresses; default false, then EACCES. */
+  broadcast?: boolean
+}
+
+export interface UdpSocket extends AsyncDisposable {
+  readonly local: Endpoint
+  readonly remote: Endpoint | null
+  /** `data` is valid only during the call; copy what is to be kept. */
+  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void
+  /** ICMP errors of a connected socket: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
+  onError(handler: (error: Error) => void): void
+  /**
+   * Sends one datagram, copying `data`. What the network loses is lost silently, as UDP does.
+   * @throws SystemError EMSGSIZE, EACCES, ENETUNREACH, EDESTADDRREQ, ENOBUFS
+   */
+  send(data: Uint8Array | string, to?: Endpoint): void
+  close(): Promise<void>
+}
+
+export interface PingOptions {
+  /** Payload bytes, 0 to 65,507; default 56. */
+  size?: number
+  /** Milliseconds to wait; default 5,000. */
+  timeout?: number
+  signal?: AbortSignal
+}
+
+export interface PingReply {
+  readonly address: string
+  /** Payload bytes that came back. */
+  readonly size: number
+  readonly hopLimit: number
+  readonly roundTripMilliseconds: number
+}
+
+/** One event for each address that the stack begins or ceases to answer on. */
+export interface StackEvents {
+  onAddress(handler: (event: { type: 'added' | 'removed'; prefix: IpPrefix; interface: string }) => void): void
+}
+
+/** What an application sees of the network, whichever stack it runs on. */
+export interface Stack extends StackEvents, AsyncDisposable {
+  readonly kind: 'direct' | 'socket'
+  /** The addresses that the stack answers on now. */
+  readonly addresses: readonly IpPrefix[]
+  /**
+   * @param onFlow is called for each accepted flow; what it throws, or its promise rejects with, aborts that flow only
+   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL
+   */
+  listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener>
+  /** @throws SystemError ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL; AbortError */
+  connect(options: ConnectOptions): Promise<Flow>
+  /** @throws SystemError EADDRINUSE, EADDRNOTAVAIL */
+  udp(options?: UdpOptions): Promise<UdpSocket>
+  /** One echo request. @throws SystemError ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EPERM */
+  ping(address: string, options?: PingOptions): Promise<PingReply>
+  /**
+   * Closes listeners, lets connections finish for `grace` milliseconds (default 1,000), resets what is left and
+   * releases the device. Idempotent.
+   */
+  close(grace?: number): Promise<void>
+}
