@@ -1,2 +1,8 @@
 export * from './clock.ts'
+export { HostClock } from './host-clock.ts'
+export { KeyedHash } from './keyed-hash.ts'
 export * from './random.ts'
+export { SecureRandom } from './secure-random.ts'
+export { SeededRandom } from './seeded-random.ts'
+export { TimingWheel } from './timing-wheel.ts'
+export { VirtualClock } from './virtual-clock.ts'
