@@ -1,1 +1,2 @@
+export { AbortError } from './abort-error.ts'
 export { SystemError, type SystemErrorCode, type SystemErrorDetails } from './system-error.ts'

@@ -1,0 +1,151 @@
+import type { Socket } from 'node:net'
+import type { IpPrefix } from '../../address/index.ts'
+import { SystemError } from '../../errors/index.ts'
+import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
+import { checkInteger } from '../options.ts'
+import type {
+  ConnectOptions,
+  Flow,
+  Listener,
+  ListenOptions,
+  PingOptions,
+  PingReply,
+  Stack,
+  StackEvents,
+  UdpOptions,
+  UdpSocket,
+} from '../stack.ts'
+import { HostAddresses } from './host-addresses.ts'
+import { ping } from './ping.ts'
+import { connectSocket } from './socket-connect.ts'
+import { SocketFlow } from './socket-flow.ts'
+import { SocketListener } from './socket-listener.ts'
+import { SocketUdp } from './socket-udp.ts'
+
+/** Milliseconds that connections have to finish when the stack closes. */
+const DEFAULT_GRACE = 1_000
+
+export interface SocketStackOptions {
+  /** Default: no logs. */
+  logs?: LogFactory
+}
+
+/** The operating system's own network stack behind the `Stack` interface, over `node:net` and `node:dgram`. */
+export class SocketStack implements Stack {
+  readonly kind = 'socket'
+  readonly #log: Log
+  readonly #addresses = new HostAddresses()
+  readonly #listeners = new Set<SocketListener>()
+  readonly #sockets = new Set<SocketUdp>()
+  readonly #flows = new Set<SocketFlow>()
+  /** Fires when the stack begins to close: ends what is still connecting. */
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | null = null
+  #onLastFlow: (() => void) | null = null
+
+  constructor(options: SocketStackOptions = {}) {
+    this.#log = (options.logs ?? silentLogs)('stack')
+  }
+
+  get addresses(): readonly IpPrefix[] {
+    return this.#addresses.current
+  }
+
+  onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
+    this.#addresses.watch(handler)
+  }
+
+  async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
+    this.#checkOpen('listen')
+    const listener = await SocketListener.open(
+      options,
+      this.#log,
+      (socket) => this.#accept(socket, onFlow),
+      (closed) => this.#listeners.delete(closed),
+    )
+    this.#listeners.add(listener)
+    if (this.#closing.signal.aborted) await listener.close()
+    return listener
+  }
+
+  #accept(socket: Socket, onFlow: (flow: Flow) => unknown): void {
+    if (socket.remoteAddress === undefined) {
+      // The peer has reset the connection before it could be handed over.
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    const flow = this.#adopt(socket)
+    const failed = (error: unknown) => {
+      // A connection that failed makes its handler fail too, which is nothing to report.
+      if (!socket.destroyed) this.#log.error('a flow handler failed', { error, ...flow.remote })
+      flow.abort()
+    }
+    try {
+      const result = onFlow(flow)
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  async connect(options: ConnectOptions): Promise<Flow> {
+    this.#checkOpen('connect')
+    return this.#adopt(await connectSocket(options, this.#closing.signal))
+  }
+
+  #adopt(socket: Socket): SocketFlow {
+    const flow = new SocketFlow(socket, this.#log)
+    this.#flows.add(flow)
+    socket.on('close', () => {
+      this.#flows.delete(flow)
+      if (this.#flows.size === 0) this.#onLastFlow?.()
+    })
+    return flow
+  }
+
+  async udp(options: UdpOptions = {}): Promise<UdpSocket> {
+    this.#checkOpen('bind')
+    const socket = await SocketUdp.open(options, this.#log, (closed) => this.#sockets.delete(closed))
+    this.#sockets.add(socket)
+    if (this.#closing.signal.aborted) await socket.close()
+    return socket
+  }
+
+  async ping(address: string, options: PingOptions = {}): Promise<PingReply> {
+    this.#checkOpen('ping')
+    return ping(address, options, this.#closing.signal)
+  }
+
+  close(grace = DEFAULT_GRACE): Promise<void> {
+    this.#closed ??= this.#close(checkInteger('grace', grace, 0, 2 ** 31 - 1))
+    return this.#closed
+  }
+
+  async #close(grace: number): Promise<void> {
+    this.#closing.abort()
+    this.#addresses.close()
+    await Promise.all([...this.#listeners, ...this.#sockets].map((each) => each.close()))
+    if (this.#flows.size > 0 && grace > 0) await this.#lastFlow(grace)
+    for (const flow of this.#flows) flow.abort()
+    if (this.#flows.size > 0) await this.#lastFlow(DEFAULT_GRACE)
+  }
+
+  #lastFlow(atMost: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, atMost)
+      this.#onLastFlow = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #checkOpen(syscall: string): void {
+    if (this.#closing.signal.aborted) throw new SystemError('ENETDOWN', syscall, { hint: 'the stack is closed' })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

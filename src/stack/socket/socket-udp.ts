@@ -1,0 +1,172 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { isIPv4 } from 'node:net'
+import { SystemError } from '../../errors/index.ts'
+import type { Log } from '../../log/index.ts'
+import { checkAddress, checkPort } from '../options.ts'
+import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
+import { withMapping, withoutMapping } from './host-addresses.ts'
+import { systemErrorOf } from './node-errors.ts'
+
+/** The largest UDP payload: 65,535 less the UDP header (8), and for IPv4 (RFC 791) less the IP header (20). */
+const LONGEST_V4 = 65_507
+const LONGEST_V6 = 65_527
+const LIMITED_BROADCAST = '255.255.255.255'
+
+/** Addresses only, never names: answering at once keeps `dgram` from going through the resolver for each datagram. */
+function noLookup(
+  address: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+) {
+  callback(null, address, isIPv4(address) ? 4 : 6)
+}
+
+/**
+ * A UDP socket of the operating system, over `node:dgram`. Without an address it is a dual-stack socket, so that one
+ * socket serves both families. What the kernel refuses after `send` has returned is reported by `onError`.
+ */
+export class SocketUdp implements UdpSocket {
+  readonly local: Endpoint
+  readonly remote: Endpoint | null
+  readonly #socket: Socket
+  readonly #dual: boolean
+  readonly #v4: boolean
+  readonly #broadcast: boolean
+  readonly #onClosed: (socket: SocketUdp) => void
+  #onError: ((error: Error) => void) | null = null
+  #closed: Promise<void> | null = null
+  readonly #onSent: (error: Error | null) => void
+
+  private constructor(
+    socket: Socket,
+    options: UdpOptions,
+    kind: { dual: boolean; v4: boolean },
+    log: Log,
+    onClosed: (socket: SocketUdp) => void,
+  ) {
+    const bound = socket.address()
+    this.local = { address: withoutMapping(bound.address), port: bound.port }
+    this.remote = options.remote === undefined ? null : { ...options.remote }
+    this.#socket = socket
+    this.#dual = kind.dual
+    this.#v4 = kind.v4
+    this.#broadcast = options.broadcast ?? false
+    this.#onClosed = onClosed
+    const report = (error: Error, syscall: string) => {
+      const reported = systemErrorOf(error, syscall, this.remote ?? undefined)
+      if (this.#onError === null) log.debug('a UDP socket reports', { error: reported, port: this.local.port })
+      else this.#onError(reported)
+    }
+    this.#onSent = (error) => {
+      if (error !== null && this.#closed === null) report(error, 'send')
+    }
+    socket.on('error', (error) => report(error, 'recvmsg'))
+  }
+
+  static async open(options: UdpOptions, log: Log, onClosed: (socket: SocketUdp) => void): Promise<SocketUdp> {
+    const port = checkPort('port', options.port ?? 0, 0)
+    const address = options.address === undefined ? undefined : checkAddress('address', options.address)
+    if (options.remote !== undefined) {
+      checkAddress('remote.address', options.remote.address)
+      checkPort('remote.port', options.remote.port, 1)
+    }
+    const family = address ?? options.remote?.address
+    if (family !== undefined) {
+      return SocketUdp.#bind(options, port, { dual: false, v4: isIPv4(family) }, log, onClosed)
+    }
+    try {
+      return await SocketUdp.#bind(options, port, { dual: true, v4: false }, log, onClosed)
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error
+      // A host without IPv6.
+      return SocketUdp.#bind(options, port, { dual: false, v4: true }, log, onClosed)
+    }
+  }
+
+  static async #bind(
+    options: UdpOptions,
+    port: number,
+    kind: { dual: boolean; v4: boolean },
+    log: Log,
+    onClosed: (socket: SocketUdp) => void,
+  ): Promise<SocketUdp> {
+    const socket = createSocket({
+      type: kind.v4 ? 'udp4' : 'udp6',
+      ipv6Only: !kind.dual,
+      lookup: noLookup as never,
+    })
+    const address = options.address ?? (kind.v4 ? '0.0.0.0' : '::')
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', (error) => reject(systemErrorOf(error, 'bind', { address, port })))
+        socket.bind({ port, address, exclusive: true }, resolve)
+      })
+      socket.removeAllListeners('error')
+      if (options.broadcast === true) socket.setBroadcast(true)
+      const remote = options.remote
+      if (remote !== undefined) {
+        await new Promise<void>((resolve, reject) => {
+          socket.once('error', reject)
+          socket.connect(remote.port, remote.address, ((error?: Error) => {
+            if (error === undefined || error === null) resolve()
+            else reject(systemErrorOf(error, 'connect', remote))
+          }) as () => void)
+        })
+        socket.removeAllListeners('error')
+      }
+    } catch (error) {
+      socket.on('error', () => {})
+      socket.close()
+      throw error
+    }
+    return new SocketUdp(socket, options, kind, log, onClosed)
+  }
+
+  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
+    this.#socket.removeAllListeners('message')
+    this.#socket.on('message', (data: Buffer, from: RemoteInfo) => {
+      handler(data, { address: withoutMapping(from.address), port: from.port })
+    })
+  }
+
+  onError(handler: (error: Error) => void): void {
+    this.#onError = handler
+  }
+
+  send(data: Uint8Array | string, to?: Endpoint): void {
+    if (this.#closed !== null) throw new SystemError('EBADF', 'send', { hint: 'the socket is closed' })
+    // `dgram` keeps a reference until the kernel has taken the datagram, and the caller's bytes are its own again.
+    const copy = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data)
+    if (this.remote !== null) {
+      if (to !== undefined) throw new SystemError('EISCONN', 'send', to)
+      this.#checkLength(copy.length, this.remote)
+      this.#socket.send(copy, this.#onSent)
+      return
+    }
+    if (to === undefined) throw new SystemError('EDESTADDRREQ', 'send')
+    checkAddress('address', to.address)
+    checkPort('port', to.port, 1)
+    this.#checkLength(copy.length, to)
+    if (to.address === LIMITED_BROADCAST && !this.#broadcast) throw new SystemError('EACCES', 'send', to)
+    const v4 = isIPv4(to.address)
+    if (v4 !== this.#v4 && !(v4 && this.#dual)) throw new SystemError('EAFNOSUPPORT', 'send', to)
+    this.#socket.send(copy, to.port, this.#dual ? withMapping(to.address) : to.address, this.#onSent)
+  }
+
+  #checkLength(length: number, to: Endpoint): void {
+    if (length > (isIPv4(to.address) ? LONGEST_V4 : LONGEST_V6)) throw new SystemError('EMSGSIZE', 'send', to)
+  }
+
+  close(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = new Promise((resolve) => this.#socket.close(() => resolve()))
+      this.#onClosed(this)
+    }
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
