@@ -20,6 +20,8 @@ export interface Path {
   readonly addressSum: number
   /** Destination is one of our own addresses: frames come back without touching the interface. */
   readonly isLocal: boolean
+  /** Destination is a broadcast address: datagrams go there only by permission, connections never. */
+  readonly isBroadcast: boolean
   /** Routes or addresses have changed since; ask `Ip.path` again. */
   readonly isStale: boolean
 }

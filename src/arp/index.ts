@@ -1,0 +1,2 @@
+export { Arp, type ArpCounters, type ArpOptions, RESOLUTION_TIMEOUT, type UnreachableHandler } from './arp.ts'
+export { Neighbor, NeighborState } from './neighbor.ts'

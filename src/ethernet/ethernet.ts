@@ -1,0 +1,183 @@
+import type { MacAddress } from '../address/index.ts'
+import type { FrameReceiver, Netif } from '../netif/index.ts'
+import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
+import {
+  destinationHigh,
+  destinationLow,
+  EtherType,
+  HEADER_LENGTH,
+  isGroupAddress,
+  LEAST_ETHER_TYPE,
+  sourceHigh,
+  type,
+  VLAN_TAG_LENGTH,
+  vlanIdentifier,
+  writeHeader,
+} from './wire.ts'
+
+/** A protocol that rides directly on Ethernet. */
+export interface EthernetHandler {
+  /** One frame for us: `link` is set, [start, end) is the payload with any padding. Borrowed for the call. */
+  receive(packet: PacketBuffer): void
+  /** After the last frame of a burst. */
+  endOfBurst(): void
+}
+
+/** Frames received and not delivered, by reason; each frame counts once at most. */
+export interface EthernetCounters {
+  /** Frames handed to a protocol. */
+  delivered: number
+  /** Shorter than their header says. */
+  truncated: number
+  /** Unicast frames for another station. */
+  otherDestination: number
+  /** The source is a group address, which IEEE 802 forbids. */
+  groupSource: number
+  /** Tagged for a VLAN (identifier not 0), or tagged more than once. */
+  otherVlan: number
+  /** IEEE 802.3 length instead of an EtherType (LLC: spanning tree, IS-IS, ...). */
+  notEthernet2: number
+  /** No protocol for this EtherType. */
+  unknownEtherType: number
+  /** Frames passed to the interface. */
+  transmitted: number
+}
+
+/**
+ * Ethernet II (RFC 894) over one interface: takes frames to our own address and to groups, tells protocols apart by
+ * EtherType, and prepends headers. Priority-tagged frames (IEEE 802.1Q, VLAN 0) are taken as untagged. Frames are not
+ * padded to the minimum of 60 bytes: as in Linux, that is the business of the hardware, and a tap has none.
+ */
+export class Ethernet implements FrameReceiver {
+  readonly netif: Netif
+  readonly mac: MacAddress
+  /** Largest payload of a frame in bytes. */
+  readonly mtu: number
+  readonly memory: PacketMemory
+  readonly counters: EthernetCounters = {
+    delivered: 0,
+    truncated: 0,
+    otherDestination: 0,
+    groupSource: 0,
+    otherVlan: 0,
+    notEthernet2: 0,
+    unknownEtherType: 0,
+    transmitted: 0,
+  }
+
+  readonly #bytes: Uint8Array
+  readonly #macHigh: number
+  readonly #macLow: number
+  readonly #etherTypes: number[] = []
+  readonly #handlers: EthernetHandler[] = []
+  readonly #closeHandlers: ((error: Error | null) => void)[] = []
+  #unflushed = false
+
+  /** Starts receiving at once; frames for protocols that are not yet added are counted and dropped. */
+  constructor(netif: Netif) {
+    this.netif = netif
+    this.mac = netif.mac
+    this.mtu = netif.mtu
+    this.memory = netif.memory
+    this.#bytes = netif.memory.bytes
+    this.#macHigh = netif.mac.high
+    this.#macLow = netif.mac.low
+    netif.attach(this)
+  }
+
+  /** Frames of this EtherType go to `handler`, and `endOfBurst` too, in the order of adding. */
+  addProtocol(etherType: number, handler: EthernetHandler): void {
+    this.#etherTypes.push(etherType)
+    this.#handlers.push(handler)
+  }
+
+  /** Runs when the interface is gone for good. */
+  onClosed(handler: (error: Error | null) => void): void {
+    this.#closeHandlers.push(handler)
+  }
+
+  frame(packet: PacketBuffer): void {
+    const bytes = this.#bytes
+    const link = packet.start
+    packet.link = link
+    if (packet.end - link < HEADER_LENGTH) {
+      this.counters.truncated++
+      return
+    }
+    const high = destinationHigh(bytes, link)
+    const group = isGroupAddress(high)
+    if (!group && (high !== this.#macHigh || destinationLow(bytes, link) !== this.#macLow)) {
+      this.counters.otherDestination++
+      return
+    }
+    if (isGroupAddress(sourceHigh(bytes, link))) {
+      this.counters.groupSource++
+      return
+    }
+    let etherType = type(bytes, link)
+    let payload = link + HEADER_LENGTH
+    if (etherType === EtherType.CustomerVlan || etherType === EtherType.ServiceVlan) {
+      payload += VLAN_TAG_LENGTH
+      if (packet.end < payload) {
+        this.counters.truncated++
+        return
+      }
+      etherType = type(bytes, link + VLAN_TAG_LENGTH)
+      // IEEE 802.1Q, table 9-2: identifier 0 carries only a priority, the frame belongs to no VLAN.
+      if (
+        vlanIdentifier(bytes, link) !== 0 ||
+        etherType === EtherType.CustomerVlan ||
+        etherType === EtherType.ServiceVlan
+      ) {
+        this.counters.otherVlan++
+        return
+      }
+    }
+    if (etherType < LEAST_ETHER_TYPE) {
+      this.counters.notEthernet2++
+      return
+    }
+    const types = this.#etherTypes
+    for (let i = 0; i < types.length; i++) {
+      if (types[i] === etherType) {
+        packet.linkMulticast = group
+        packet.start = payload
+        this.counters.delivered++
+        this.#handlers[i].receive(packet)
+        return
+      }
+    }
+    this.counters.unknownEtherType++
+  }
+
+  endOfBurst(): void {
+    const handlers = this.#handlers
+    for (let i = 0; i < handlers.length; i++) handlers[i].endOfBurst()
+    this.flush()
+  }
+
+  closed(error: Error | null): void {
+    for (const handler of this.#closeHandlers) handler(error)
+  }
+
+  /**
+   * Prepends the header to [start, end), queues the frame and takes over the caller's reference. `flush` hands it out.
+   * @param destinationHigh first 16 bits of the destination, as in `MacAddress`
+   * @param destinationLow last 32 bits
+   */
+  send(packet: PacketBuffer, destinationHigh: number, destinationLow: number, etherType: number): void {
+    const link = packet.push(HEADER_LENGTH)
+    packet.link = link
+    writeHeader(this.#bytes, link, destinationHigh, destinationLow, this.#macHigh, this.#macLow, etherType)
+    this.counters.transmitted++
+    this.#unflushed = true
+    this.netif.transmit(packet)
+  }
+
+  /** Hands all queued frames to the device. */
+  flush(): void {
+    if (!this.#unflushed) return
+    this.#unflushed = false
+    this.netif.flush()
+  }
+}

@@ -1,0 +1,2 @@
+export { Ethernet, type EthernetCounters, type EthernetHandler } from './ethernet.ts'
+export { EtherType, HEADER_LENGTH as ETHERNET_HEADER_LENGTH } from './wire.ts'

@@ -1,0 +1,77 @@
+import type { IpAddress } from '../address/index.ts'
+import type { Neighbor } from '../arp/index.ts'
+import { addressSum4 } from '../checksum/index.ts'
+import type { Ip, Path } from '../ip/index.ts'
+import { baseSum, HEADER_LENGTH } from './wire.ts'
+
+/** What paths read of their internet layer. */
+export interface PathOwner extends Ip {
+  /** Counts changes of routes and addresses. */
+  readonly generation: number
+}
+
+/** Everything that the sending of a packet to one destination needs, found once. */
+export class Ipv4Path implements Path {
+  readonly ip: PathOwner
+  readonly source: IpAddress
+  readonly destination: IpAddress
+  readonly headerLength = HEADER_LENGTH
+  readonly addressSum: number
+  readonly isLocal: boolean
+  readonly isBroadcast: boolean
+  mtu: number
+
+  readonly sourceAddress: number
+  readonly destinationAddress: number
+  /** Sum over the header's words that are the same for every packet. */
+  readonly headerSum: number
+  /** TTL unless the transport asks for another. */
+  readonly defaultHopLimit: number
+  /** Next hop; null for a local destination. */
+  readonly nextHop: number
+  neighbor: Neighbor | null
+  /** Identification of the next packet, 0 to 65,535. */
+  identification: number
+  /** Its source address is the one chosen when none is asked for. */
+  readonly hasDefaultSource: boolean
+  /** Used since the path cache last looked. */
+  referenced = true
+  /** The same destination from another source address, in the path cache. */
+  sibling: Ipv4Path | null = null
+
+  readonly #generation: number
+
+  constructor(
+    ip: PathOwner,
+    source: IpAddress,
+    destination: IpAddress,
+    nextHop: number,
+    neighbor: Neighbor | null,
+    mtu: number,
+    hopLimit: number,
+    hasDefaultSource: boolean,
+    isBroadcast: boolean,
+    identification: number,
+  ) {
+    this.ip = ip
+    this.source = source
+    this.destination = destination
+    this.sourceAddress = source.word3
+    this.destinationAddress = destination.word3
+    this.addressSum = addressSum4(source.word3, destination.word3)
+    this.headerSum = baseSum(source.word3, destination.word3)
+    this.nextHop = nextHop
+    this.neighbor = neighbor
+    this.isLocal = neighbor === null
+    this.hasDefaultSource = hasDefaultSource
+    this.isBroadcast = isBroadcast
+    this.mtu = mtu
+    this.defaultHopLimit = hopLimit
+    this.identification = identification
+    this.#generation = ip.generation
+  }
+
+  get isStale(): boolean {
+    return this.#generation !== this.ip.generation
+  }
+}

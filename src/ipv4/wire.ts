@@ -1,0 +1,135 @@
+/**
+ * IPv4 header, RFC 791, section 3.1. Functions over `(bytes, position)`, where `position` is the header's first byte;
+ * addresses are signed 32-bit integers.
+ */
+
+export const HEADER_LENGTH = 20
+export const MAX_HEADER_LENGTH = 60
+/** Flags and fragment offset, as they stand in one 16-bit word. */
+export const DONT_FRAGMENT = 0x4000
+export const MORE_FRAGMENTS = 0x2000
+export const FRAGMENT_OFFSET = 0x1fff
+
+const VERSION_AND_LENGTH = 0
+const TYPE_OF_SERVICE = 1
+const TOTAL_LENGTH = 2
+const IDENTIFICATION = 4
+const FLAGS_AND_OFFSET = 6
+const TIME_TO_LIVE = 8
+const PROTOCOL = 9
+const HEADER_CHECKSUM = 10
+const SOURCE = 12
+const DESTINATION = 16
+
+function word16(bytes: Uint8Array, position: number): number {
+  return (bytes[position] << 8) | bytes[position + 1]
+}
+
+function word32(bytes: Uint8Array, position: number): number {
+  return (bytes[position] << 24) | (bytes[position + 1] << 16) | (bytes[position + 2] << 8) | bytes[position + 3]
+}
+
+function writeWord16(bytes: Uint8Array, position: number, value: number): void {
+  bytes[position] = value >>> 8
+  bytes[position + 1] = value
+}
+
+function writeWord32(bytes: Uint8Array, position: number, value: number): void {
+  bytes[position] = value >>> 24
+  bytes[position + 1] = value >>> 16
+  bytes[position + 2] = value >>> 8
+  bytes[position + 3] = value
+}
+
+export function version(bytes: Uint8Array, position: number): number {
+  return bytes[position + VERSION_AND_LENGTH] >>> 4
+}
+
+/** Bytes of header with options, 0 to 60. */
+export function headerLength(bytes: Uint8Array, position: number): number {
+  return (bytes[position + VERSION_AND_LENGTH] & 0x0f) << 2
+}
+
+/** The DS field with its ECN bits, RFC 2474 and RFC 3168. */
+export function typeOfService(bytes: Uint8Array, position: number): number {
+  return bytes[position + TYPE_OF_SERVICE]
+}
+
+export function totalLength(bytes: Uint8Array, position: number): number {
+  return word16(bytes, position + TOTAL_LENGTH)
+}
+
+export function identification(bytes: Uint8Array, position: number): number {
+  return word16(bytes, position + IDENTIFICATION)
+}
+
+export function flagsAndOffset(bytes: Uint8Array, position: number): number {
+  return word16(bytes, position + FLAGS_AND_OFFSET)
+}
+
+export function timeToLive(bytes: Uint8Array, position: number): number {
+  return bytes[position + TIME_TO_LIVE]
+}
+
+export function protocol(bytes: Uint8Array, position: number): number {
+  return bytes[position + PROTOCOL]
+}
+
+export function source(bytes: Uint8Array, position: number): number {
+  return word32(bytes, position + SOURCE)
+}
+
+export function destination(bytes: Uint8Array, position: number): number {
+  return word32(bytes, position + DESTINATION)
+}
+
+/** Whether the header's checksum is right, RFC 791: the one's-complement sum over all of it is then 0xffff. */
+export function isChecksumRight(bytes: Uint8Array, position: number, length: number): boolean {
+  let sum = 0
+  for (let i = position; i < position + length; i += 2) sum += (bytes[i] << 8) | bytes[i + 1]
+  sum = (sum & 0xffff) + (sum >>> 16)
+  return sum === 0xffff || sum === 0x1fffe
+}
+
+/** Sum of the words of a header that one path does not change: version and length, TTL left out, both addresses. */
+export function baseSum(sourceAddress: number, destinationAddress: number): number {
+  return (
+    0x4500 +
+    (sourceAddress >>> 16) +
+    (sourceAddress & 0xffff) +
+    (destinationAddress >>> 16) +
+    (destinationAddress & 0xffff)
+  )
+}
+
+/**
+ * Writes 20 bytes, checksum included.
+ * @param sum what `baseSum` gives for these addresses
+ */
+export function writeHeader(
+  bytes: Uint8Array,
+  position: number,
+  sum: number,
+  tos: number,
+  total: number,
+  id: number,
+  flags: number,
+  ttl: number,
+  protocolNumber: number,
+  sourceAddress: number,
+  destinationAddress: number,
+): void {
+  sum += tos + total + id + flags + ((ttl << 8) | protocolNumber)
+  sum = (sum & 0xffff) + (sum >>> 16)
+  sum = (sum & 0xffff) + (sum >>> 16)
+  bytes[position + VERSION_AND_LENGTH] = 0x45
+  bytes[position + TYPE_OF_SERVICE] = tos
+  writeWord16(bytes, position + TOTAL_LENGTH, total)
+  writeWord16(bytes, position + IDENTIFICATION, id)
+  writeWord16(bytes, position + FLAGS_AND_OFFSET, flags)
+  bytes[position + TIME_TO_LIVE] = ttl
+  bytes[position + PROTOCOL] = protocolNumber
+  writeWord16(bytes, position + HEADER_CHECKSUM, ~sum)
+  writeWord32(bytes, position + SOURCE, sourceAddress)
+  writeWord32(bytes, position + DESTINATION, destinationAddress)
+}
