@@ -126,6 +126,11 @@ export class TimingWheel {
     return earliest
   }
 
+  /** Whether handlers are being called. */
+  get running(): boolean {
+    return this.#running
+  }
+
   /** The earliest expiry exactly, by searching one slot through; Infinity when no timer is armed. */
   nextExpiry(): Microseconds {
     let earliest = this.#heap.length > 0 ? this.#heap[0].expiry : Number.POSITIVE_INFINITY

@@ -18,6 +18,8 @@ export class VirtualClock implements Clock {
   readonly epoch: Microseconds
   readonly #wheel: TimingWheel
   #now: Microseconds
+  /** Of the last run, for `#countRuns`. */
+  #instant: Microseconds = Number.NEGATIVE_INFINITY
 
   /** @param now the time to begin with @param epoch wall-clock time at zero, microseconds since 1970-01-01 UTC */
   constructor(now: Microseconds = 0, epoch: Microseconds = EPOCH) {
@@ -62,7 +64,7 @@ export class VirtualClock implements Clock {
    * @throws Error if timers keep arming each other for the present
    */
   advanceTo(time: Microseconds): number {
-    if (!(time >= this.#now)) throw new RangeError(`virtual time is at ${this.#now} us and does not go back to ${time}`)
+    this.#checkTarget(time)
     let fired = 0
     let runs = 0
     for (let count = this.#step(time); count > 0; count = this.#step(time)) {
@@ -84,7 +86,7 @@ export class VirtualClock implements Clock {
 
   /** As `advanceTo` and `advanceAsync`. */
   async advanceToAsync(time: Microseconds, turns = 1): Promise<number> {
-    if (!(time >= this.#now)) throw new RangeError(`virtual time is at ${this.#now} us and does not go back to ${time}`)
+    this.#checkTarget(time)
     let fired = 0
     let runs = 0
     await eventLoopTurns(turns)
@@ -104,6 +106,7 @@ export class VirtualClock implements Clock {
    */
   runUntilIdle(limit: Microseconds = DEFAULT_LIMIT): boolean {
     const end = this.#now + limit
+    this.#checkTarget(end)
     let runs = 0
     while (this.#step(end) > 0) runs = this.#countRuns(runs)
     if (this.#wheel.size > 0) this.#now = end
@@ -113,6 +116,7 @@ export class VirtualClock implements Clock {
   /** As `runUntilIdle`, with turns of the event loop between instants as in `advanceAsync`. */
   async runUntilIdleAsync(limit: Microseconds = DEFAULT_LIMIT, turns = 1): Promise<boolean> {
     const end = this.#now + limit
+    this.#checkTarget(end)
     let runs = 0
     await eventLoopTurns(turns)
     while (this.#step(end) > 0) {
@@ -135,6 +139,7 @@ export class VirtualClock implements Clock {
     }
     promise.then(settles, settles)
     const end = this.#now + limit
+    this.#checkTarget(end)
     let runs = 0
     await eventLoopTurns(turns)
     while (!settled) {
@@ -148,7 +153,10 @@ export class VirtualClock implements Clock {
     return promise
   }
 
-  #instant: Microseconds = Number.NEGATIVE_INFINITY
+  #checkTarget(time: Microseconds): void {
+    if (!(time >= this.#now)) throw new RangeError(`virtual time is at ${this.#now} us and does not go back to ${time}`)
+    if (this.#wheel.running) throw new Error('a timer handler ran the clock that runs it')
+  }
 
   /** Moves to the next expiry, if that is not after `limit`, and fires what is due there. @returns how many fired */
   #step(limit: Microseconds): number {
