@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const main = new URL('../dist/cli/main.js', import.meta.url)
+if (!existsSync(main)) {
+  console.error(`tapstack: not built yet: run \`npm run build\` in ${fileURLToPath(new URL('..', import.meta.url))}`)
+  process.exit(1)
+}
+const { main: run } = await import(main)
+process.exitCode = await run(process.argv.slice(2))

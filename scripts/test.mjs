@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+// `npm test`: all set-up, then every test; arguments go to vitest. With CI=true a skipped test is a failure.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { buildPingWhereMissing, onPath, root, runScript, setUp } from './set-up.mjs'
+
+/** Programs that tests use, with the Debian packages that hold them. */
+const PROGRAMS = {
+  busybox: 'busybox',
+  curl: 'curl',
+  git: 'git',
+  ip: 'iproute2',
+  nc: 'netcat-openbsd',
+  nmap: 'nmap',
+  ping: 'iputils-ping',
+  script: 'bsdutils',
+  setpriv: 'util-linux',
+  tcpdump: 'tcpdump',
+  tshark: 'tshark',
+  unshare: 'util-linux',
+  wrk: 'wrk',
+}
+
+await runScript(async () => {
+  installPrograms()
+  setUp()
+  buildPingWhereMissing()
+  return await runTests()
+})
+
+/** As root on Debian, installs what is missing; elsewhere names it, and the tests that need it are skipped. */
+function installPrograms() {
+  const missing = Object.keys(PROGRAMS).filter((program) => onPath(program) === null)
+  if (missing.length === 0) return
+  const packages = [...new Set(missing.map((program) => PROGRAMS[program]))]
+  if (process.geteuid() === 0 && existsSync('/etc/debian_version') && onPath('apt-get') !== null) {
+    console.log(`Installing Debian packages for the tests: ${packages.join(' ')}`)
+    const install = ['install', '-y', '-q', '--no-install-recommends', ...packages]
+    // The lists of packages are fetched only if they are needed: mostly they are there.
+    if (aptGet(install) || (aptGet(['update', '-q']) && aptGet(install))) return
+    console.log('That failed.')
+  }
+  console.log(`Not installed: ${missing.join(', ')}. Tests that need them are skipped. On Debian and Ubuntu:`)
+  console.log(`  sudo apt-get install ${packages.join(' ')}`)
+}
+
+function aptGet(words) {
+  const { status } = spawnSync('apt-get', words, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  return status === 0
+}
+
+function runTests() {
+  const vitest = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  // A terminal sends these to vitest as well; it ends its workers, and we end with it.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => vitest.kill(signal))
+  return new Promise((resolve) => {
+    vitest.on('exit', (code, signal) => resolve(signal === null ? code : 128 + constants.signals[signal]))
+  })
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { IpPrefix } from '../address/index.ts'
+import { DEMO_PORT, runDemo } from './demo.ts'
+import { EXIT_USAGE, Failure } from './failure.ts'
+import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
+import { runFile } from './run.ts'
+import { runSandbox } from './sandbox.ts'
+
+/**
+ * The `tapstack` command.
+ * @param words what stands after the command's name
+ * @param name what the person typed to get here, for help and error messages
+ * @returns the exit code: 0, that of the command which ran, 64 for a wrong command line, 1 for what could not be done
+ */
+export async function main(words: readonly string[], name = 'tapstack'): Promise<number> {
+  let exitCode = 0
+  const program = describe(name, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0
+      console.error(`tapstack: ${asOneLine(error.message)}`)
+      return EXIT_USAGE
+    }
+    if (error instanceof Failure) {
+      console.error(`tapstack: ${error.message}`)
+      return error.exitCode
+    }
+    throw error
+  }
+}
+
+function describe(name: string, finish: (exitCode: number) => void): Command {
+  const program = new Command(name)
+    .description('A TCP/IP stack inside a Node.js process, over a tap device.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    // Errors are printed by `main`, as one line; asking for no command at all is one.
+    .configureOutput({ writeErr: () => {} })
+    .action((_options, command: Command) => {
+      const [first] = command.args
+      throw new CommanderError(
+        EXIT_USAGE,
+        'tapstack.command',
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox or demo (see --help)`,
+      )
+    })
+    .allowExcessArguments()
+
+  program
+    .command('run')
+    .summary('start an application on its own stack')
+    .description(
+      'Starts an application, a TypeScript or JavaScript file that exports unikernel({ ... }), on a stack of its own.',
+    )
+    .usage('FILE [boot arguments]')
+    .argument('<FILE>', 'the application')
+    .argument('[boot arguments...]', 'as `run FILE --help` lists them, those of the application among them')
+    .helpOption('-h, --help', 'print this help; after FILE: the boot arguments')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (file: string, bootArguments: string[]) => {
+      if (file.startsWith('-')) {
+        throw new Failure(`${file} stands where the file is expected: tapstack run FILE [boot arguments]`, EXIT_USAGE)
+      }
+      finish(await runFile(file, bootArguments))
+    })
+
+  program
+    .command('sandbox')
+    .summary('run a command in a private network namespace with a tap device')
+    .description(
+      'Runs a command in a private network namespace that has a tap device and nothing else. Needs no root where the ' +
+        'system allows user namespaces. All of it is gone when the command ends.',
+    )
+    .usage('[options] -- COMMAND [ARGUMENTS]')
+    .argument('<COMMAND...>', 'what to run; its exit code is passed on')
+    .option(
+      '-p, --publish <HOSTPORT:PORT>',
+      "the host's 127.0.0.1:HOSTPORT leads to PORT of the stack; HOSTPORT:ADDRESS:PORT for another address than the " +
+        "one after the kernel's; may be given several times",
+      collect(parsePublication),
+      [],
+    )
+    .option('-i, --interface <NAME>', 'name of the tap device', parseInterfaceName, 'tap0')
+    .option('-a, --address <ADDRESS/LENGTH>', "the kernel's address on the tap device", parsePrefix, DEFAULT_ADDRESS)
+    .passThroughOptions()
+    .action(async (command: string[], options: SandboxArguments) => {
+      const publish = resolvePublications(options.publish, options.address)
+      finish(await runSandbox({ command, publish, interface: options.interface, address: options.address }))
+    })
+
+  program
+    .command('demo')
+    .summary('an example service in a sandbox, for your browser (what `npm start` shows)')
+    .description('Starts the example service examples/http.ts on a stack of its own, checks it and publishes it.')
+    .option('--port <PORT>', "port on the host's 127.0.0.1", parsePort, DEMO_PORT)
+    .option('--once', 'end after the check, with exit code 0 or 1')
+    .action(async (options: { port: number; once?: boolean }) => {
+      finish(await runDemo({ port: options.port, once: options.once === true }))
+    })
+
+  return program
+}
+
+interface SandboxArguments {
+  publish: UnresolvedPublication[]
+  interface: string
+  address: IpPrefix
+}
+
+const DEFAULT_ADDRESS = IpPrefix.parse('10.0.0.1/24')
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
+
+/** Makes a parser of one value collect those of an option that may be repeated. */
+function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {
+  return (text, previous) => [...previous, parse(text)]
+}
+
+/** As the kernel's dev_valid_name: up to 15 bytes, no slash, colon or white space, not `.` or `..`. */
+function parseInterfaceName(text: string): string {
+  if (!/^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)) {
+    throw new InvalidArgumentError('Expected a device name of 1 to 15 characters, such as tap0.')
+  }
+  return text
+}
+
+function parsePrefix(text: string): IpPrefix {
+  try {
+    if (!text.includes('/')) throw new TypeError('no length')
+    return IpPrefix.parse(text)
+  } catch {
+    throw new InvalidArgumentError('Expected an address and the length of its prefix, such as 10.0.0.1/24.')
+  }
+}
+
+function asOneLine(message: string): string {
+  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+}
