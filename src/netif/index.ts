@@ -1,4 +1,5 @@
 export * from './netif.ts'
+export { Tap, type TapOptions } from './tap.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'
 export { Link, type LinkCounters, type LinkOptions, type ReorderingOptions } from './virtual-network-link.ts'
 export { VirtualNetif } from './virtual-network-port.ts'

@@ -1,0 +1,125 @@
+/*
+ * The addon's inner interfaces. It has four parts: device.c opens, adopts and closes; poll.c moves frames; link.c reads
+ * and sets the link properties of the kernel's end; module.c is what JavaScript sees.
+ *
+ * Nothing here throws. Every function that JavaScript calls returns a number: a result, or a negative errno.
+ */
+#ifndef TAPSTACK_ADDON_H
+#define TAPSTACK_ADDON_H
+
+#define NAPI_VERSION 8
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libuv.h"
+
+/* What carries the frames. A socket carries one frame a message and has neither a virtio header nor link properties. */
+enum carrier { CARRIER_TAP = 0, CARRIER_DATAGRAM = 1, CARRIER_SEQUENCED = 2 };
+
+/* Which call failed while a device was opened; `STEPS` in tap-binding.ts has their names. */
+enum step {
+  STEP_NONE,
+  STEP_OPEN,
+  STEP_ATTACH,
+  STEP_PERSIST,
+  STEP_HEADER_SIZE,
+  STEP_INSPECT,
+  STEP_OFFLOAD,
+  STEP_NONBLOCK,
+  STEP_POLL,
+  STEP_MEMORY,
+};
+
+/* Offloads that the kernel granted, as bits. */
+enum offload { OFFLOAD_CHECKSUM = 1, OFFLOAD_TCP4 = 2, OFFLOAD_TCP6 = 4 };
+
+/*
+ * A frame's descriptor is eight 32-bit words of an Int32Array that both sides see, at these indexes. Positions are
+ * byte positions in packet memory; checksum positions count from the frame's first byte, as in the virtio header.
+ */
+enum { DESCRIPTOR_WORDS = 8 };
+enum receive_word {
+  RECEIVE_SMALL,           /* in: where the frame goes in the small slot */
+  RECEIVE_LARGE,           /* in: where it goes in the large slot if it is longer than the small one */
+  RECEIVE_LENGTH,          /* out: bytes of frame; 0 when what arrived was no frame */
+  RECEIVE_IN_LARGE,        /* out: 1 when it is in the large slot */
+  RECEIVE_FLAGS,           /* out: virtio flags | gso_type << 8 */
+  RECEIVE_SEGMENT_SIZE,    /* out: gso_size */
+  RECEIVE_CHECKSUM_START,  /* out: csum_start */
+  RECEIVE_CHECKSUM_OFFSET, /* out: csum_offset */
+};
+enum transmit_word {
+  TRANSMIT_POSITION,        /* in */
+  TRANSMIT_LENGTH,          /* in: bytes of frame; out: negative errno when the device refused it */
+  TRANSMIT_HEADER_LENGTH,   /* in: hdr_len */
+  TRANSMIT_FLAGS,           /* in: virtio flags | gso_type << 8 */
+  TRANSMIT_SEGMENT_SIZE,    /* in: gso_size */
+  TRANSMIT_CHECKSUM_START,  /* in: csum_start */
+  TRANSMIT_CHECKSUM_OFFSET, /* in: csum_offset */
+};
+
+/* State of one environment: the main thread, or one worker. */
+struct addon {
+  struct device **devices; /* by number; NULL where a device was closed */
+  uint32_t capacity;
+};
+
+struct device {
+  struct addon *addon;
+  napi_env env;
+  uint32_t number;
+
+  int fd;
+  enum carrier carrier;
+  /* Bytes of virtio header before each frame: 0, 10 or 12. */
+  uint32_t header_length;
+  uint32_t offloads;
+
+  uv_poll_t *poll;
+  bool receiving;
+  bool blocked; /* the device refused a frame for now; waiting for it to become writable */
+  bool closing;
+  napi_async_cleanup_hook_handle cleanup;
+
+  /* Set by device_start; the references keep what they point to alive. */
+  bool started;
+  napi_async_context context;
+  napi_ref references[6];
+  uint8_t *bytes;
+  size_t bytes_length;
+  int32_t *receive;
+  uint32_t receive_entries;
+  uint32_t small_capacity;
+  uint32_t large_capacity;
+  int32_t *transmit;
+  uint32_t transmit_entries; /* a power of two */
+};
+
+/* Indexes of `references`. */
+enum reference { REFERENCE_BYTES, REFERENCE_RECEIVE, REFERENCE_TRANSMIT, ON_BURST, ON_WRITABLE, ON_GONE };
+
+/* device.c. Both return the device's number or a negative errno, and then say in `failed` which call it was. */
+int device_open(struct addon *addon, napi_env env, const char *name, bool persist, bool offload, enum step *failed);
+int device_adopt(struct addon *addon, napi_env env, int fd, bool offload, uint32_t socket_header_length,
+                 enum step *failed);
+struct device *device_find(struct addon *addon, int32_t number);
+/* The kernel's present name of the device in `name` of IFNAMSIZ bytes; 0 or a negative errno. */
+int device_name(const struct device *device, char *name);
+void device_close(struct device *device);
+
+/* poll.c */
+int poll_update(struct device *device);
+int poll_flush(struct device *device, uint32_t first, uint32_t count);
+
+/* link.c; all return a result or a negative errno. */
+int link_get_address(const struct device *device, uint8_t address[6]);
+int link_set_address(const struct device *device, const uint8_t address[6]);
+int link_get_mtu(const struct device *device);
+int link_set_mtu(const struct device *device, int mtu);
+int link_is_up(const struct device *device);
+int link_set_up(const struct device *device, bool up);
+
+#endif

@@ -1,0 +1,130 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The native addon (native/module.c) as TypeScript sees it. Nothing of it throws: every number returned is a result
+ * or a negative errno. Devices are small numbers; one that is closed or never was gives -EBADF.
+ */
+export interface TapBinding {
+  /** Raised whenever these functions or the descriptors change. */
+  readonly interfaceVersion: number
+  /**
+   * Attaches to the tap `name`, making it if need be and allowed; '' lets the kernel choose a name.
+   * @param details receives the words of `Detail`
+   * @returns the device
+   */
+  open(name: string, persist: boolean, offload: boolean, details: Int32Array): number
+  /**
+   * Takes over a tap's descriptor, or a datagram or sequenced-packet socket that carries one frame a message. On
+   * failure the descriptor stays the caller's.
+   * @param socketHeaderLength bytes of virtio header on a socket, 0 or 10; a tap's descriptor knows it
+   */
+  adopt(fd: number, offload: boolean, socketHeaderLength: number, details: Int32Array): number
+  /** The device's present name; '' where it has none any more. */
+  name(device: number): string
+  /**
+   * Hands over packet memory, the descriptors of the receive and of the transmit ring (a power of two of them), the
+   * bytes that a frame may take in a small and in a large slot, and the callbacks: `onBurst` gets the number of
+   * receive descriptors filled, `onGone` a negative errno. Callbacks may close the device.
+   */
+  start(
+    device: number,
+    bytes: Uint8Array,
+    receive: Int32Array,
+    transmit: Int32Array,
+    smallCapacity: number,
+    largeCapacity: number,
+    onBurst: (count: number) => void,
+    onWritable: () => void,
+    onGone: (errno: number) => void,
+  ): number
+  /** Begins to deliver bursts. */
+  receive(device: number): number
+  /**
+   * Writes `count` frames of the transmit ring from entry `first` on.
+   * @returns how many are done with: fewer than `count` when the device takes no more for now; `onWritable` follows
+   */
+  flush(device: number, first: number, count: number): number
+  /** Whether a device that receives keeps the process alive. */
+  setReferenced(device: number, on: boolean): number
+  close(device: number): number
+  /** The hardware address of the kernel's end, 6 bytes. */
+  getAddress(device: number, address: Uint8Array): number
+  setAddress(device: number, address: Uint8Array): number
+  getMtu(device: number): number
+  setMtu(device: number, mtu: number): number
+  isUp(device: number): number
+  setUp(device: number, up: boolean): number
+  /** Two joined sockets, sequenced-packet or datagram, that `adopt` takes. */
+  socketPair(sequenced: boolean, descriptors: Int32Array): number
+}
+
+/** Words of `details`; enum step, carrier and offload of native/addon.h. */
+export const Detail = { Step: 0, Carrier: 1, HeaderLength: 2, Offloads: 3 } as const
+export const DETAIL_WORDS = 4
+
+/** What failed, by `Detail.Step`. */
+export const STEPS = [
+  'open',
+  'open /dev/net/tun',
+  'ioctl TUNSETIFF',
+  'ioctl TUNSETPERSIST',
+  'ioctl TUNSETVNETHDRSZ',
+  'ioctl TUNGETIFF',
+  'ioctl TUNSETOFFLOAD',
+  'fcntl',
+  'uv_poll_init',
+  'malloc',
+] as const
+
+export const Carrier = { Tap: 0, Datagram: 1, Sequenced: 2 } as const
+
+export const Offload = { Checksum: 1, Tcp4: 2, Tcp6: 4 } as const
+
+/** Descriptors are eight 32-bit words; native/addon.h has the meaning of each. */
+export const DESCRIPTOR_SHIFT = 3
+export const DESCRIPTOR_WORDS = 1 << DESCRIPTOR_SHIFT
+export const RECEIVE_SMALL = 0
+export const RECEIVE_LARGE = 1
+export const RECEIVE_LENGTH = 2
+export const RECEIVE_IN_LARGE = 3
+export const RECEIVE_FLAGS = 4
+export const RECEIVE_SEGMENT_SIZE = 5
+export const RECEIVE_CHECKSUM_START = 6
+export const RECEIVE_CHECKSUM_OFFSET = 7
+
+export const TRANSMIT_POSITION = 0
+export const TRANSMIT_LENGTH = 1
+export const TRANSMIT_HEADER_LENGTH = 2
+export const TRANSMIT_FLAGS = 3
+export const TRANSMIT_SEGMENT_SIZE = 4
+export const TRANSMIT_CHECKSUM_START = 5
+export const TRANSMIT_CHECKSUM_OFFSET = 6
+
+const INTERFACE_VERSION = 1
+
+let loaded: TapBinding | null = null
+
+/**
+ * The addon, loaded on first use so that whoever needs no device needs no addon either.
+ * @throws Error in one line that says how to build it
+ */
+export function tapBinding(): TapBinding {
+  if (loaded !== null) return loaded
+  // src/netif/ and dist/netif/ are equally deep.
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const require = createRequire(import.meta.url)
+  const load = require('node-gyp-build') as (directory: string) => TapBinding
+  let binding: TapBinding
+  try {
+    binding = load(root)
+  } catch (cause) {
+    const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
+    throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
+  }
+  if (binding.interfaceVersion !== INTERFACE_VERSION) {
+    throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
+  }
+  loaded = binding
+  return binding
+}

@@ -1,0 +1,543 @@
+import { MacAddress } from '../address/index.ts'
+import { SystemError } from '../errors/index.ts'
+import {
+  ChecksumState,
+  LARGE_SLOT,
+  type PacketBuffer,
+  PacketMemory,
+  RECEIVE_OFFSET,
+  Segmentation,
+  SMALL_SLOT,
+} from '../packet/index.ts'
+import { type FrameReceiver, type Netif, type NetifCounters, type NetifFeatures, newNetifCounters } from './netif.ts'
+import { defaultTapAddress } from './tap-address.ts'
+import {
+  Carrier,
+  DESCRIPTOR_SHIFT,
+  DESCRIPTOR_WORDS,
+  DETAIL_WORDS,
+  Detail,
+  Offload,
+  RECEIVE_CHECKSUM_OFFSET,
+  RECEIVE_CHECKSUM_START,
+  RECEIVE_FLAGS,
+  RECEIVE_IN_LARGE,
+  RECEIVE_LARGE,
+  RECEIVE_LENGTH,
+  RECEIVE_SEGMENT_SIZE,
+  RECEIVE_SMALL,
+  STEPS,
+  type TapBinding,
+  TRANSMIT_CHECKSUM_OFFSET,
+  TRANSMIT_CHECKSUM_START,
+  TRANSMIT_FLAGS,
+  TRANSMIT_HEADER_LENGTH,
+  TRANSMIT_LENGTH,
+  TRANSMIT_POSITION,
+  TRANSMIT_SEGMENT_SIZE,
+  tapBinding,
+} from './tap-binding.ts'
+import { badNameError, tapError, tapGoneError } from './tap-error.ts'
+
+export interface TapOptions {
+  /**
+   * The interface: an existing tap (also a persistent one of another owner who gave it to us), or one to be made. A
+   * `%d` in it, or no name at all, lets the kernel choose a number.
+   */
+  name?: string
+  /** Leaves the interface in place when it is closed. Default: as it is; one made here vanishes with us. */
+  persist?: boolean
+  /** Asks for checksum and segmentation offload; default true. What was granted is in `features`. */
+  offload?: boolean
+  /** The address that our stack owns; default one made from the interface's name and address, see `Tap.mac`. */
+  mac?: MacAddress
+  /** Default: one of its own. */
+  memory?: PacketMemory
+  /**
+   * Instead of opening by name: the descriptor of an attached tap, or of a datagram or seqpacket socket that carries
+   * one frame a message. It belongs to the `Tap` from then on.
+   */
+  fd?: number
+  /**
+   * 68 to 65,521. Set on the kernel's end as well where that is permitted; where it is not, one below that of the
+   * kernel's end is kept to on our side only. Default: that of the kernel's end, 1500 for a socket.
+   */
+  mtu?: number
+  /** Sets the kernel's end up, or fails (true); leaves it (false); default: sets it up if permitted. */
+  up?: boolean
+}
+
+/** A device as the addon opened it. */
+export interface TapDevice {
+  readonly number: number
+  readonly carrier: number
+  /** Bytes of virtio header before each frame. */
+  readonly headerLength: number
+  /** Bits of `Offload`. */
+  readonly offloads: number
+}
+
+/** Frames that one burst brings at most. */
+const RECEIVE_RING = 32
+/** Frames that may wait for the device to take them. */
+const TRANSMIT_RING = 1024
+const TRANSMIT_MASK = TRANSMIT_RING - 1
+
+const ETHERNET_HEADER = 14
+/** A device's MTU without a kernel's end to ask: Ethernet's, RFC 894. */
+const ETHERNET_MTU = 1500
+/** Least MTU, RFC 791 section 3.2 ("every internet module must be able to forward a datagram of 68 octets"). */
+const LEAST_MTU = 68
+/** Linux's tun driver: ETH_MAX_MTU less the Ethernet header. */
+const GREATEST_MTU = 65_521
+
+// struct virtio_net_hdr: Virtual I/O Device 1.2, section 5.1.6.
+const VIRTIO_NEEDS_CHECKSUM = 1
+const VIRTIO_DATA_VALID = 2
+const VIRTIO_GSO_NONE = 0
+const VIRTIO_GSO_TCPV4 = 1
+const VIRTIO_GSO_TCPV6 = 4
+
+/** Where a TCP header keeps its length in 32-bit words, in the upper four bits; RFC 9293, section 3.1. */
+const TCP_DATA_OFFSET = 12
+
+/**
+ * A Linux tap device. Frames are read in bursts straight into packet memory and written straight from it, with the
+ * virtio header that carries checksum and segmentation offload.
+ *
+ * The device has two ends: the kernel's, with the address that `ip link` shows, and ours, with the address `mac`.
+ */
+export class Tap implements Netif, AsyncDisposable {
+  /** The interface's name; for a socket, `fd` and its number. */
+  readonly name: string
+  /**
+   * The address of our end: locally administered; unless given, made from the interface's name and the kernel's
+   * address, so that it stays the same for a persistent interface and differs between taps that a bridge may join.
+   */
+  readonly mac: MacAddress
+  readonly memory: PacketMemory
+  readonly features: NetifFeatures
+  readonly counters: NetifCounters = newNetifCounters()
+
+  readonly #binding: TapBinding
+  readonly #device: number
+  #mtu: number
+  #receiver: FrameReceiver | null = null
+  #closed = false
+
+  // The receive ring: entry i has a small and a large slot at all times; a frame's slot is replaced when it is
+  // delivered, and used again at once where memory has no other.
+  readonly #receiveWords: Int32Array
+  readonly #small: PacketBuffer[] = []
+  readonly #large: PacketBuffer[] = []
+
+  // The transmit ring: `#queued` frames from entry `#first` on.
+  readonly #transmitWords = new Int32Array(TRANSMIT_RING * DESCRIPTOR_WORDS)
+  readonly #packets: PacketBuffer[] = []
+  #first = 0
+  #queued = 0
+  #blocked = false
+  readonly #checksumOffload: boolean
+  readonly #segmentationOffload: boolean
+
+  /**
+   * Opens a tap. It receives from `attach` on.
+   * @throws SystemError EPERM, EACCES, EBUSY, EINVAL, ENOENT, ... with a hint; ENOMEM when packet memory has too few
+   *   free slots; RangeError for an `mtu` out of range; TypeError for a `mac` that is a multicast address
+   */
+  static async open(options: TapOptions = {}): Promise<Tap> {
+    if (options.mac?.isMulticast) throw new TypeError(`${options.mac} is a multicast address and can own no interface`)
+    const wantedMtu = options.mtu
+    if (
+      wantedMtu !== undefined &&
+      !(Number.isInteger(wantedMtu) && wantedMtu >= LEAST_MTU && wantedMtu <= GREATEST_MTU)
+    )
+      throw new RangeError(`mtu is ${LEAST_MTU} to ${GREATEST_MTU}, not ${wantedMtu}`)
+    const binding = tapBinding()
+    const device = openDevice(binding, options)
+    try {
+      let name = `fd${options.fd}`
+      let mtu = wantedMtu ?? ETHERNET_MTU
+      let kernelMac = MacAddress.ZERO
+      if (device.carrier === Carrier.Tap) {
+        name = binding.name(device.number)
+        kernelMac = readAddress(binding, device.number, name)
+        mtu = settleMtu(binding, device.number, name, wantedMtu)
+        settleUp(binding, device.number, name, options.up)
+        if (options.mac?.equals(kernelMac))
+          throw new SystemError('EADDRINUSE', 'open', {
+            hint: `${kernelMac} is the address of the kernel's end of ${name}`,
+          })
+      }
+      const mac = options.mac ?? (device.carrier === Carrier.Tap ? defaultTapAddress(name, kernelMac) : randomAddress())
+      return new Tap(binding, device, { name, mac, mtu, memory: options.memory ?? new PacketMemory() })
+    } catch (error) {
+      binding.close(device.number)
+      throw error
+    }
+  }
+
+  /** For `open`, and for tests that bring a device of their own. */
+  constructor(
+    binding: TapBinding,
+    device: TapDevice,
+    settings: { name: string; mac: MacAddress; mtu: number; memory: PacketMemory },
+  ) {
+    this.#binding = binding
+    this.#device = device.number
+    this.name = settings.name
+    this.mac = settings.mac
+    this.memory = settings.memory
+    this.#mtu = settings.mtu
+    this.features = {
+      checksumOffload: (device.offloads & Offload.Checksum) !== 0,
+      tcp4Segmentation: (device.offloads & Offload.Tcp4) !== 0,
+      tcp6Segmentation: (device.offloads & Offload.Tcp6) !== 0,
+    }
+    this.#checksumOffload = this.features.checksumOffload
+    this.#segmentationOffload = this.features.tcp4Segmentation || this.features.tcp6Segmentation
+
+    // A quarter of a small memory at most: the stack needs the rest.
+    const quarter = Math.min(this.memory.smallSlots, this.memory.largeSlots) >> 2
+    const entries = Math.max(1, Math.min(RECEIVE_RING, quarter))
+    this.#receiveWords = new Int32Array(entries * DESCRIPTOR_WORDS)
+    for (let i = 0; i < entries; i++) {
+      const small = this.memory.takeSmall()
+      const large = this.memory.takeLarge()
+      if (small !== null) this.#small.push(small)
+      if (large !== null) this.#large.push(large)
+      if (small === null || large === null) {
+        this.#releaseAll()
+        throw new SystemError('ENOMEM', 'open', { hint: 'packet memory has too few free slots for a receive ring' })
+      }
+      const at = i << DESCRIPTOR_SHIFT
+      this.#receiveWords[at + RECEIVE_SMALL] = small.base + RECEIVE_OFFSET
+      this.#receiveWords[at + RECEIVE_LARGE] = large.base + RECEIVE_OFFSET
+    }
+    // Filled, so that the array never has holes; what stands in an entry that is not queued is never used.
+    for (let i = 0; i < TRANSMIT_RING; i++) this.#packets.push(this.#small[0])
+
+    const result = this.#binding.start(
+      this.#device,
+      this.memory.bytes,
+      this.#receiveWords,
+      this.#transmitWords,
+      SMALL_SLOT - RECEIVE_OFFSET,
+      LARGE_SLOT - RECEIVE_OFFSET,
+      (count) => this.#burst(count),
+      () => this.#writable(),
+      (errno) => this.#gone(errno),
+    )
+    if (result < 0) {
+      this.#releaseAll()
+      throw tapError(result, 'uv_poll', this.name)
+    }
+  }
+
+  get mtu(): number {
+    return this.#mtu
+  }
+
+  /** The address of the kernel's end. @throws SystemError */
+  get kernelMac(): MacAddress {
+    return readAddress(this.#binding, this.#device, this.name)
+  }
+
+  /** Whether the kernel's end is up. @throws SystemError ENODEV when it is in another network namespace */
+  get isUp(): boolean {
+    return this.#check(this.#binding.isUp(this.#device), 'ioctl SIOCGIFFLAGS') === 1
+  }
+
+  /** Sets the address of the kernel's end; any process that has the tap open may. @throws SystemError */
+  setKernelMac(mac: MacAddress): void {
+    const bytes = new Uint8Array(6)
+    mac.writeTo(bytes, 0)
+    this.#check(this.#binding.setAddress(this.#device, bytes), 'ioctl SIOCSIFHWADDR')
+  }
+
+  /** Sets the MTU of both ends; 68 to 65,521. @throws SystemError EPERM, EINVAL, ENODEV */
+  setMtu(mtu: number): void {
+    this.#check(this.#binding.setMtu(this.#device, mtu), 'ioctl SIOCSIFMTU')
+    this.#mtu = mtu
+  }
+
+  /** Sets the kernel's end up or down. @throws SystemError EPERM, ENODEV */
+  setUp(up: boolean): void {
+    this.#check(this.#binding.setUp(this.#device, up), 'ioctl SIOCSIFFLAGS')
+  }
+
+  /** A tap that receives keeps the process alive (the default), ... */
+  ref(): this {
+    this.#binding.setReferenced(this.#device, true)
+    return this
+  }
+
+  /** ... or does not. */
+  unref(): this {
+    this.#binding.setReferenced(this.#device, false)
+    return this
+  }
+
+  attach(receiver: FrameReceiver): void {
+    const first = this.#receiver === null
+    this.#receiver = receiver
+    if (first && !this.#closed) this.#check(this.#binding.receive(this.#device), 'uv_poll_start')
+  }
+
+  transmit(packet: PacketBuffer): void {
+    if (this.#queued === TRANSMIT_RING) this.flush()
+    if (this.#queued === TRANSMIT_RING) {
+      this.counters.transmitQueueFull++
+      packet.release()
+      return
+    }
+    const segmentation = packet.segmentation
+    const partial = packet.checksum === ChecksumState.Partial
+    if (
+      this.#closed ||
+      packet.memory !== this.memory ||
+      (partial && !this.#checksumOffload) ||
+      (segmentation !== Segmentation.None && !(partial && this.#segmentationOffload))
+    ) {
+      this.counters.transmitError++
+      packet.release()
+      return
+    }
+    const index = (this.#first + this.#queued++) & TRANSMIT_MASK
+    this.#packets[index] = packet
+    const words = this.#transmitWords
+    const at = index << DESCRIPTOR_SHIFT
+    const start = packet.start
+    words[at + TRANSMIT_POSITION] = start
+    words[at + TRANSMIT_LENGTH] = packet.end - start
+    if (!partial) {
+      words[at + TRANSMIT_HEADER_LENGTH] = 0
+      words[at + TRANSMIT_FLAGS] = 0
+      words[at + TRANSMIT_SEGMENT_SIZE] = 0
+      words[at + TRANSMIT_CHECKSUM_START] = 0
+      words[at + TRANSMIT_CHECKSUM_OFFSET] = 0
+      return
+    }
+    const transport = packet.checksumStart
+    words[at + TRANSMIT_CHECKSUM_START] = transport - start
+    words[at + TRANSMIT_CHECKSUM_OFFSET] = packet.checksumField - transport
+    if (segmentation === Segmentation.None) {
+      words[at + TRANSMIT_HEADER_LENGTH] = 0
+      words[at + TRANSMIT_FLAGS] = VIRTIO_NEEDS_CHECKSUM
+      words[at + TRANSMIT_SEGMENT_SIZE] = 0
+      return
+    }
+    const tcpHeader = (this.memory.bytes[transport + TCP_DATA_OFFSET] >>> 4) << 2
+    const gso = segmentation === Segmentation.TcpV4 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_TCPV6
+    words[at + TRANSMIT_HEADER_LENGTH] = transport + tcpHeader - start
+    words[at + TRANSMIT_FLAGS] = VIRTIO_NEEDS_CHECKSUM | (gso << 8)
+    words[at + TRANSMIT_SEGMENT_SIZE] = packet.segmentSize
+  }
+
+  flush(): void {
+    const queued = this.#queued
+    // While the device takes nothing, `#writable` is what resumes.
+    if (queued === 0 || this.#blocked) return
+    const first = this.#first
+    const done = this.#binding.flush(this.#device, first, queued)
+    if (done < queued) {
+      this.#blocked = true
+      this.counters.backPressure++
+    }
+    const counters = this.counters
+    for (let i = 0; i < done; i++) {
+      const index = (first + i) & TRANSMIT_MASK
+      const length = this.#transmitWords[(index << DESCRIPTOR_SHIFT) + TRANSMIT_LENGTH]
+      if (length < 0) {
+        counters.transmitError++
+      } else {
+        counters.transmittedFrames++
+        counters.transmittedBytes += length
+      }
+      this.#packets[index].release()
+    }
+    this.#first = (first + done) & TRANSMIT_MASK
+    this.#queued = queued - done
+  }
+
+  async close(): Promise<void> {
+    this.#shut()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Delivers the frames in the first `count` entries of the receive ring. */
+  #burst(count: number): void {
+    const receiver = this.#receiver
+    if (receiver === null) return
+    const words = this.#receiveWords
+    const memory = this.memory
+    const counters = this.counters
+    counters.bursts++
+    for (let i = 0; i < count; i++) {
+      const at = i << DESCRIPTOR_SHIFT
+      const length = words[at + RECEIVE_LENGTH]
+      const flags = words[at + RECEIVE_FLAGS]
+      if (length < ETHERNET_HEADER || (flags !== 0 && !this.#isValidHeader(at, length))) {
+        counters.receiveMalformed++
+        continue
+      }
+      let packet: PacketBuffer
+      if (words[at + RECEIVE_IN_LARGE] === 0) {
+        const replacement = memory.takeSmall()
+        if (replacement === null) {
+          counters.receiveNoMemory++
+          continue
+        }
+        packet = this.#small[i]
+        this.#small[i] = replacement
+        words[at + RECEIVE_SMALL] = replacement.base + RECEIVE_OFFSET
+      } else {
+        const replacement = memory.takeLarge()
+        if (replacement === null) {
+          counters.receiveNoMemory++
+          continue
+        }
+        packet = this.#large[i]
+        this.#large[i] = replacement
+        words[at + RECEIVE_LARGE] = replacement.base + RECEIVE_OFFSET
+      }
+      const start = packet.base + RECEIVE_OFFSET
+      packet.start = packet.link = start
+      packet.end = start + length
+      if (flags !== 0) this.#applyHeader(packet, at, flags)
+      counters.receivedFrames++
+      counters.receivedBytes += length
+      try {
+        receiver.frame(packet)
+      } finally {
+        packet.release()
+      }
+      if (this.#closed) return
+    }
+    receiver.endOfBurst()
+  }
+
+  /** Whether the virtio header of a received frame makes sense: it is the kernel's, but its numbers become positions. */
+  #isValidHeader(at: number, length: number): boolean {
+    const words = this.#receiveWords
+    const flags = words[at + RECEIVE_FLAGS]
+    const gso = flags >>> 8
+    if (gso !== VIRTIO_GSO_NONE) {
+      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6) return false
+      if (words[at + RECEIVE_SEGMENT_SIZE] === 0) return false
+    }
+    if ((flags & VIRTIO_NEEDS_CHECKSUM) === 0) return true
+    const start = words[at + RECEIVE_CHECKSUM_START]
+    return start >= ETHERNET_HEADER && start + words[at + RECEIVE_CHECKSUM_OFFSET] + 2 <= length
+  }
+
+  #applyHeader(packet: PacketBuffer, at: number, flags: number): void {
+    const words = this.#receiveWords
+    if ((flags & VIRTIO_NEEDS_CHECKSUM) !== 0) {
+      packet.checksum = ChecksumState.Partial
+      packet.checksumStart = packet.start + words[at + RECEIVE_CHECKSUM_START]
+      packet.checksumField = packet.checksumStart + words[at + RECEIVE_CHECKSUM_OFFSET]
+    } else if ((flags & VIRTIO_DATA_VALID) !== 0) {
+      packet.checksum = ChecksumState.Verified
+    }
+    const gso = flags >>> 8
+    if (gso !== VIRTIO_GSO_NONE) {
+      packet.segmentation = gso === VIRTIO_GSO_TCPV4 ? Segmentation.TcpV4 : Segmentation.TcpV6
+      packet.segmentSize = words[at + RECEIVE_SEGMENT_SIZE]
+    }
+  }
+
+  #writable(): void {
+    this.#blocked = false
+    this.flush()
+  }
+
+  #gone(errno: number): void {
+    const receiver = this.#receiver
+    this.#shut()
+    // The other end of a socket has closed it in order.
+    const orderly = errno === -ENOTCONN
+    receiver?.closed(orderly ? null : tapGoneError(errno, this.name))
+  }
+
+  #shut(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#binding.close(this.#device)
+    this.#releaseAll()
+  }
+
+  #releaseAll(): void {
+    for (; this.#queued > 0; this.#queued--) {
+      this.#packets[this.#first].release()
+      this.#first = (this.#first + 1) & TRANSMIT_MASK
+    }
+    for (const packet of this.#small) packet.release()
+    for (const packet of this.#large) packet.release()
+    this.#small.length = this.#large.length = 0
+  }
+
+  #check(result: number, syscall: string): number {
+    if (result < 0) throw tapError(result, syscall, this.name)
+    return result
+  }
+}
+
+const EPERM = 1
+const ENODEV = 19
+const ENOTCONN = 107
+
+function openDevice(binding: TapBinding, options: TapOptions): TapDevice {
+  const details = new Int32Array(DETAIL_WORDS)
+  const offload = options.offload ?? true
+  const name = options.name ?? ''
+  let number: number
+  if (options.fd === undefined) {
+    const bad = options.name === undefined ? null : badNameError(options.name)
+    if (bad !== null) throw bad
+    number = binding.open(name, options.persist ?? false, offload, details)
+  } else {
+    number = binding.adopt(options.fd, offload, 0, details)
+  }
+  if (number < 0) throw tapError(number, STEPS[details[Detail.Step]], name)
+  return {
+    number,
+    carrier: details[Detail.Carrier],
+    headerLength: details[Detail.HeaderLength],
+    offloads: details[Detail.Offloads],
+  }
+}
+
+function readAddress(binding: TapBinding, device: number, name: string): MacAddress {
+  const bytes = new Uint8Array(6)
+  const result = binding.getAddress(device, bytes)
+  if (result < 0) throw tapError(result, 'ioctl SIOCGIFHWADDR', name)
+  return MacAddress.fromBytes(bytes, 0)
+}
+
+/** The MTU to use, set on the kernel's end where one is wanted. */
+function settleMtu(binding: TapBinding, device: number, name: string, wanted: number | undefined): number {
+  const present = binding.getMtu(device)
+  // The descriptor of a tap in another namespace: its MTU cannot be asked for.
+  if (present === -ENODEV) return wanted ?? ETHERNET_MTU
+  if (present < 0) throw tapError(present, 'ioctl SIOCGIFMTU', name)
+  if (wanted === undefined || wanted === present) return present
+  const result = binding.setMtu(device, wanted)
+  if (result < 0 && !(result === -EPERM && wanted < present)) throw tapError(result, 'ioctl SIOCSIFMTU', name)
+  return wanted
+}
+
+function settleUp(binding: TapBinding, device: number, name: string, wanted: boolean | undefined): void {
+  if (wanted === false) return
+  const result = binding.setUp(device, true)
+  if (result < 0 && wanted === true) throw tapError(result, 'ioctl SIOCSIFFLAGS', name)
+}
+
+/** A socket has no address to make one from. */
+function randomAddress(): MacAddress {
+  const words = crypto.getRandomValues(new Int32Array(2))
+  return MacAddress.locallyAdministered(words[0], words[1])
+}

@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { describe, it } from 'vitest'
+import { RunningProcess } from './running-process.ts'
+
+export { type Finished, RunningProcess } from './running-process.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const AS_ROOT = process.getuid?.() === 0
+/** Gives a child a death signal of its own, so that it does not outlive a test runner that is killed. */
+const BIND_LIFE = works('setpriv', ['--pdeathsig', 'KILL', 'true']) ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []
+
+export interface RunOptions {
+  /** Written to standard input, which is then closed. */
+  input?: string | Uint8Array
+  /** Milliseconds; default 30,000. */
+  timeout?: number
+  /** Resolves also when the command fails, instead of rejecting with its output. */
+  allowFailure?: boolean
+  environment?: Record<string, string>
+}
+
+/**
+ * A private network namespace for one test, with its loopback up and nothing else in it: no route leads out. A process
+ * of ours holds it open, so that it goes when the test ends in whatever way; where we are not root, it lies in a user
+ * namespace in which we are.
+ *
+ *     await using namespace = await Namespace.create()
+ *     await namespace.run('ip', ['tuntap', 'add', 'dev', 'tap0', 'mode', 'tap'])
+ *     const service = namespace.spawnNode('test/tap/echo.ts', ['tap0'])
+ *     await service.waitFor('ready')
+ *     await namespace.run('ping', ['-c', '3', '10.0.0.2'])
+ *
+ * Joining two of them: `await a.run('ip', ['link', 'add', 'v0', 'type', 'veth', 'peer', 'v1', 'netns', `${b.pid}`])`.
+ */
+export class Namespace implements AsyncDisposable {
+  /** A process inside it, by which `ip` and `nsenter` name it. */
+  readonly pid: number
+  readonly #holder: ChildProcess
+  readonly #processes = new Set<RunningProcess>()
+
+  static async create(): Promise<Namespace> {
+    const flags = AS_ROOT ? ['--net'] : ['--user', '--map-root-user', '--net']
+    // `cat` ends when the pipe to it does, that is, with us at the latest.
+    const holder = spawn('unshare', [...flags, 'sh', '-c', 'ip link set lo up && echo ready && exec cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const ready = await new Promise<boolean>((resolve) => {
+      holder.stdout.once('data', () => resolve(true))
+      holder.once('exit', () => resolve(false))
+      holder.once('error', () => resolve(false))
+    })
+    if (!ready) throw new Error(missingForNamespaces() ?? 'a network namespace could not be made')
+    return new Namespace(holder)
+  }
+
+  private constructor(holder: ChildProcess) {
+    this.#holder = holder
+    this.pid = holder.pid!
+  }
+
+  /** Runs a command to its end. @throws Error with its output when it fails or takes too long */
+  async run(command: string, args: readonly string[] = [], options: RunOptions = {}) {
+    const running = this.spawn(command, args, options)
+    running.endInput(options.input)
+    const finished = await running.finish(options.timeout ?? 30_000)
+    if (finished.status !== 0 && !options.allowFailure)
+      throw new Error(`${[command, ...args].join(' ')}: ${finished.describe()}`)
+    return finished
+  }
+
+  /** Starts a command, which is killed at the latest when the namespace is disposed of. */
+  spawn(command: string, args: readonly string[] = [], options: RunOptions = {}): RunningProcess {
+    const enter = ['nsenter', '--target', String(this.pid), '--net']
+    if (!AS_ROOT) enter.push('--user', '--preserve-credentials')
+    const [first, ...rest] = [...BIND_LIFE, ...enter, '--', command, ...args]
+    const child = spawn(first, rest, {
+      cwd: ROOT,
+      env: { ...process.env, ...options.environment },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const running = new RunningProcess(child, () => this.#processes.delete(running))
+    this.#processes.add(running)
+    return running
+  }
+
+  /** Starts a TypeScript or JavaScript file, given relative to the repository's root, in Node. */
+  spawnNode(file: string, args: readonly string[] = [], options: RunOptions = {}): RunningProcess {
+    return this.spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args], options)
+  }
+
+  /** The same, run to its end. */
+  runNode(file: string, args: readonly string[] = [], options: RunOptions = {}) {
+    return this.run(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args], options)
+  }
+
+  /** Kills what still runs in it and lets it go. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#processes].map((running) => running.kill('SIGKILL')))
+    if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return
+    const gone = new Promise((resolve) => this.#holder.once('exit', resolve))
+    this.#holder.kill('SIGKILL')
+    await gone
+  }
+}
+
+let missing: string | null | undefined
+
+/** Why this machine cannot run tests with a tap in a namespace of its own, or null. Builds the addon if need be. */
+export function missingForNamespaces(): string | null {
+  return (missing ??= findMissing()) || null
+}
+
+function findMissing(): string {
+  if (process.platform !== 'linux') return 'needs Linux'
+  for (const command of ['unshare', 'nsenter', 'ip']) {
+    if (spawnSync(command, ['-V']).error !== undefined) return `needs the command ${command}`
+  }
+  if (!works('unshare', AS_ROOT ? ['--net', 'true'] : ['--user', '--map-root-user', '--net', 'true']))
+    return 'may not make network namespaces'
+  try {
+    closeSync(openSync('/dev/net/tun', 'r+'))
+  } catch (error) {
+    return `may not open /dev/net/tun: ${(error as NodeJS.ErrnoException).code}`
+  }
+  const build = spawnSync(process.execPath, ['scripts/build-native.mjs'], { cwd: ROOT, encoding: 'utf8' })
+  return build.status === 0 ? '' : build.stderr.trim()
+}
+
+/**
+ * `describe` for tests with namespaces and taps. Where they cannot be had, the tests are reported as skipped, with the
+ * reason; in continuous integration (CI=true) they fail instead.
+ */
+export function describeWithNamespaces(title: string, body: () => void): void {
+  const reason = missingForNamespaces()
+  if (reason === null) describe(title, body)
+  else if (process.env.CI !== 'true') describe.skip(`${title} (${reason})`, body)
+  else
+    describe(title, () => {
+      it('can run here', () => {
+        throw new Error(reason)
+      })
+    })
+}
+
+function works(command: string, args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+}
