@@ -1,0 +1,180 @@
+import { type Place, SUBJECT_ADDRESS } from './namespaces.ts'
+import { type Placement, run, type Subject } from './processes.ts'
+
+/** How long to measure, and how long to run before, so that code is compiled and windows are open. Seconds. */
+export interface Duration {
+  readonly warmup: number
+  readonly seconds: number
+}
+
+/** One figure, and the time in which it was taken: CLOCK_MONOTONIC nanoseconds. */
+export interface Sample {
+  readonly value: number
+  readonly beginNanoseconds: number
+  readonly endNanoseconds: number
+  /** What else the load generator had to say. */
+  readonly details: Record<string, unknown>
+}
+
+export type Goal = { readonly ratio: number } | { readonly value: number }
+
+/** Where the load generator runs, and what it is. */
+export interface Setting {
+  readonly place: Place
+  readonly placement: Placement
+  readonly generator: string
+  readonly duration: Duration
+}
+
+type Load = (setting: Setting) => Promise<Sample>
+
+export interface Measurement {
+  readonly name: string
+  readonly title: string
+  readonly unit: string
+  /** Decimals in the table. */
+  readonly decimals: number
+  /** What of `bench/subjects/` is measured. */
+  readonly service: string
+  readonly port: number
+  readonly goal: Goal
+  /** Null where the subject measures itself. */
+  readonly load: Load | null
+  /** Where both run unless the person asks otherwise. */
+  readonly placement: Placement
+}
+
+const CONNECTIONS_AT_ONCE = 16
+const REQUEST_BYTES = 64
+const HTTP_CONNECTIONS = 64
+
+/** How much longer than asked a load generator may take: its own patience is 10 s. */
+const GRACE_SECONDS = 15
+
+/** What a subject or a load generator printed last, as a sample. @throws Error with what it reported instead */
+function parseSample(output: string, complaints: string, figure: string): Sample {
+  const line = output.trim().split('\n').at(-1) ?? ''
+  if (!line.startsWith('{')) throw new Error(`no result: ${complaints.trim() || 'nothing was printed'}`)
+  const details: Record<string, unknown> = JSON.parse(line)
+  if (details.error !== undefined) throw new Error(String(details.error))
+  const { beginNanoseconds, endNanoseconds, [figure]: value, ...rest } = details
+  return {
+    value: Number(value),
+    beginNanoseconds: Number(beginNanoseconds),
+    endNanoseconds: Number(endNanoseconds),
+    details: rest,
+  }
+}
+
+function generate(
+  mode: string,
+  port: number,
+  figure: string,
+  parameters: (seconds: number) => (string | number)[],
+): Load {
+  return async ({ place, placement, generator, duration }) => {
+    const all = ['--warmup', duration.warmup, mode, SUBJECT_ADDRESS, port, ...parameters(duration.seconds)]
+    const limit = duration.warmup + duration.seconds + GRACE_SECONDS
+    const finished = await run(place.client, placement, generator, all.map(String), limit)
+    return parseSample(finished.output, finished.complaints, figure)
+  }
+}
+
+/** wrk knows whole seconds only, and no warm-up: that is a run of its own. */
+async function wrk({ place, placement, duration }: Setting): Promise<Sample> {
+  const once = async (seconds: number): Promise<Sample> => {
+    const whole = Math.max(1, Math.round(seconds))
+    const parameters = ['-t1', `-c${HTTP_CONNECTIONS}`, `-d${whole}s`, '--latency', `http://${SUBJECT_ADDRESS}/`]
+    const beginNanoseconds = Number(process.hrtime.bigint())
+    const { output, complaints } = await run(place.client, placement, 'wrk', parameters, whole + GRACE_SECONDS)
+    const endNanoseconds = Number(process.hrtime.bigint())
+    const field = (pattern: RegExp) => pattern.exec(output)?.[1]
+    const value = Number(field(/Requests\/sec:\s+([\d.]+)/) ?? 0)
+    if (!(value > 0)) throw new Error(`wrk: ${complaints.trim() || output.trim()}`)
+    const errors = field(/(Socket errors: .*)/) ?? field(/(Non-2xx or 3xx responses: .*)/)
+    if (errors !== undefined) throw new Error(`wrk: ${errors}`)
+    const details = { p50: field(/50%\s+(\S+)/), p99: field(/99%\s+(\S+)/) }
+    return { value, beginNanoseconds, endNanoseconds, details }
+  }
+  await once(duration.warmup)
+  return once(duration.seconds)
+}
+
+/** The measurements of issue "A service answers on tap0", in the order of the table, with its goals. */
+export const measurements: readonly Measurement[] = [
+  {
+    name: 'receive',
+    title: 'one connection, kernel to subject',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'discard',
+    port: 9,
+    goal: { ratio: 0.8 },
+    load: generate('send', 9, 'gigabitsPerSecond', (seconds) => [seconds]),
+    placement: 'apart',
+  },
+  {
+    name: 'send',
+    title: 'one connection, subject to kernel',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'chargen',
+    port: 19,
+    goal: { ratio: 0.7 },
+    load: generate('receive', 19, 'gigabitsPerSecond', (seconds) => [seconds]),
+    placement: 'apart',
+  },
+  {
+    name: 'request-response',
+    title: '64-byte request and response',
+    unit: 'round trips/s',
+    decimals: 0,
+    service: 'echo',
+    port: 7,
+    goal: { ratio: 0.7 },
+    load: generate('pingpong', 7, 'roundTripsPerSecond', (seconds) => [REQUEST_BYTES, seconds]),
+    // One waits while the other works: a second core would add nothing but wake-ups across cores.
+    placement: 'together',
+  },
+  {
+    name: 'connections',
+    title: `connect, accept, close; ${CONNECTIONS_AT_ONCE} at once`,
+    unit: 'connections/s',
+    decimals: 0,
+    service: 'close',
+    port: 13,
+    goal: { ratio: 1 },
+    load: generate('connect', 13, 'connectionsPerSecond', (seconds) => [seconds, CONNECTIONS_AT_ONCE]),
+    placement: 'apart',
+  },
+  {
+    name: 'http',
+    title: `node:http, wrk, ${HTTP_CONNECTIONS} connections`,
+    unit: 'requests/s',
+    decimals: 0,
+    service: 'http',
+    port: 80,
+    goal: { ratio: 0.7 },
+    load: wrk,
+    placement: 'apart',
+  },
+  {
+    name: 'stack-to-stack',
+    title: 'both ends in one process',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'pair',
+    port: 5001,
+    goal: { value: 10 },
+    load: null,
+    placement: 'apart',
+  },
+]
+
+/** Takes one sample of a subject that is ready. */
+export async function measure(measurement: Measurement, subject: Subject, setting: Setting): Promise<Sample> {
+  if (measurement.load !== null) return measurement.load(setting)
+  const { warmup, seconds } = setting.duration
+  const output = await subject.finished(warmup + seconds + GRACE_SECONDS)
+  return parseSample(output, '', 'gigabitsPerSecond')
+}

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+
+/** Where one subject and the load generator stand, and how they are joined. */
+export interface Place {
+  /** Namespace of the load generator. */
+  readonly client: string
+  /** Namespace of the subject; the same one where a tap device joins them. */
+  readonly subject: string
+}
+
+const CLIENT_ADDRESS = '10.0.0.1'
+export const SUBJECT_ADDRESS = '10.0.0.2'
+export const SUBJECT_PREFIX = `${SUBJECT_ADDRESS}/24`
+export const TAP_NAME = 'tap0'
+const MTU = 1500
+const PREFIX = 'tapstack-bench-'
+
+/** Why the bench cannot run here, or null. */
+export function whyNot(): string | null {
+  if (process.platform !== 'linux') return 'the bench needs Linux'
+  if (process.getuid?.() !== 0) {
+    return 'the bench needs root: it makes network namespaces, a tap device and a veth pair (try: sudo npm run bench)'
+  }
+  for (const [command, parcel, argument] of [
+    ['ip', 'iproute2', '-V'],
+    ['wrk', 'wrk', '-v'],
+    ['cc', 'a C compiler', '--version'],
+  ]) {
+    try {
+      execFileSync(command, [argument], { stdio: 'ignore' })
+    } catch (error) {
+      // wrk prints its version and then its usage, with exit code 1.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        return `the bench needs ${command}, which is not installed (Debian, Ubuntu: the package ${parcel})`
+      }
+    }
+  }
+  if (!existsSync('/dev/net/tun')) return 'the bench needs /dev/net/tun (try: modprobe tun)'
+  return null
+}
+
+function ip(...parameters: string[]): void {
+  try {
+    execFileSync('ip', parameters, { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    const said = String((error as { stderr?: Buffer }).stderr ?? error).trim()
+    throw new Error(`ip ${parameters.join(' ')}: ${said}`)
+  }
+}
+
+/**
+ * The namespaces of one run of the bench: one with a tap device, for the stack under test, and two joined by a veth
+ * pair, for node:net over the kernel's TCP. MTU 1500 and the kernel's default offloads on both.
+ */
+export class Namespaces {
+  readonly tap: Place
+  readonly veth: Place
+  private readonly made: string[] = []
+
+  constructor() {
+    const name = (role: string) => `${PREFIX}${process.pid}-${role}`
+    this.tap = { client: name('tap'), subject: name('tap') }
+    this.veth = { client: name('client'), subject: name('subject') }
+  }
+
+  make(): void {
+    removeLeftOvers()
+    for (const namespace of [this.tap.client, this.veth.client, this.veth.subject]) {
+      ip('netns', 'add', namespace)
+      this.made.push(namespace)
+      ip('-n', namespace, 'link', 'set', 'lo', 'up')
+      // What the kernel learnt about one connection must not shape the next: rounds are to be independent.
+      execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.tcp_no_metrics_save=1'])
+    }
+    ip('-n', this.tap.client, 'tuntap', 'add', 'dev', TAP_NAME, 'mode', 'tap')
+    bringUp(this.tap.client, TAP_NAME, CLIENT_ADDRESS)
+    ip(
+      '-n',
+      this.veth.client,
+      'link',
+      'add',
+      'veth0',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'veth0',
+      'netns',
+      this.veth.subject,
+    )
+    bringUp(this.veth.subject, 'veth0', SUBJECT_ADDRESS)
+    bringUp(this.veth.client, 'veth0', CLIENT_ADDRESS)
+  }
+
+  /** Idempotent and synchronous, so that it can run while the process ends. */
+  remove(): void {
+    for (const namespace of this.made.splice(0)) {
+      try {
+        ip('netns', 'del', namespace)
+      } catch (error) {
+        process.stderr.write(`bench: ${(error as Error).message}\n`)
+      }
+    }
+  }
+}
+
+function bringUp(namespace: string, device: string, address: string): void {
+  ip('-n', namespace, 'link', 'set', device, 'mtu', String(MTU), 'up')
+  ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', device)
+  // A namespace cannot choose its congestion control everywhere, a route can: every kernel socket of the bench,
+  // Node's and wrk's too, runs CUBIC, which is what Linux machines run unless told otherwise.
+  const route = ['10.0.0.0/24', 'dev', device, 'proto', 'kernel', 'scope', 'link', 'src', address]
+  ip('-n', namespace, 'route', 'replace', ...route, 'congctl', 'cubic')
+}
+
+/** What a bench that was killed hard has left behind. */
+function removeLeftOvers(): void {
+  const folder = '/run/netns'
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) {
+    const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) ip('netns', 'del', name)
+  }
+}

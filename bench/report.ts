@@ -1,0 +1,103 @@
+import type { Goal, Measurement } from './measurements.ts'
+
+export type SubjectName = 'tapstack' | 'node:net'
+
+/** One round of one subject. Processor figures are parts of one core, 0 to 1 (a little above with helper threads). */
+export interface Round {
+  readonly value: number
+  readonly processor: { readonly user: number; readonly system: number } | null
+  readonly details: Record<string, unknown>
+}
+
+export interface Outcome {
+  readonly measurement: Measurement
+  readonly rounds: Record<SubjectName, Round[]>
+  /** Why a subject has no figure. */
+  readonly failures: Partial<Record<SubjectName, string>>
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+function figure(outcome: Outcome, subject: SubjectName): number | null {
+  const rounds = outcome.rounds[subject]
+  return rounds.length === 0 ? null : median(rounds.map((round) => round.value))
+}
+
+function ratio(outcome: Outcome): number | null {
+  const ours = figure(outcome, 'tapstack')
+  const theirs = figure(outcome, 'node:net')
+  return ours === null || theirs === null ? null : ours / theirs
+}
+
+/** Whether the goal is reached; null when it was not measured. */
+export function isMet(outcome: Outcome): boolean | null {
+  const goal = outcome.measurement.goal
+  const reached = 'ratio' in goal ? ratio(outcome) : figure(outcome, 'tapstack')
+  if (reached === null) return null
+  return reached >= ('ratio' in goal ? goal.ratio : goal.value)
+}
+
+function goalText(goal: Goal, unit: string): string {
+  return 'ratio' in goal ? `ratio >= ${goal.ratio.toFixed(1)}` : `>= ${goal.value} ${unit}`
+}
+
+/** Columns of equal width; all but the first and the last are numbers and stand to the right. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+      )
+      .join('  ')
+      .trimEnd()
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ')
+  return [line(rows[0]), rule, ...rows.slice(1).map(line)].join('\n')
+}
+
+/** Median figure with the spread of the rounds behind it, in percent of the median. */
+function cell(outcome: Outcome, subject: SubjectName): string {
+  const value = figure(outcome, subject)
+  if (value === null) return subject in outcome.failures ? 'failed' : '-'
+  const values = outcome.rounds[subject].map((round) => round.value)
+  const text = value.toFixed(outcome.measurement.decimals).replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+  if (values.length < 2) return text
+  const spread = Math.max(...values.map((each) => Math.abs(each - value))) / value
+  return `${text} ±${Math.round(spread * 100)}%`.replace(/ ±(\d)%$/, '  ±$1%')
+}
+
+export function formatOutcomes(outcomes: readonly Outcome[]): string {
+  const rows = [['measurement', 'unit', 'tapstack', 'node:net', 'ratio', 'goal']]
+  for (const outcome of outcomes) {
+    const { measurement } = outcome
+    const met = isMet(outcome)
+    rows.push([
+      `${measurement.name}: ${measurement.title}`,
+      measurement.unit,
+      cell(outcome, 'tapstack'),
+      cell(outcome, 'node:net'),
+      ratio(outcome)?.toFixed(2) ?? '-',
+      goalText(measurement.goal, measurement.unit) + (met === null ? '' : met ? '  met' : '  MISSED'),
+    ])
+  }
+  return formatTable(rows)
+}
+
+export function outcomesAsJson(outcomes: readonly Outcome[]): unknown[] {
+  return outcomes.map((outcome) => ({
+    name: outcome.measurement.name,
+    title: outcome.measurement.title,
+    unit: outcome.measurement.unit,
+    tapstack: figure(outcome, 'tapstack'),
+    nodeNet: figure(outcome, 'node:net'),
+    ratio: ratio(outcome),
+    goal: outcome.measurement.goal,
+    met: isMet(outcome),
+    failures: outcome.failures,
+    rounds: { tapstack: outcome.rounds.tapstack, nodeNet: outcome.rounds['node:net'] },
+  }))
+}

@@ -1,0 +1,81 @@
+/** The services of the bench on node:net and node:http, over the kernel's TCP, each the way Node is used best. */
+import http from 'node:http'
+import net from 'node:net'
+import { answer, CHUNK, measurePair, runSubject } from './subject.mjs'
+
+/** A client that goes away in the middle, as the load generator does, is no error. */
+const ignore = () => {}
+
+function listen(server, { address, port }) {
+  return new Promise((resolve, reject) => {
+    server.on('error', reject)
+    server.listen({ host: address, port, backlog: 511 }, resolve)
+  })
+}
+
+/** Writes until the socket has enough, and again when it has drained. */
+function generate(socket) {
+  const write = () => {
+    while (socket.writable && socket.write(CHUNK));
+  }
+  socket.on('drain', write)
+  write()
+}
+
+await runSubject({
+  discard: (options) =>
+    listen(
+      net.createServer((socket) => {
+        socket.on('error', ignore)
+        socket.on('data', ignore)
+      }),
+      options,
+    ),
+
+  chargen: (options) =>
+    listen(
+      net.createServer((socket) => {
+        socket.on('error', ignore)
+        generate(socket)
+      }),
+      options,
+    ),
+
+  echo: (options) =>
+    listen(
+      net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+        socket.on('error', ignore)
+        socket.on('data', (data) => {
+          if (socket.write(data)) return
+          socket.pause()
+          socket.once('drain', () => socket.resume())
+        })
+        socket.on('end', () => socket.end())
+      }),
+      options,
+    ),
+
+  /** `destroy` closes the descriptor at once, which is cheaper than `end` and, with nothing unread, as graceful. */
+  close: (options) =>
+    listen(
+      net.createServer((socket) => {
+        socket.on('error', ignore)
+        socket.destroy()
+      }),
+      options,
+    ),
+
+  http: (options) => listen(http.createServer(answer), options),
+
+  /** Both ends in this process, over the kernel's loopback. */
+  pair: async ({ port, warmup, seconds }) => {
+    const server = net.createServer((socket) => {
+      socket.on('error', ignore)
+      const { count } = measurePair(warmup, seconds)
+      socket.on('data', (data) => count(data.length))
+    })
+    await listen(server, { address: '127.0.0.1', port })
+    const client = net.connect(port, '127.0.0.1', () => generate(client))
+    client.on('error', ignore)
+  },
+})

@@ -1,0 +1,54 @@
+/**
+ * The frame of a subject: `node SUBJECT SERVICE ADDRESS PORT [WARM-UP SECONDS, SECONDS]` starts one service, says
+ * "ready", and ends with exit code 0 on SIGTERM. Plain JavaScript, so that no loader runs in a measured process.
+ */
+
+/** What is sent by every subject that sends: 64 KiB, the chunk of Node's file streams. */
+export const CHUNK = Buffer.alloc(65_536, 'abcdefghijklmnopqrstuvwxyz0123456789')
+
+/** What every HTTP server answers. */
+export const PAGE = Buffer.from('Hello from the other side of the network.\n')
+
+/** @param {import('node:http').IncomingMessage} _request @param {import('node:http').ServerResponse} response */
+export function answer(_request, response) {
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': PAGE.length })
+  response.end(PAGE)
+}
+
+/** Counts bytes through `count` during the measured time and prints the result as the load generator would. */
+export function measurePair(warmup, seconds) {
+  let bytes = 0
+  let begin = 0n
+  setTimeout(() => {
+    begin = process.hrtime.bigint()
+    bytes = 0
+  }, warmup * 1000)
+  setTimeout(
+    () => {
+      const end = process.hrtime.bigint()
+      const gigabitsPerSecond = (bytes * 8) / Number(end - begin)
+      const result = bytes === 0 ? { error: 'pair: no byte arrived' } : { mode: 'pair', bytes, gigabitsPerSecond }
+      const window = { beginNanoseconds: Number(begin), endNanoseconds: Number(end) }
+      process.stdout.write(`${JSON.stringify({ ...result, ...window })}\n`, () => process.exit(bytes === 0 ? 1 : 0))
+    },
+    (warmup + seconds) * 1000,
+  )
+  return {
+    count(length) {
+      bytes += length
+    },
+  }
+}
+
+/** @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number}) => unknown>} services */
+export async function runSubject(services) {
+  const [service, address, port, warmup, seconds] = process.argv.slice(2)
+  const start = services[service]
+  if (start === undefined) {
+    process.stderr.write(`no service ${service}; there are ${Object.keys(services).join(', ')}\n`)
+    process.exit(64)
+  }
+  process.on('SIGTERM', () => process.exit(0))
+  await start({ address, port: Number(port), warmup: Number(warmup), seconds: Number(seconds) })
+  process.stdout.write('ready\n')
+}
