@@ -125,16 +125,17 @@ function fingerprintOfSources() {
 }
 
 /**
- * A `ping` for machines that have none, so that the self-check can always send one: native/ping.c, compiled into
+ * A `ping` for machines that have none, so that the self-check can always send one: native/ping/ping.c, compiled into
  * build/ping. Does nothing where there is a `ping` on the path.
  */
 export function buildPingWhereMissing() {
   const target = join(root, 'build/ping')
-  const source = join(root, 'native/ping.c')
+  const source = join(root, 'native/ping/ping.c')
   if (onPath('ping') !== null) return
   if (existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs) return
   mkdirSync(join(root, 'build'), { recursive: true })
-  run(process.env.CC ?? 'cc', ['-O2', '-o', target, source])
+  const [compiler, ...options] = (process.env.CC ?? 'cc').trim().split(/\s+/)
+  run(compiler, [...options, '-O2', '-o', target, source])
 }
 
 /** Where a command is found, null if it is not. The system folders count even where an ordinary user's path lacks them. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { IpPrefix } from '../address/index.ts'
 import { DEMO_PORT, runDemo } from './demo.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
@@ -24,7 +24,7 @@ export async function main(words: readonly string[], name = 'tapstack'): Promise
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0
-      console.error(`tapstack: ${asOneLine(error.message)}`)
+      console.error(`tapstack: ${describeError(error)}`)
       return EXIT_USAGE
     }
     if (error instanceof Failure) {
@@ -87,14 +87,17 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       '-p, --publish <HOSTPORT:PORT>',
       "the host's 127.0.0.1:HOSTPORT leads to PORT of the stack; HOSTPORT:ADDRESS:PORT for another address than the " +
         "one after the kernel's; may be given several times",
-      collect(parsePublication),
-      [],
+      (text: string, previous: UnresolvedPublication[] = []) => [...previous, parsePublication(text)],
     )
     .option('-i, --interface <NAME>', 'name of the tap device', parseInterfaceName, 'tap0')
-    .option('-a, --address <ADDRESS/LENGTH>', "the kernel's address on the tap device", parsePrefix, DEFAULT_ADDRESS)
+    .addOption(
+      new Option('-a, --address <ADDRESS/LENGTH>', "the kernel's address on the tap device")
+        .argParser(parsePrefix)
+        .default(IpPrefix.parse(DEFAULT_ADDRESS), DEFAULT_ADDRESS),
+    )
     .passThroughOptions()
     .action(async (command: string[], options: SandboxArguments) => {
-      const publish = resolvePublications(options.publish, options.address)
+      const publish = resolvePublications(options.publish ?? [], options.address)
       finish(await runSandbox({ command, publish, interface: options.interface, address: options.address }))
     })
 
@@ -112,20 +115,15 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
 }
 
 interface SandboxArguments {
-  publish: UnresolvedPublication[]
+  publish?: UnresolvedPublication[]
   interface: string
   address: IpPrefix
 }
 
-const DEFAULT_ADDRESS = IpPrefix.parse('10.0.0.1/24')
+const DEFAULT_ADDRESS = '10.0.0.1/24'
 
 function version(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
-}
-
-/** Makes a parser of one value collect those of an option that may be repeated. */
-function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {
-  return (text, previous) => [...previous, parse(text)]
 }
 
 /** As the kernel's dev_valid_name: up to 15 bytes, no slash, colon or white space, not `.` or `..`. */
@@ -145,6 +143,8 @@ function parsePrefix(text: string): IpPrefix {
   }
 }
 
-function asOneLine(message: string): string {
-  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+/** In one line: what is wrong, and what is expected where commander does not say it. */
+function describeError(error: CommanderError): string {
+  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  return /expected/i.test(message) ? message : `${message}; see --help for what is expected`
 }

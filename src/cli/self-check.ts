@@ -43,7 +43,7 @@ export async function waitForListener(address: string, port: number, isOver: () 
   return false
 }
 
-/** One echo request by the system's `ping`, or by ours where there is none (see native/ping.c). */
+/** One echo request by the system's `ping`, or by ours where there is none (see native/ping/ping.c). */
 export function pingOnce(address: string): Check {
   const command = `ping -c 1 ${address}`
   let result = run('ping', ['-n', '-c', '1', '-W', String(PATIENCE), address])
