@@ -1,3 +1,4 @@
+export { CaptureNetif } from './capture-netif.ts'
 export * from './netif.ts'
 export { Tap, type TapOptions } from './tap.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'

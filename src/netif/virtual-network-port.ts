@@ -1,4 +1,5 @@
 import type { MacAddress } from '../address/index.ts'
+import { FrameRecorder, type PcapngWriter } from '../capture/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
@@ -43,7 +44,9 @@ export class VirtualNetif implements Netif, LinkEnd {
   readonly number: number
 
   readonly #switch: VirtualSwitch
+  readonly #clock: Clock
   #receiver: FrameReceiver | null = null
+  #recorder: FrameRecorder | null = null
   #up = true
   #closed = false
 
@@ -53,6 +56,7 @@ export class VirtualNetif implements Netif, LinkEnd {
 
   constructor(network: VirtualSwitch, clock: Clock, random: Random, settings: VirtualNetifSettings) {
     this.#switch = network
+    this.#clock = clock
     this.number = settings.number
     this.name = settings.name
     this.mac = settings.mac
@@ -90,6 +94,12 @@ export class VirtualNetif implements Netif, LinkEnd {
     if (direction !== 'toStack') this.fromStack.configure(options)
   }
 
+  /** Records all that the stack sends and receives here from now on; null ends it. The writer stays open. */
+  capture(writer: PcapngWriter | null): void {
+    this.#recorder?.close()
+    this.#recorder = writer === null ? null : new FrameRecorder(writer, this.#clock, this)
+  }
+
   attach(receiver: FrameReceiver): void {
     this.#receiver = receiver
   }
@@ -113,6 +123,7 @@ export class VirtualNetif implements Netif, LinkEnd {
     }
     this.counters.transmittedFrames++
     this.counters.transmittedBytes += length
+    if (this.#recorder !== null) this.#recorder.record(packet, 'outbound')
     // Whoever kept a reference may still look at the packet, and the receiving stack moves its bounds.
     if (packet.references > 1) {
       const copy = packet.memory.copy(packet)
@@ -156,6 +167,7 @@ export class VirtualNetif implements Netif, LinkEnd {
     packet.next = null
     // A checksum that never left the machine is trusted; any other is what it would be from a wire.
     if (packet.checksum !== ChecksumState.Partial) packet.checksum = ChecksumState.Unverified
+    if (this.#recorder !== null) this.#recorder.record(packet, 'inbound')
     receiver.frame(packet)
     packet.release()
   }
@@ -170,6 +182,7 @@ export class VirtualNetif implements Netif, LinkEnd {
       this.#closed = true
       this.#dropAll()
       this.#switch.detach(this)
+      this.capture(null)
       const receiver = this.#receiver
       this.#receiver = null
       receiver?.closed(null)

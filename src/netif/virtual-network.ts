@@ -1,4 +1,5 @@
 import { MacAddress } from '../address/index.ts'
+import type { PcapngWriter } from '../capture/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import type { LinkOptions } from './virtual-network-link.ts'
@@ -55,6 +56,7 @@ export class VirtualNetwork implements VirtualSwitch {
   readonly macTable = new MacTable()
 
   readonly #ports: (VirtualNetif | null)[] = []
+  #writer: PcapngWriter | null = null
 
   constructor(options: VirtualNetworkOptions) {
     this.clock = options.clock
@@ -88,7 +90,17 @@ export class VirtualNetwork implements VirtualSwitch {
       fromStack: options.fromStack ?? options,
     })
     this.#ports[number] = port
+    if (this.#writer !== null) port.capture(this.#writer)
     return port
+  }
+
+  /**
+   * Records what passes at every port, of now and later, each as an interface of its own: a frame from one stack to
+   * another is there twice, as sent and as received. Null ends it. The writer stays open.
+   */
+  capture(writer: PcapngWriter | null): void {
+    this.#writer = writer
+    for (const port of this.ports) port.capture(writer)
   }
 
   /** Takes all ports away. */
