@@ -1,0 +1,72 @@
+/** The services of the bench on tapstack, over the tap device of its namespace, each the way a flow is used best. */
+import http from 'node:http'
+import { createStack, HostClock, PacketMemory, SecureRandom, VirtualNetwork } from '../../dist/index.js'
+import { answer, CHUNK, measurePair, runSubject } from './subject.mjs'
+
+const INTERFACE = 'tap0'
+const PREFIX_LENGTH = 24
+/** Echoed bytes that may wait for the peer before reading pauses; what node:net's streams allow by default. */
+const ECHO_LIMIT = 16_384
+
+/** A client that goes away in the middle, as the load generator does, is no error. */
+const ignore = () => {}
+
+/** @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow */
+async function listen({ address, port }, onFlow) {
+  const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/${PREFIX_LENGTH}` })
+  await stack.listen({ port, backlog: 511 }, onFlow)
+}
+
+async function generate(flow) {
+  try {
+    for (;;) await flow.write(CHUNK)
+  } catch {
+    // The client has what it wanted and resets.
+  }
+}
+
+await runSubject({
+  discard: (options) => listen(options, (flow) => flow.onData(ignore)),
+
+  chargen: (options) => listen(options, generate),
+
+  /** What `onData` shows is gone after the call, and what `write` gets is kept: one copy, as node:net makes too. */
+  echo: (options) =>
+    listen(options, (flow) => {
+      flow.setNoDelay(true)
+      let waiting = 0
+      const echo = (view) => {
+        const length = view.length
+        waiting += length
+        if (waiting > ECHO_LIMIT) flow.pause()
+        flow.write(Buffer.from(view)).then(() => {
+          waiting -= length
+          if (waiting <= ECHO_LIMIT) flow.resume()
+        }, ignore)
+      }
+      flow.onData(echo, () => flow.shutdown('write').catch(ignore))
+    }),
+
+  close: (options) =>
+    listen(options, (flow) => {
+      flow.close().catch(ignore)
+    }),
+
+  http: (options) => {
+    const server = http.createServer(answer)
+    return listen(options, (flow) => server.emit('connection', flow.toDuplex()))
+  },
+
+  /** Both ends in this process, each a stack of its own, joined by a virtual network. */
+  pair: async ({ port, warmup, seconds }) => {
+    const clock = new HostClock()
+    const network = new VirtualNetwork({ clock, random: new SecureRandom(), memory: new PacketMemory() })
+    const server = await createStack({ netif: network.port(), ipv4: '10.0.0.1/24', clock })
+    const client = await createStack({ netif: network.port(), ipv4: '10.0.0.2/24', clock })
+    await server.listen({ port }, (flow) => {
+      const { count } = measurePair(warmup, seconds)
+      flow.onData((view) => count(view.length))
+    })
+    generate(await client.connect({ address: '10.0.0.1', port }))
+  },
+})
