@@ -1,5 +1,6 @@
 export { CaptureNetif } from './capture-netif.ts'
 export * from './netif.ts'
+export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { Tap, type TapOptions } from './tap.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'
 export { Link, type LinkCounters, type LinkOptions, type ReorderingOptions } from './virtual-network-link.ts'
