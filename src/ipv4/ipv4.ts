@@ -203,13 +203,18 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     return isLoopback(address.word3) || this.#local.classify(address.word3) !== AddressKind.Foreign
   }
 
+  /** Whether this is a unicast address of ours, loopback included; a signed 32-bit integer. */
+  owns(address: number): boolean {
+    return isLoopback(address) || this.#local.owns(address)
+  }
+
   path(destination: IpAddress, source: IpAddress | null = null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
     const wanted = source === null ? 0 : source.word3
     const known = this.#paths.get(destination.word3, wanted)
     if (known !== null && destination.family === 4) return known
     if (destination.family !== 4) return 'ENETUNREACH'
     if (source !== null && wanted !== 0) {
-      if (source.family !== 4 || !(isLoopback(wanted) || this.#local.owns(wanted))) return 'EADDRNOTAVAIL'
+      if (source.family !== 4 || !this.owns(wanted)) return 'EADDRNOTAVAIL'
     }
     const path = this.#findPath(destination, wanted === 0 ? null : source)
     if (typeof path !== 'string') this.#paths.add(path)

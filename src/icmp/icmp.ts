@@ -1,0 +1,363 @@
+import { IpAddress } from '../address/index.ts'
+import { finish, updateWord16 } from '../checksum/index.ts'
+import { type Clock, type Microseconds, type Random, SECOND } from '../clock/index.ts'
+import { IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import { type ErrorSender, type Ipv4, ipv4Wire } from '../ipv4/index.ts'
+import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
+import { type IcmpCounters, newIcmpCounters } from './counters.ts'
+import { type EchoHandler, type EchoRequest, EchoRequests } from './echo-requests.ts'
+import { pathMtu } from './path-mtu.ts'
+import { TokenBucket } from './token-bucket.ts'
+import * as wire from './wire.ts'
+
+/** RFC 1812, 4.3.2.3: an error quotes as much as fits a datagram of 576 bytes. */
+const QUOTE_LIMIT = 576 - ipv4Wire.HEADER_LENGTH - wire.HEADER_LENGTH
+/** RFC 792: an error quotes the IP header and at least this much behind it. */
+const LEAST_QUOTE = 8
+/** Room before an answer for the headers of IP, Ethernet and the device. */
+const ANSWER_HEADROOM = 64
+/** RFC 1812, 4.3.2.5: errors go with precedence 6, internetwork control. */
+const INTERNETWORK_CONTROL = 0xc0
+/** Delay, throughput, reliability and cost bits of the original, as Linux keeps them (IPTOS_TOS_MASK). */
+const TYPE_OF_SERVICE_MASK = 0x1e
+
+export interface IcmpOptions {
+  clock: Clock
+  random: Random
+  /** Errors sent per second on average, 0 to 1,000,000; default 1,000 (Linux: icmp_msgs_per_sec). */
+  errorsPerSecond?: number
+  /** Errors sent at once, 0 to 1,000,000; default 50 (Linux: icmp_msgs_burst). */
+  errorBurst?: number
+  /** Echo requests of ours that may wait for their answers; 1 to 32,768, default 1,024. */
+  pingLimit?: number
+}
+
+export interface PingSettings {
+  /** Bytes of data, 0 to what the path's MTU allows; default 56. */
+  size?: number
+  /** How long to wait; default 5 s. */
+  timeout?: Microseconds
+  /** 1 to 255; 0, the default, takes the path's. */
+  hopLimit?: number
+}
+
+/** ICMP for IPv4, RFC 792 with the requirements of RFC 1122, section 3.2.2: echo, and errors both ways. */
+export class Icmp implements IpProtocolHandler, ErrorSender {
+  readonly counters: IcmpCounters = newIcmpCounters()
+
+  readonly #ip: Ipv4
+  readonly #memory: PacketMemory
+  readonly #bytes: Uint8Array
+  readonly #clock: Clock
+  readonly #limiter: TokenBucket
+  readonly #requests: EchoRequests
+  /** The way of the last answer: most echo requests come from where the one before came from. */
+  #answerPath: Path | null = null
+
+  constructor(ip: Ipv4, options: IcmpOptions) {
+    const { clock, random } = options
+    this.#ip = ip
+    this.#memory = ip.memory
+    this.#bytes = ip.memory.bytes
+    this.#clock = clock
+    const rate = inRange('errorsPerSecond', options.errorsPerSecond ?? 1000, 0, 1_000_000)
+    this.#limiter = new TokenBucket(clock, random, rate, inRange('errorBurst', options.errorBurst ?? 50, 0, 1_000_000))
+    const limit = inRange('pingLimit', options.pingLimit ?? 1024, 1, 32_768)
+    this.#requests = new EchoRequests(clock, limit, random.below(0x10000), random.below(0x10000))
+    ip.addProtocol(IpProtocol.Icmp, this)
+    ip.setErrorSender(this)
+  }
+
+  /** Echo requests that wait for their answer. */
+  get pingCount(): number {
+    return this.#requests.count
+  }
+
+  /**
+   * Sends one echo request and flushes it.
+   * @returns the request, or why it could not be sent: EMSGSIZE (larger than the path's MTU), EACCES (a broadcast or
+   * multicast address), ENOBUFS (too many under way, or packet memory is exhausted), ENETUNREACH
+   */
+  ping(
+    destination: IpAddress,
+    handler: EchoHandler,
+    settings: PingSettings = {},
+  ): EchoRequest | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' | 'EMSGSIZE' | 'ENOBUFS' {
+    const size = settings.size ?? 56
+    const path = this.#ip.path(destination)
+    if (typeof path === 'string') return path
+    if (path.isBroadcast || destination.isMulticast) return 'EACCES'
+    const length = wire.HEADER_LENGTH + size
+    if (path.headerLength + length > path.mtu) return 'EMSGSIZE'
+    const packet = this.#memory.allocate(length)
+    if (packet === null) return 'ENOBUFS'
+    const request = this.#requests.add(handler, path, size, settings.timeout ?? 5 * SECOND)
+    if (request === null) {
+      packet.release()
+      return 'ENOBUFS'
+    }
+    packet.end = packet.start + length
+    wire.writeHeader(this.#bytes, packet.start, wire.IcmpType.EchoRequest, 0, request.identifier, request.sequence)
+    const data = packet.start + wire.HEADER_LENGTH
+    for (let i = 0; i < size; i++) this.#bytes[data + i] = i
+    this.#complete(packet)
+    this.counters.echoRequestsSent++
+    this.#ip.send(packet, path, IpProtocol.Icmp, settings.hopLimit ?? 0, 0)
+    this.#ip.flush()
+    return request
+  }
+
+  /** Forgets a request; its handler hears nothing more. */
+  cancel(request: EchoRequest): void {
+    this.#requests.remove(request)
+  }
+
+  /** Forgets all requests. */
+  close(): void {
+    this.#requests.clear()
+  }
+
+  receive(packet: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = packet.start
+    const length = packet.end - at
+    if (length < wire.HEADER_LENGTH) {
+      this.counters.truncated++
+      return
+    }
+    if (packet.checksum === ChecksumState.Unverified && this.#memory.checksum.sum(at, length, 0) !== 0xffff) {
+      this.counters.checksum++
+      return
+    }
+    switch (wire.type(bytes, at)) {
+      case wire.IcmpType.EchoRequest:
+        this.#answer(packet)
+        break
+      case wire.IcmpType.EchoReply:
+        this.#answered(packet)
+        break
+      case wire.IcmpType.DestinationUnreachable:
+      case wire.IcmpType.TimeExceeded:
+      case wire.IcmpType.ParameterProblem:
+        this.#error(packet)
+        break
+      case wire.IcmpType.SourceQuench:
+        this.counters.sourceQuenches++
+        break
+      case wire.IcmpType.Redirect:
+        this.counters.redirects++
+        break
+      default:
+        // RFC 1122, 3.2.2: an unknown type is silently discarded.
+        if (wire.isQuery(wire.type(bytes, at))) this.counters.queriesIgnored++
+        else this.counters.unknownType++
+    }
+  }
+
+  endOfBurst(): void {}
+
+  /** An error about an echo request of ours. */
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = quoted.start
+    if (quoted.end - at < wire.HEADER_LENGTH || wire.type(bytes, at) !== wire.IcmpType.EchoRequest) return
+    const request = this.#requests.find(quoted.destination3, wire.identifier(bytes, at), wire.sequence(bytes, at))
+    if (request === null) return
+    this.#requests.remove(request)
+    request.handler.echoFailed(request, kind)
+  }
+
+  /** Answers an echo request with the packet itself where nobody else holds it, RFC 1122, 3.2.2.6. */
+  #answer(packet: PacketBuffer): void {
+    this.counters.echoRequestsReceived++
+    if (packet.multicast || packet.linkMulticast) {
+      this.counters.echoRequestsToMany++
+      return
+    }
+    let path = this.#answerPath
+    if (
+      path === null ||
+      path.destination.word3 !== packet.source3 ||
+      path.source.word3 !== packet.destination3 ||
+      path.isStale
+    ) {
+      const found = this.#ip.path(IpAddress.v4(packet.source3), IpAddress.v4(packet.destination3))
+      if (typeof found === 'string') {
+        this.counters.notSent++
+        return
+      }
+      path = this.#answerPath = found
+    }
+    const isAlone = packet.references === 1 && packet.start - packet.base >= ANSWER_HEADROOM
+    const answer = isAlone ? packet.retain() : this.#memory.copy(packet)
+    if (answer === null) {
+      this.counters.notSent++
+      return
+    }
+    const bytes = this.#bytes
+    const at = answer.start
+    const code = wire.code(bytes, at)
+    wire.writeType(bytes, at, wire.IcmpType.EchoReply)
+    if (answer.checksum === ChecksumState.Partial) this.#complete(answer)
+    else {
+      // RFC 1624: only the type has changed.
+      const before = (wire.IcmpType.EchoRequest << 8) | code
+      const after = (wire.IcmpType.EchoReply << 8) | code
+      wire.writeChecksum(bytes, at, updateWord16(wire.checksum(bytes, at), before, after))
+    }
+    this.counters.echoRepliesSent++
+    // RFC 1122, 3.2.2.6: with the type of service of the request.
+    this.#ip.send(answer, path, IpProtocol.Icmp, 0, packet.trafficClass)
+  }
+
+  #answered(packet: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = packet.start
+    const request = this.#requests.find(packet.source3, wire.identifier(bytes, at), wire.sequence(bytes, at))
+    if (request === null) {
+      this.counters.echoRepliesUnexpected++
+      return
+    }
+    packet.payload = at + wire.HEADER_LENGTH
+    packet.payloadEnd = packet.end
+    if (!this.#isOurData(packet, request.size)) {
+      this.counters.echoRepliesAltered++
+      return
+    }
+    this.counters.echoRepliesReceived++
+    this.#requests.remove(request)
+    request.roundTrip = this.#clock.now() - request.sentAt
+    request.hopLimit = packet.hopLimit
+    request.handler.echoReply(request, packet)
+  }
+
+  #isOurData(packet: PacketBuffer, size: number): boolean {
+    const { payload, payloadEnd } = packet
+    if (payloadEnd - payload !== size) return false
+    for (let i = 0; i < size; i++) if (this.#bytes[payload + i] !== (i & 0xff)) return false
+    return true
+  }
+
+  /** Passes an error about a packet of ours to the protocol that sent it, RFC 1122, 3.2.2.1. */
+  #error(packet: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = packet.start
+    const kind = wire.errorKind(wire.type(bytes, at), wire.code(bytes, at))
+    if (kind === null) {
+      this.counters.errorsUnknownCode++
+      return
+    }
+    const quoted = at + wire.HEADER_LENGTH
+    const available = packet.end - quoted
+    if (available < ipv4Wire.HEADER_LENGTH + LEAST_QUOTE) {
+      this.counters.errorsTruncated++
+      return
+    }
+    const headerLength = ipv4Wire.headerLength(bytes, quoted)
+    const total = ipv4Wire.totalLength(bytes, quoted)
+    const length = Math.min(available, total)
+    if (
+      ipv4Wire.version(bytes, quoted) !== 4 ||
+      headerLength < ipv4Wire.HEADER_LENGTH ||
+      length < headerLength + LEAST_QUOTE
+    ) {
+      this.counters.errorsTruncated++
+      return
+    }
+    // A packet of ours is quoted to the address that sent it; the error must be about its first fragment, which alone
+    // tells the ports.
+    const source = ipv4Wire.source(bytes, quoted)
+    if (
+      packet.multicast ||
+      source !== packet.destination3 ||
+      (ipv4Wire.flagsAndOffset(bytes, quoted) & ipv4Wire.FRAGMENT_OFFSET) !== 0
+    ) {
+      this.counters.errorsNotOurs++
+      return
+    }
+    let mtu = 0
+    if (kind === IpErrorKind.PacketTooBig) {
+      mtu = pathMtu(wire.nextHopMtu(bytes, at), total)
+      if (mtu === 0) {
+        this.counters.errorsImplausibleMtu++
+        return
+      }
+    }
+    const handler = this.#ip.protocolHandler(ipv4Wire.protocol(bytes, quoted))
+    if (handler === null) {
+      this.counters.errorsUnknownProtocol++
+      return
+    }
+    const reporter = IpAddress.v4(packet.source3)
+    packet.network = quoted
+    packet.transport = packet.start = quoted + headerLength
+    packet.end = quoted + length
+    packet.source3 = source
+    packet.destination3 = ipv4Wire.destination(bytes, quoted)
+    this.counters.errorsDelivered++
+    handler.receiveError(kind, packet, mtu, reporter)
+  }
+
+  /** Sends an error about a received packet, if the rules of RFC 1122, 3.2.2 and the rate limit allow. */
+  sendError(kind: IpErrorKind, offending: PacketBuffer): void {
+    if (!this.#mayReport(offending)) {
+      this.counters.errorsSuppressed++
+      return
+    }
+    if (!this.#limiter.take()) {
+      this.counters.errorsRateLimited++
+      return
+    }
+    const path = this.#ip.path(IpAddress.v4(offending.source3), IpAddress.v4(offending.destination3))
+    if (typeof path === 'string') {
+      this.counters.notSent++
+      return
+    }
+    const bytes = this.#bytes
+    const network = offending.network
+    const quote = Math.min(ipv4Wire.totalLength(bytes, network), QUOTE_LIMIT)
+    const length = wire.HEADER_LENGTH + quote
+    const packet = this.#memory.allocate(length)
+    if (packet === null) {
+      this.counters.notSent++
+      return
+    }
+    packet.end = packet.start + length
+    const typeAndCode = wire.errorTypeAndCode(kind)
+    wire.writeHeader(bytes, packet.start, typeAndCode >>> 8, typeAndCode & 0xff, 0, 0)
+    bytes.copyWithin(packet.start + wire.HEADER_LENGTH, network, network + quote)
+    this.#complete(packet)
+    this.counters.errorsSent++
+    const trafficClass = (offending.trafficClass & TYPE_OF_SERVICE_MASK) | INTERNETWORK_CONTROL
+    this.#ip.send(packet, path, IpProtocol.Icmp, 0, trafficClass)
+  }
+
+  /** RFC 1122, 3.2.2, and RFC 1812, 4.3.2.7: what no error is ever sent about. */
+  #mayReport(offending: PacketBuffer): boolean {
+    if (offending.multicast || offending.linkMulticast) return false
+    const source = offending.source3
+    // A source that is not a single host.
+    if (source >>> 24 === 0 || source >>> 28 >= 14) return false
+    const bytes = this.#bytes
+    const network = offending.network
+    if ((ipv4Wire.flagsAndOffset(bytes, network) & ipv4Wire.FRAGMENT_OFFSET) !== 0) return false
+    if (ipv4Wire.protocol(bytes, network) !== IpProtocol.Icmp) return true
+    const icmp = network + ipv4Wire.headerLength(bytes, network)
+    return ipv4Wire.totalLength(bytes, network) > icmp - network && wire.isQuery(wire.type(bytes, icmp))
+  }
+
+  /** Puts the checksum of the message [start, end) in its place. */
+  #complete(packet: PacketBuffer): void {
+    const at = packet.start
+    wire.writeChecksum(this.#bytes, at, 0)
+    wire.writeChecksum(this.#bytes, at, finish(this.#memory.checksum.sum(at, packet.end - at, 0)))
+    packet.checksum = ChecksumState.Verified
+  }
+}
+
+function inRange(name: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
+  }
+  return value
+}

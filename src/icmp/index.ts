@@ -1,0 +1,3 @@
+export type { IcmpCounters } from './counters.ts'
+export { type EchoHandler, EchoRequest } from './echo-requests.ts'
+export { Icmp, type IcmpOptions, type PingSettings } from './icmp.ts'

@@ -1,0 +1,181 @@
+import type { IpAddress } from '../address/index.ts'
+import type { IpErrorKind, Path } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
+import type { Udp } from './udp.ts'
+
+/** Who gets what arrives at a binding. */
+export interface UdpReceiver {
+  /**
+   * One datagram: its data is in [payload, payloadEnd), the peer's address in `source*`, ours in `destination*`.
+   * Borrowed for the call.
+   */
+  datagram(packet: PacketBuffer, remotePort: number): void
+  /** An ICMP error about what a connected binding sent. */
+  error(kind: IpErrorKind): void
+}
+
+/** Writes the data of a datagram into `bytes` from `start` up to, not including, `end`. */
+export type UdpFill = (bytes: Uint8Array, start: number, end: number) => void
+
+/** Why a datagram was not sent. */
+export type UdpSendError =
+  | 'EACCES'
+  | 'EADDRNOTAVAIL'
+  | 'EDESTADDRREQ'
+  | 'EINVAL'
+  | 'EMSGSIZE'
+  | 'ENETUNREACH'
+  | 'ENOBUFS'
+
+/** The port and addresses that somebody receives on and sends from. Made by `Udp.bind`. */
+export class UdpBinding {
+  readonly receiver: UdpReceiver
+  /** Null for all our addresses. */
+  readonly address: IpAddress | null
+  readonly port: number
+  /** The one peer of a connected binding. */
+  readonly remoteAddress: IpAddress | null
+  readonly remotePort: number
+  /** Whether other bindings with this option may have the same port and address. */
+  readonly shared: boolean
+  /** Whether it may send to broadcast addresses. */
+  broadcast: boolean
+  /** The next binding of the same port. */
+  next: UdpBinding | null = null
+
+  readonly #udp: Udp
+  #closed = false
+  /** The ways of the last `send` and of the last `reply`: most go where the one before went. */
+  #path: Path | null = null
+  #replyPath: Path | null = null
+
+  constructor(
+    udp: Udp,
+    receiver: UdpReceiver,
+    address: IpAddress | null,
+    port: number,
+    remoteAddress: IpAddress | null,
+    remotePort: number,
+    broadcast: boolean,
+    shared: boolean,
+  ) {
+    this.#udp = udp
+    this.receiver = receiver
+    this.address = address
+    this.port = port
+    this.remoteAddress = remoteAddress
+    this.remotePort = remotePort
+    this.broadcast = broadcast
+    this.shared = shared
+  }
+
+  get isConnected(): boolean {
+    return this.remoteAddress !== null
+  }
+
+  /**
+   * How well this binding fits a datagram, or an error about one: 0 not at all; a given local address counts 1, a given
+   * peer 2.
+   */
+  match(
+    local0: number,
+    local1: number,
+    local2: number,
+    local3: number,
+    remote0: number,
+    remote1: number,
+    remote2: number,
+    remote3: number,
+    remotePort: number,
+  ): number {
+    let score = 1
+    const { address, remoteAddress } = this
+    if (address !== null) {
+      if (
+        address.word3 !== local3 ||
+        address.word2 !== local2 ||
+        address.word1 !== local1 ||
+        address.word0 !== local0
+      ) {
+        return 0
+      }
+      score += 1
+    }
+    if (remoteAddress !== null) {
+      if (
+        this.remotePort !== remotePort ||
+        remoteAddress.word3 !== remote3 ||
+        remoteAddress.word2 !== remote2 ||
+        remoteAddress.word1 !== remote1 ||
+        remoteAddress.word0 !== remote0
+      ) {
+        return 0
+      }
+      score += 2
+    }
+    return score
+  }
+
+  /**
+   * Sends one datagram with a copy of `data`; `Udp.flush` hands it out, and so does the end of a burst.
+   * @param destination where to; a connected binding needs none
+   * @param port 1 to 65,535
+   * @returns null, or why it was not sent: EMSGSIZE (larger than the path's MTU carries), EACCES (a broadcast address
+   * without permission), ENETUNREACH, EADDRNOTAVAIL (our address is gone), EDESTADDRREQ, EINVAL (port 0), ENOBUFS
+   */
+  send(data: Uint8Array, destination: IpAddress | null = null, port = 0): UdpSendError | null {
+    const path = this.#pathTo(destination)
+    if (typeof path === 'string') return path
+    return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, data.length, data, null)
+  }
+
+  /** As `send`; `fill` writes the data in place, in packet memory. */
+  sendInto(size: number, fill: UdpFill, destination: IpAddress | null = null, port = 0): UdpSendError | null {
+    const path = this.#pathTo(destination)
+    if (typeof path === 'string') return path
+    return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, size, null, fill)
+  }
+
+  /**
+   * Sends `data` to where a datagram came from, from the address that it went to; as `send`.
+   * @param request a datagram that `UdpReceiver.datagram` was given; only during that call
+   */
+  reply(request: PacketBuffer, remotePort: number, data: Uint8Array): UdpSendError | null {
+    let path = this.#replyPath
+    if (
+      path === null ||
+      path.destination.word3 !== request.source3 ||
+      path.destination.word2 !== request.source2 ||
+      path.destination.word1 !== request.source1 ||
+      path.destination.word0 !== request.source0 ||
+      (!request.multicast &&
+        (path.source.word3 !== request.destination3 ||
+          path.source.word2 !== request.destination2 ||
+          path.source.word1 !== request.destination1 ||
+          path.source.word0 !== request.destination0)) ||
+      path.isStale
+    ) {
+      const found = this.#udp.replyPath(request)
+      if (typeof found === 'string') return found
+      path = this.#replyPath = found
+    }
+    return this.#udp.transmit(this, path, remotePort, data.length, data, null)
+  }
+
+  /** Receives nothing more, and frees the port. Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#udp.unbind(this)
+  }
+
+  #pathTo(destination: IpAddress | null): Path | UdpSendError {
+    const to = destination ?? this.remoteAddress
+    if (to === null) return 'EDESTADDRREQ'
+    const known = this.#path
+    if (known !== null && !known.isStale && (known.destination === to || known.destination.equals(to))) return known
+    const found = this.#udp.path(to, this.address)
+    if (typeof found !== 'string') this.#path = found
+    return found
+  }
+}

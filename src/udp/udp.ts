@@ -1,0 +1,331 @@
+import { IpAddress, type IpFamily } from '../address/index.ts'
+import { addressSum4, addressSum6, pseudoHeaderSum } from '../checksum/index.ts'
+import type { Random } from '../clock/index.ts'
+import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
+import { newUdpCounters, type UdpCounters } from './counters.ts'
+import { pickEphemeralPort } from './ports.ts'
+import { UdpBinding, type UdpFill, type UdpReceiver, type UdpSendError } from './udp-binding.ts'
+import * as wire from './wire.ts'
+
+/** What the IPv4 total length field leaves to UDP. */
+const MAX_DATA = 65_535 - 20 - wire.HEADER_LENGTH
+
+export interface UdpBindOptions {
+  /** One of our addresses; default all of them, of all families. */
+  address?: IpAddress | null
+  /** 0 to 65,535; 0, the default, picks a free one at random. */
+  port?: number
+  /** Only datagrams from here, and `send` goes there by default. The port is 1 to 65,535. */
+  remote?: { readonly address: IpAddress; readonly port: number } | null
+  /** Allows sending to broadcast addresses; default false. */
+  broadcast?: boolean
+  /** Others with this option may bind the same port and address; the latest of those that fit best receives. */
+  shared?: boolean
+}
+
+/** Why a port could not be bound. */
+export type UdpBindError = 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'ENETUNREACH' | 'EACCES' | 'EINVAL'
+
+/** UDP over either internet layer, RFC 768 with the requirements of RFC 1122, section 4.1. */
+export class Udp implements IpProtocolHandler {
+  readonly counters: UdpCounters = newUdpCounters()
+
+  readonly #ips: readonly Ip[]
+  readonly #random: Random
+  readonly #memory: PacketMemory
+  readonly #bytes: Uint8Array
+  /** The first binding of each port; more of the same port hang on its `next`. */
+  readonly #ports = new Map<number, UdpBinding>()
+
+  /** @param ips at least one internet layer; all share one packet memory */
+  constructor(ips: readonly Ip[], random: Random) {
+    this.#ips = ips
+    this.#random = random
+    this.#memory = ips[0].memory
+    this.#bytes = ips[0].memory.bytes
+    for (const ip of ips) ip.addProtocol(IpProtocol.Udp, this)
+  }
+
+  /** Ports that are bound. */
+  get portCount(): number {
+    return this.#ports.size
+  }
+
+  /**
+   * Receives on a port from now on.
+   * @returns the binding, or why not: EADDRINUSE (also when no port is free), EADDRNOTAVAIL (not an address of ours),
+   * EACCES (the peer is a broadcast address and that is not allowed), ENETUNREACH (no way to the peer), EINVAL (port)
+   */
+  bind(receiver: UdpReceiver, options: UdpBindOptions = {}): UdpBinding | UdpBindError {
+    const remote = options.remote ?? null
+    const broadcast = options.broadcast ?? false
+    const shared = options.shared ?? false
+    let address = options.address ?? null
+    if (address?.isUnspecified) address = null
+    let port = options.port ?? 0
+    if (!isPort(port) || (remote !== null && (!isPort(remote.port) || remote.port === 0))) return 'EINVAL'
+    const bound = address
+    if (bound !== null && !this.#ips.some((ip) => ip.family === bound.family && ip.isLocalAddress(bound))) {
+      return 'EADDRNOTAVAIL'
+    }
+    if (remote !== null) {
+      const path = this.path(remote.address, address)
+      if (typeof path === 'string') return path
+      if (path.isBroadcast && !broadcast) return 'EACCES'
+      // A connected socket has the address that its datagrams leave from, as connect(2) gives it.
+      address = path.source
+    }
+    const remoteAddress = remote?.address ?? null
+    const remotePort = remote?.port ?? 0
+    if (port === 0) {
+      port = pickEphemeralPort(this.#random, (candidate) => !this.#ports.has(candidate))
+      if (port === 0) return 'EADDRINUSE'
+    } else if (this.#isTaken(address, port, remoteAddress, remotePort, shared)) return 'EADDRINUSE'
+    const binding = new UdpBinding(this, receiver, address, port, remoteAddress, remotePort, broadcast, shared)
+    binding.next = this.#ports.get(port) ?? null
+    this.#ports.set(port, binding)
+    return binding
+  }
+
+  /** Hands all that was sent to the device. */
+  flush(): void {
+    for (let i = 0; i < this.#ips.length; i++) this.#ips[i].flush()
+  }
+
+  /** For bindings only. */
+  unbind(binding: UdpBinding): void {
+    let current = this.#ports.get(binding.port) ?? null
+    if (current === binding) {
+      if (binding.next === null) this.#ports.delete(binding.port)
+      else this.#ports.set(binding.port, binding.next)
+      return
+    }
+    while (current !== null) {
+      if (current.next === binding) {
+        current.next = binding.next
+        return
+      }
+      current = current.next
+    }
+  }
+
+  /** For bindings only. */
+  path(destination: IpAddress, source: IpAddress | null): Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' {
+    const ip = this.#ipOf(destination.family)
+    return ip === null ? 'ENETUNREACH' : ip.path(destination, source)
+  }
+
+  /** For bindings only: the way back, from the address that the packet came to. */
+  replyPath(packet: PacketBuffer): Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' {
+    const to = IpAddress.fromWords(packet.source0, packet.source1, packet.source2, packet.source3)
+    if (packet.multicast) return this.path(to, null)
+    return this.path(
+      to,
+      IpAddress.fromWords(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
+    )
+  }
+
+  /** For bindings only: builds and sends one datagram, its data from `data` or `fill`. */
+  transmit(
+    binding: UdpBinding,
+    path: Path,
+    port: number,
+    size: number,
+    data: Uint8Array | null,
+    fill: UdpFill | null,
+  ): UdpSendError | null {
+    if (!isPort(port) || port === 0) return 'EINVAL'
+    if (path.isBroadcast && !binding.broadcast) return 'EACCES'
+    const length = wire.HEADER_LENGTH + size
+    // Datagrams are not fragmented; where they will be, only MAX_DATA stays here.
+    if (size > MAX_DATA || path.headerLength + length > path.mtu) return 'EMSGSIZE'
+    const packet = this.#memory.allocate(length)
+    if (packet === null) {
+      this.counters.noMemory++
+      return 'ENOBUFS'
+    }
+    const at = packet.start
+    const start = at + wire.HEADER_LENGTH
+    packet.end = at + length
+    if (data !== null) this.#bytes.set(data, start)
+    else if (fill !== null) fill(this.#bytes, start, packet.end)
+    wire.writeHeader(
+      this.#bytes,
+      at,
+      binding.port,
+      port,
+      length,
+      pseudoHeaderSum(path.addressSum, IpProtocol.Udp, length),
+    )
+    packet.transport = at
+    packet.checksum = ChecksumState.Partial
+    packet.checksumStart = at
+    packet.checksumField = at + wire.CHECKSUM
+    this.counters.sent++
+    path.ip.send(packet, path, IpProtocol.Udp, 0, 0)
+    return null
+  }
+
+  receive(packet: PacketBuffer, ip: Ip): void {
+    const bytes = this.#bytes
+    const at = packet.start
+    const available = packet.end - at
+    if (available < wire.HEADER_LENGTH) {
+      this.counters.truncated++
+      return
+    }
+    const length = wire.length(bytes, at)
+    if (length < wire.HEADER_LENGTH) {
+      this.counters.badLength++
+      return
+    }
+    if (length > available) {
+      this.counters.truncated++
+      return
+    }
+    if (packet.checksum === ChecksumState.Unverified && !this.#isChecksumRight(packet, ip.family, length)) return
+    packet.payload = at + wire.HEADER_LENGTH
+    packet.payloadEnd = at + length
+    const remotePort = wire.sourcePort(bytes, at)
+    const first = this.#ports.get(wire.destinationPort(bytes, at)) ?? null
+    if (packet.multicast) {
+      this.#deliverToAll(first, packet, remotePort)
+      return
+    }
+    const binding = this.#best(first, packet, remotePort)
+    if (binding === null) {
+      this.counters.noPort++
+      // RFC 1122, 4.1.3.1
+      ip.sendError(IpErrorKind.PortUnreachable, packet)
+      return
+    }
+    this.counters.delivered++
+    binding.receiver.datagram(packet, remotePort)
+  }
+
+  endOfBurst(): void {}
+
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = quoted.start
+    const port = wire.sourcePort(bytes, at)
+    const remotePort = wire.destinationPort(bytes, at)
+    for (let binding = this.#ports.get(port) ?? null; binding !== null; binding = binding.next) {
+      // RFC 1122, 4.1.3.3: errors go up; as in Linux, to connected sockets, which alone can tell whom they are about.
+      if (!binding.isConnected) continue
+      const matches = binding.match(
+        quoted.source0,
+        quoted.source1,
+        quoted.source2,
+        quoted.source3,
+        quoted.destination0,
+        quoted.destination1,
+        quoted.destination2,
+        quoted.destination3,
+        remotePort,
+      )
+      if (matches > 0) {
+        this.counters.errorsDelivered++
+        binding.receiver.error(kind)
+        return
+      }
+    }
+    this.counters.errorsIgnored++
+  }
+
+  #ipOf(family: IpFamily): Ip | null {
+    for (const ip of this.#ips) if (ip.family === family) return ip
+    return null
+  }
+
+  #isTaken(
+    address: IpAddress | null,
+    port: number,
+    remoteAddress: IpAddress | null,
+    remotePort: number,
+    shared: boolean,
+  ): boolean {
+    for (let other = this.#ports.get(port) ?? null; other !== null; other = other.next) {
+      if (shared && other.shared) continue
+      if (address !== null && other.address !== null && !address.equals(other.address)) continue
+      // A connected binding takes only what comes from its peer, so that it stands beside others.
+      const sameRemote =
+        remoteAddress === null || other.remoteAddress === null
+          ? remoteAddress === other.remoteAddress
+          : remoteAddress.equals(other.remoteAddress) && remotePort === other.remotePort
+      if (sameRemote) return true
+    }
+    return false
+  }
+
+  /** RFC 768: 0 means none, over IPv4. Counts what is wrong. */
+  #isChecksumRight(packet: PacketBuffer, family: IpFamily, length: number): boolean {
+    if (wire.checksum(this.#bytes, packet.start) === 0) {
+      if (family === 4) return true
+      this.counters.noChecksum++
+      return false
+    }
+    const addressSum =
+      family === 4
+        ? addressSum4(packet.source3, packet.destination3)
+        : addressSum6(
+            packet.source0,
+            packet.source1,
+            packet.source2,
+            packet.source3,
+            packet.destination0,
+            packet.destination1,
+            packet.destination2,
+            packet.destination3,
+          )
+    const pseudo = pseudoHeaderSum(addressSum, IpProtocol.Udp, length)
+    if (this.#memory.checksum.sum(packet.start, length, pseudo) === 0xffff) return true
+    this.counters.checksum++
+    return false
+  }
+
+  /** The binding that fits best: a connected one before others, then one with an address, then the latest. */
+  #best(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): UdpBinding | null {
+    let best: UdpBinding | null = null
+    let bestScore = 0
+    for (let binding = first; binding !== null; binding = binding.next) {
+      const score = matchPacket(binding, packet, remotePort)
+      if (score > bestScore) {
+        best = binding
+        bestScore = score
+      }
+    }
+    return best
+  }
+
+  /** RFC 1122, 4.1.3.5 (and Linux): each one that fits gets what was sent to a group. */
+  #deliverToAll(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): void {
+    let delivered = false
+    for (let binding = first; binding !== null; binding = binding.next) {
+      if (matchPacket(binding, packet, remotePort) === 0) continue
+      delivered = true
+      this.counters.delivered++
+      binding.receiver.datagram(packet, remotePort)
+    }
+    if (!delivered) this.counters.noPort++
+  }
+}
+
+function matchPacket(binding: UdpBinding, packet: PacketBuffer, remotePort: number): number {
+  return binding.match(
+    packet.destination0,
+    packet.destination1,
+    packet.destination2,
+    packet.destination3,
+    packet.source0,
+    packet.source1,
+    packet.source2,
+    packet.source3,
+    remotePort,
+  )
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 0 && port <= 65_535
+}
