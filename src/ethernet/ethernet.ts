@@ -1,5 +1,5 @@
 import type { MacAddress } from '../address/index.ts'
-import type { FrameReceiver, Netif } from '../netif/index.ts'
+import { type FrameReceiver, type Netif, SoftwareOffload } from '../netif/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import {
   destinationHigh,
@@ -65,6 +65,8 @@ export class Ethernet implements FrameReceiver {
     transmitted: 0,
   }
 
+  /** What frames go out through: the interface, with software in front of what it cannot do itself. */
+  readonly #output: Netif
   readonly #bytes: Uint8Array
   readonly #macHigh: number
   readonly #macLow: number
@@ -76,6 +78,7 @@ export class Ethernet implements FrameReceiver {
   /** Starts receiving at once; frames for protocols that are not yet added are counted and dropped. */
   constructor(netif: Netif) {
     this.netif = netif
+    this.#output = SoftwareOffload.over(netif)
     this.mac = netif.mac
     this.mtu = netif.mtu
     this.memory = netif.memory
@@ -162,6 +165,7 @@ export class Ethernet implements FrameReceiver {
 
   /**
    * Prepends the header to [start, end), queues the frame and takes over the caller's reference. `flush` hands it out.
+   * Whatever the interface can do, a Partial checksum is completed and a TCP packet with `segmentation` is cut apart.
    * @param destinationHigh first 16 bits of the destination, as in `MacAddress`
    * @param destinationLow last 32 bits
    */
@@ -171,13 +175,13 @@ export class Ethernet implements FrameReceiver {
     writeHeader(this.#bytes, link, destinationHigh, destinationLow, this.#macHigh, this.#macLow, etherType)
     this.counters.transmitted++
     this.#unflushed = true
-    this.netif.transmit(packet)
+    this.#output.transmit(packet)
   }
 
   /** Hands all queued frames to the device. */
   flush(): void {
     if (!this.#unflushed) return
     this.#unflushed = false
-    this.netif.flush()
+    this.#output.flush()
   }
 }
