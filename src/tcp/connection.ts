@@ -1,0 +1,418 @@
+/**
+ * One connection: the transmission control block of RFC 9293, section 3.3.1, and what an application does with it. The
+ * algorithms stand in files of their own (`segment-arrives`, `acknowledgment`, `receive-data`, `transmit`, `timers`)
+ * and work on this record.
+ */
+import type { IpAddress } from '../address/index.ts'
+import { type Microseconds, Timer, type TimerHandler } from '../clock/index.ts'
+import type { SystemErrorCode } from '../errors/index.ts'
+import type { Path } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
+import type { CongestionControl } from './congestion-control.ts'
+import type { Listener } from './listener.ts'
+import { NewReno } from './new-reno.ts'
+import { TIMESTAMPS_LENGTH } from './options.ts'
+import type { OutOfOrderQueue } from './out-of-order-queue.ts'
+import { ReceiveQueue } from './receive-queue.ts'
+import { RetransmissionTimeout } from './retransmission-timeout.ts'
+import { SendBuffer } from './send-buffer.ts'
+import { advance, distance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
+import { State } from './state.ts'
+import type { TcpContext } from './tcp-context.ts'
+import { runTimers } from './timers.ts'
+import { HEADER_LENGTH } from './wire.ts'
+
+/** Whoever uses a connection: called at the end of a burst, never per segment. */
+export interface ConnectionUser {
+  /** The handshake is complete: the first call, for both kinds of opening. */
+  established(connection: Connection): void
+  /** Data, or the end of the stream, can be read. */
+  readable(connection: Connection): void
+  /** After `wantsWritable` was set: the send buffer has room again. */
+  writable(connection: Connection): void
+  /** The connection is gone: null after a clean close of both sides. The last call. */
+  closed(connection: Connection, error: SystemErrorCode | null): void
+}
+
+/** RFC 9293, 3.7.1: what a peer that sends no MSS option can take, for either family. */
+const DEFAULT_MSS_V4 = 536
+const DEFAULT_MSS_V6 = 1220
+/** The first segments are acknowledged at once, so that the peer's slow start is not held up; as Linux (TCP_MAX_QUICKACKS). */
+const QUICK_ACKNOWLEDGMENTS = 16
+
+export const NEVER: Microseconds = Number.POSITIVE_INFINITY
+
+export class Connection implements TimerHandler {
+  readonly context: TcpContext
+  user: ConnectionUser | null = null
+  /** The listener that began it, until it is accepted. */
+  listener: Listener | null = null
+  state: State = State.Closed
+
+  // Identity: what the connection table compares. `incomingPorts` is as the peer's header has them.
+  readonly local0: number
+  readonly local1: number
+  readonly local2: number
+  readonly local3: number
+  readonly remote0: number
+  readonly remote1: number
+  readonly remote2: number
+  readonly remote3: number
+  readonly incomingPorts: number
+  readonly outgoingPorts: number
+  path: Path
+
+  // Send sequence variables, RFC 9293, figure 3.
+  initialSendSequence: SequenceNumber = sequenceNumber(0)
+  /** SND.UNA */
+  unacknowledged: SequenceNumber = sequenceNumber(0)
+  /** SND.NXT: moves back when the retransmission timer expires. */
+  sendNext: SequenceNumber = sequenceNumber(0)
+  /** The highest SND.NXT ever. */
+  sendHighest: SequenceNumber = sequenceNumber(0)
+  /** Where the last segment shorter than full ended: for Nagle's rule. */
+  shortSequence: SequenceNumber = sequenceNumber(0)
+  /** The number of the first byte in the send buffer. */
+  sendBase: SequenceNumber = sequenceNumber(0)
+  /** SND.WND, SND.WL1, SND.WL2 */
+  sendWindow = 0
+  windowUpdateSequence: SequenceNumber = sequenceNumber(0)
+  windowUpdateAcknowledgment: SequenceNumber = sequenceNumber(0)
+  /** The largest window that the peer ever offered; RFC 9293, 3.8.6.2.1 and RFC 5961, 5.2. */
+  largestSendWindow = 0
+  sendWindowScale = 0
+  /** Both sides sent the window scale option. */
+  windowScaling = false
+  readonly sendBuffer = new SendBuffer()
+  sendBufferLimit: number
+  /** FIN follows what is in the send buffer. */
+  finQueued = false
+  /** Payload bytes of a full segment, options already taken off: Eff.snd.MSS of RFC 9293, 3.7.1. */
+  segmentSize = DEFAULT_MSS_V4
+  /** What the peer's MSS option allows. */
+  peerSegmentSize = DEFAULT_MSS_V4
+
+  // Receive sequence variables.
+  initialReceiveSequence: SequenceNumber = sequenceNumber(0)
+  /** RCV.NXT */
+  receiveNext: SequenceNumber = sequenceNumber(0)
+  /** The right edge of the window that we have offered: it never moves back (RFC 9293, 3.8.6). */
+  receiveEdge: SequenceNumber = sequenceNumber(0)
+  receiveWindowScale = 0
+  receiveLimit: number
+  /** Bytes that the application has read since the window was last grown. */
+  readSinceGrowth = 0
+  readonly receiveQueue = new ReceiveQueue()
+  outOfOrder: OutOfOrderQueue | null = null
+  finReceived = false
+
+  // Acknowledging.
+  /** Bytes received since our last ACK. */
+  receivedUnacknowledged = 0
+  /** An ACK is due at the end of this burst. */
+  acknowledgeNow = false
+  /** The largest segment received so far: what "every second segment" is measured by (Linux rcv_mss). */
+  receiveSegmentSize = DEFAULT_MSS_V4
+  quickAcknowledgments = QUICK_ACKNOWLEDGMENTS
+  /** Last.ACK.sent of RFC 7323. */
+  lastAcknowledgmentSent: SequenceNumber = sequenceNumber(0)
+  lastChallenge: Microseconds = Number.NEGATIVE_INFINITY
+
+  // Timestamps, RFC 7323.
+  timestamps = false
+  timestampOffset = 0
+  recentTimestamp = 0
+  recentTimestampAt: Microseconds = 0
+
+  // Loss recovery.
+  readonly timeout = new RetransmissionTimeout()
+  congestion: CongestionControl
+  duplicateAcknowledgments = 0
+  inRecovery = false
+  /** Recovery ends when this is acknowledged: `recover` of RFC 6582. */
+  recoveryPoint: SequenceNumber = sequenceNumber(0)
+  /** The first unacknowledged segment must be sent again at the end of this burst. */
+  retransmitFirst = false
+  /** The segment whose round trip is being timed ends here; meaningful while `timedAt` is not NEVER. */
+  timedSequence: SequenceNumber = sequenceNumber(0)
+  timedAt: Microseconds = NEVER
+  /** When the peer last acknowledged something new, or when something was first outstanding since. */
+  progressAt: Microseconds = 0
+  lastSentAt: Microseconds = 0
+  lastReceivedAt: Microseconds = 0
+  retransmissions = 0
+  /** An ICMP error that is only a hint (RFC 1122, 4.2.3.9): reported if the connection times out. */
+  softError: SystemErrorCode | null = null
+
+  // Timers: one node in the wheel, several deadlines. A deadline that moves back does not touch the wheel.
+  readonly timer: Timer
+  /** Retransmission of data or SYN, or the next window probe. */
+  retransmitAt: Microseconds = NEVER
+  /** Whether `retransmitAt` is the persist timer of RFC 9293, 3.8.6.1. */
+  persisting = false
+  acknowledgeAt: Microseconds = NEVER
+  keepAliveAt: Microseconds = NEVER
+  /** End of FIN-WAIT-2. */
+  finWaitAt: Microseconds = NEVER
+
+  // Options of the application.
+  noDelay = false
+  keepAlive = false
+  keepAliveIdle: Microseconds
+  keepAliveProbesSent = 0
+  userTimeout: Microseconds
+  wantsWritable = false
+  /** The application reads no more: what arrives is acknowledged and dropped. */
+  discarding = false
+  /** The application has let go of it altogether: data that arrives is answered with a reset (RFC 9293, 3.10.4). */
+  orphaned = false
+
+  // Events for the end of the burst.
+  touched = false
+  nextTouched: Connection | null = null
+  establishedEvent = false
+  readableEvent = false
+  closedEvent = false
+  error: SystemErrorCode | null = null
+
+  constructor(context: TcpContext, path: Path, localPort: number, remotePort: number) {
+    this.context = context
+    this.path = path
+    this.local0 = path.source.word0
+    this.local1 = path.source.word1
+    this.local2 = path.source.word2
+    this.local3 = path.source.word3
+    this.remote0 = path.destination.word0
+    this.remote1 = path.destination.word1
+    this.remote2 = path.destination.word2
+    this.remote3 = path.destination.word3
+    this.incomingPorts = (remotePort << 16) | localPort
+    this.outgoingPorts = (localPort << 16) | remotePort
+    const settings = context.settings
+    this.sendBufferLimit = settings.sendBuffer
+    this.receiveLimit = settings.receiveBuffer
+    this.keepAliveIdle = settings.keepAliveIdle
+    this.userTimeout = settings.userTimeout
+    this.peerSegmentSize = path.ip.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6
+    this.congestion = new NewReno(this.peerSegmentSize)
+    this.timer = new Timer(this)
+  }
+
+  get localAddress(): IpAddress {
+    return this.path.source
+  }
+
+  get remoteAddress(): IpAddress {
+    return this.path.destination
+  }
+
+  get localPort(): number {
+    return this.outgoingPorts >>> 16
+  }
+
+  get remotePort(): number {
+    return this.outgoingPorts & 0xffff
+  }
+
+  /** Bytes sent and not acknowledged, SYN and FIN counted. */
+  get flightSize(): number {
+    return distance(this.sendNext, this.unacknowledged)
+  }
+
+  /** The MSS option that we send: what our end of the path can take (RFC 9293, 3.7.1; options are not taken off). */
+  get offeredSegmentSize(): number {
+    return this.path.mtu - this.path.headerLength - HEADER_LENGTH
+  }
+
+  /** Whether the application may still write. */
+  get canWrite(): boolean {
+    return !this.finQueued && (this.state === State.Established || this.state === State.CloseWait || this.isOpening)
+  }
+
+  get isOpening(): boolean {
+    return this.state === State.SynSent || this.state === State.SynReceived
+  }
+
+  /** All data has been read and the peer has sent FIN, or reading makes no sense any more. */
+  get atEnd(): boolean {
+    return this.receiveQueue.length === 0 && (this.finReceived || this.state === State.Closed)
+  }
+
+  /** Takes the segment size from the peer's option, the path and the options that every segment will carry. */
+  updateSegmentSize(): void {
+    const overhead = this.path.headerLength + HEADER_LENGTH
+    const options = this.timestamps ? TIMESTAMPS_LENGTH : 0
+    // A path MTU or an MSS option so small that nothing fits would divide by zero further down.
+    this.segmentSize = Math.max(Math.min(this.peerSegmentSize, this.path.mtu - overhead) - options, 16)
+    this.congestion.setSegmentSize(this.segmentSize)
+  }
+
+  /**
+   * Queues bytes for sending. `chunk` is kept by reference until acknowledged.
+   * @param packet the packet in whose slot `chunk` lies (its reference passes on), or null
+   * @returns whether the send buffer has room for more; otherwise wait for `writable`
+   */
+  write(chunk: Uint8Array, packet: PacketBuffer | null): boolean {
+    this.sendBuffer.append(chunk, packet)
+    this.context.settle(this)
+    return this.hasRoom
+  }
+
+  /** Queues bytes without sending yet: more follows, ended by `write` or `push`. */
+  enqueue(chunk: Uint8Array): void {
+    this.sendBuffer.append(chunk, null)
+  }
+
+  /** Sends what is queued, as far as windows allow. */
+  push(): void {
+    this.context.settle(this)
+  }
+
+  get hasRoom(): boolean {
+    return this.sendBuffer.length < this.sendBufferLimit
+  }
+
+  /** No more data will be written: FIN follows what is queued. RFC 9293, 3.10.4. */
+  shutdownWrite(): void {
+    if (this.finQueued || this.state === State.Closed) return
+    this.finQueued = true
+    if (this.state === State.SynSent) {
+      // 3.10.4: nothing was exchanged yet.
+      this.destroy(null)
+    } else if (this.state === State.Established) this.state = State.FinWait1
+    else if (this.state === State.CloseWait) this.state = State.LastAck
+    // In SYN-RECEIVED the FIN waits until the handshake is complete (3.10.4).
+    this.context.settle(this)
+  }
+
+  /** Reads no more: what is queued and what arrives is dropped, and acknowledged so that the peer can finish. */
+  discardReceived(): void {
+    this.discarding = true
+    this.context.receiveBytes -= this.receiveQueue.clear()
+    this.context.settle(this)
+  }
+
+  /**
+   * The application lets go. Unread data means that the peer must learn that it was lost: reset (RFC 9293, 3.10.4 and
+   * RFC 2525, 2.17); otherwise FIN, and a bounded wait for the peer's.
+   */
+  release(): void {
+    if (this.state === State.Closed) return
+    this.orphaned = true
+    if (this.receiveQueue.length > 0 && !this.discarding) {
+      this.context.counters.TCPAbortOnClose++
+      this.abort()
+      return
+    }
+    this.shutdownWrite()
+    if ((this.state as State) === State.FinWait2) {
+      this.finWaitAt = this.context.time() + this.context.settings.finWait2Timeout
+      this.schedule(this.finWaitAt)
+    }
+  }
+
+  /** Resets the connection: RFC 9293, 3.10.5. */
+  abort(error: SystemErrorCode | null = 'ECONNABORTED'): void {
+    if (this.state === State.Closed) return
+    if (this.state !== State.SynSent) {
+      this.context.sendReset(this.path, this.outgoingPorts, this.sendHighest, this.receiveNext, true)
+    }
+    this.destroy(error)
+    this.context.settle(this)
+  }
+
+  /** Ends the connection without a word to the peer; the user hears of it at the end of the burst. */
+  destroy(error: SystemErrorCode | null): void {
+    if (this.state === State.Closed) return
+    this.state = State.Closed
+    this.error = error
+    this.closedEvent = true
+    this.readableEvent = true
+    this.releaseMemory()
+    this.context.remove(this)
+    this.context.touch(this)
+  }
+
+  /** Gives back what only an open connection needs. Data received in order stays readable. */
+  releaseMemory(): void {
+    this.context.disarm(this.timer)
+    this.sendBuffer.clear()
+    this.outOfOrder?.clear()
+    this.outOfOrder = null
+  }
+
+  /** Takes up to `most` received bytes, as memory of the caller's own; null when there are none. */
+  read(most: number): Buffer | null {
+    const data = this.receiveQueue.read(most)
+    if (data !== null) this.consumed(data.length)
+    return data
+  }
+
+  /** Hands received bytes to `sink` in views valid only during the call, until none is left or it returns false. */
+  drain(sink: (view: Uint8Array) => boolean): void {
+    const before = this.receiveQueue.length
+    if (before === 0) return
+    // Not counted in `receiveBytes` twice if the sink fails: whoever throws has taken the data.
+    try {
+      this.receiveQueue.drain(sink)
+    } finally {
+      this.consumed(before - this.receiveQueue.length)
+    }
+  }
+
+  /** The application has taken `count` bytes: the window opens, and grows while it keeps up. */
+  consumed(count: number): void {
+    const context = this.context
+    context.receiveBytes -= count
+    this.readSinceGrowth += count
+    // Dynamic right-sizing in its simplest form: whoever reads a whole window's worth and leaves nothing gets twice as
+    // much, unless all connections together hold a quarter of the budget.
+    if (
+      this.readSinceGrowth >= this.receiveLimit &&
+      this.receiveQueue.length < this.receiveLimit / 4 &&
+      context.receiveBytes < context.settings.receiveBudget / 4
+    ) {
+      this.readSinceGrowth = 0
+      this.receiveLimit = Math.min(this.receiveLimit * 2, context.settings.maximumReceiveBuffer)
+    }
+    context.settle(this)
+  }
+
+  /** Makes sure that the timer fires at `deadline` or before. */
+  schedule(deadline: Microseconds): void {
+    if (!this.timer.armed || deadline < this.timer.expiry) this.context.arm(this.timer, deadline)
+  }
+
+  onTimer(): void {
+    runTimers(this)
+  }
+
+  /** The receive window that we can offer now, in bytes from RCV.NXT; never less than what was offered before. */
+  offerableWindow(): number {
+    const offered = distance(this.receiveEdge, this.receiveNext)
+    const context = this.context
+    let free = this.receiveLimit - this.receiveQueue.length
+    if (context.receiveBytes > context.settings.receiveBudget) free = 0
+    // RFC 9293, 3.8.6.2.2: the right edge stays until it can move by a full segment or half of the buffer.
+    if (free - offered < Math.min(this.receiveSegmentSize, this.receiveLimit >> 1)) return offered
+    return free
+  }
+
+  setKeepAlive(on: boolean, idle: Microseconds): void {
+    this.keepAlive = on
+    this.keepAliveIdle = idle
+    this.keepAliveProbesSent = 0
+    this.keepAliveAt = on ? this.context.time() + idle : NEVER
+    if (on) this.schedule(this.keepAliveAt)
+  }
+
+  setNoDelay(on: boolean): void {
+    this.noDelay = on
+    if (on) this.context.settle(this)
+  }
+
+  /** The end of the data in the send buffer: where FIN stands once it is queued. */
+  get sendEnd(): SequenceNumber {
+    return advance(this.sendBase, this.sendBuffer.length)
+  }
+}

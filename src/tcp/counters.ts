@@ -1,0 +1,88 @@
+/** TCP's counters, under the names that Linux's `nstat` gives them (RFC 4022 and the TcpExt extension). */
+export interface TcpCounters {
+  ActiveOpens: number
+  PassiveOpens: number
+  /** Connection attempts that failed, either way. */
+  AttemptFails: number
+  /** Established connections that ended in a reset, ours or theirs. */
+  EstabResets: number
+  /** Segments received, malformed ones included. */
+  InSegs: number
+  OutSegs: number
+  RetransSegs: number
+  /** Segments dropped for a bad header. */
+  InErrs: number
+  InCsumErrors: number
+  OutRsts: number
+  /** SYNs or finished handshakes dropped because the listener's queue was full. */
+  ListenOverflows: number
+  /** SYNs dropped for any reason. */
+  ListenDrops: number
+  /** Segments dropped because their timestamp was old (RFC 7323, section 5). */
+  PAWSEstab: number
+  DelayedACKs: number
+  /** Challenge ACKs sent (RFC 5961), and those for a SYN on an open connection. */
+  TCPChallengeACK: number
+  TCPSYNChallenge: number
+  /** Challenge ACKs and duplicate ACKs held back by the rate limits. */
+  TCPACKSkippedChallenge: number
+  /** Acknowledgments outside of what was ever sent, or too old (RFC 5961, section 5). */
+  TCPInvalidAck: number
+  TCPTimeouts: number
+  TCPFastRetrans: number
+  /** Window probes sent. */
+  TCPWinProbe: number
+  TCPKeepAlive: number
+  /** Connections given up: no answer, closed with unread or late data, packet memory or the budget. */
+  TCPAbortOnTimeout: number
+  TCPAbortOnData: number
+  TCPAbortOnClose: number
+  /** TIME-WAIT records made, those pushed out by newer ones, and connections that took over from one. */
+  TW: number
+  TCPTimeWaitOverflow: number
+  TWRecycled: number
+  /** Segments queued ahead of a gap, and those dropped because the queue or memory was full. */
+  TCPOFOQueue: number
+  TCPOFODrop: number
+  /** Segments dropped because the receive window or the budget was full. */
+  TCPRcvQDrop: number
+  /** Segments that could not be sent because packet memory was exhausted; they are tried again. */
+  TCPSendNoMemory: number
+}
+
+export function newTcpCounters(): TcpCounters {
+  return {
+    ActiveOpens: 0,
+    PassiveOpens: 0,
+    AttemptFails: 0,
+    EstabResets: 0,
+    InSegs: 0,
+    OutSegs: 0,
+    RetransSegs: 0,
+    InErrs: 0,
+    InCsumErrors: 0,
+    OutRsts: 0,
+    ListenOverflows: 0,
+    ListenDrops: 0,
+    PAWSEstab: 0,
+    DelayedACKs: 0,
+    TCPChallengeACK: 0,
+    TCPSYNChallenge: 0,
+    TCPACKSkippedChallenge: 0,
+    TCPInvalidAck: 0,
+    TCPTimeouts: 0,
+    TCPFastRetrans: 0,
+    TCPWinProbe: 0,
+    TCPKeepAlive: 0,
+    TCPAbortOnTimeout: 0,
+    TCPAbortOnData: 0,
+    TCPAbortOnClose: 0,
+    TW: 0,
+    TCPTimeWaitOverflow: 0,
+    TWRecycled: 0,
+    TCPOFOQueue: 0,
+    TCPOFODrop: 0,
+    TCPRcvQDrop: 0,
+    TCPSendNoMemory: 0,
+  }
+}

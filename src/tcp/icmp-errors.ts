@@ -1,0 +1,59 @@
+/** ICMP errors: RFC 1122, 4.2.3.9, RFC 5461 (soft errors), RFC 5927 (validation), RFC 1191 (path MTU). */
+import type { SystemErrorCode } from '../errors/index.ts'
+import { IpErrorKind } from '../ip/index.ts'
+import { type Connection, NEVER } from './connection.ts'
+import { isAfter, isBefore, type SequenceNumber } from './sequence-number.ts'
+import { State } from './state.ts'
+
+/** @param sequence the quoted segment's sequence number: RFC 5927, 4.1, it must be one that is on its way */
+export function receiveIcmpError(
+  connection: Connection,
+  kind: IpErrorKind,
+  sequence: SequenceNumber,
+  mtu: number,
+): void {
+  if (isBefore(sequence, connection.unacknowledged) || isAfter(sequence, connection.sendHighest)) return
+  if (kind === IpErrorKind.PacketTooBig) {
+    reduceMtu(connection, mtu)
+    return
+  }
+  const code = errorCode(kind)
+  if (code === null) return
+  if (connection.state === State.SynSent || (connection.state === State.SynReceived && connection.listener === null)) {
+    // As Linux: an attempt to connect fails at once, so that the application can try another address (RFC 5461, 4.1).
+    connection.context.counters.AttemptFails++
+    connection.destroy(code)
+  } else {
+    connection.softError = code
+  }
+}
+
+/** The path became narrower: RFC 1191, section 6.4. */
+function reduceMtu(connection: Connection, mtu: number): void {
+  const before = connection.segmentSize
+  if (connection.path.mtu > mtu) return
+  connection.updateSegmentSize()
+  if (connection.segmentSize >= before || connection.isOpening) return
+  // What was too big is lost: sent again in smaller segments, without backing off.
+  connection.sendNext = connection.unacknowledged
+  connection.timedAt = NEVER
+}
+
+function errorCode(kind: IpErrorKind): SystemErrorCode | null {
+  switch (kind) {
+    case IpErrorKind.NetworkUnreachable:
+      return 'ENETUNREACH'
+    case IpErrorKind.HostUnreachable:
+    case IpErrorKind.TimeExceeded:
+      return 'EHOSTUNREACH'
+    case IpErrorKind.Prohibited:
+      return 'EHOSTUNREACH'
+    case IpErrorKind.ProtocolUnreachable:
+    case IpErrorKind.PortUnreachable:
+      return 'ECONNREFUSED'
+    case IpErrorKind.ParameterProblem:
+      return 'EPROTO'
+    default:
+      return null
+  }
+}

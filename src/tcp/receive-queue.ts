@@ -1,0 +1,146 @@
+/**
+ * Data received in order and not yet read. Within a burst it stays in the packets it came in, for a reader that takes
+ * it at once; what is left at the end of the burst is copied into memory of its own (the one copy that the reader
+ * would have caused anyway), so that an application that does not read never holds packet memory.
+ */
+import type { PacketBuffer } from '../packet/index.ts'
+
+/** Larger buffers than this gain nothing and cost the allocator. */
+const LARGEST_CHUNK = 262_144
+/** Small remainders share a chunk of this size, so that one-byte segments do not cost an object each. */
+const LEAST_CHUNK = 4096
+
+class Chunk {
+  readonly buffer: Buffer
+  start = 0
+  end = 0
+  constructor(capacity: number) {
+    // `allocUnsafe` would take slices of Node's shared pool and pin it.
+    this.buffer = Buffer.allocUnsafeSlow(capacity)
+  }
+}
+
+export class ReceiveQueue {
+  /** Bytes that wait to be read. */
+  length = 0
+  #firstPacket: PacketBuffer | null = null
+  #lastPacket: PacketBuffer | null = null
+  #packetBytes = 0
+  #chunks: Chunk[] | null = null
+
+  /** Appends [payload, payloadEnd) of a packet, which it retains. */
+  append(packet: PacketBuffer): void {
+    packet.retain()
+    this.adopt(packet)
+  }
+
+  /** As `append`, taking over the caller's reference. */
+  adopt(packet: PacketBuffer): void {
+    packet.next = null
+    if (this.#lastPacket === null) this.#firstPacket = packet
+    else this.#lastPacket.next = packet
+    this.#lastPacket = packet
+    const count = packet.payloadEnd - packet.payload
+    this.#packetBytes += count
+    this.length += count
+  }
+
+  /** Takes up to `most` bytes as memory of the caller's own; null when there is nothing. */
+  read(most: number): Buffer | null {
+    if (this.length === 0) return null
+    const chunks = this.#chunks
+    if (chunks !== null && chunks.length > 0) {
+      // Packets of the current burst join what is already there, so that the reader gets it in one piece.
+      if (this.#packetBytes > 0) this.settle()
+      const chunk = chunks[0]
+      const count = Math.min(chunk.end - chunk.start, most)
+      const data = chunk.buffer.subarray(chunk.start, chunk.start + count)
+      chunk.start += count
+      if (chunk.start === chunk.end) chunks.shift()
+      this.length -= count
+      return data
+    }
+    const count = Math.min(this.#packetBytes, most)
+    const data = count < LEAST_CHUNK ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
+    this.#takePackets(data, 0, count)
+    this.length -= count
+    return data
+  }
+
+  /**
+   * Hands what is queued to `sink` in views that are valid only during the call, until nothing is left or `sink`
+   * returns false.
+   */
+  drain(sink: (view: Uint8Array) => boolean): void {
+    while (this.length > 0) {
+      const chunks = this.#chunks
+      if (chunks !== null && chunks.length > 0) {
+        const chunk = chunks.shift()!
+        this.length -= chunk.end - chunk.start
+        if (!sink(chunk.buffer.subarray(chunk.start, chunk.end))) return
+        continue
+      }
+      const packet = this.#firstPacket!
+      this.#unlinkFirst()
+      const count = packet.payloadEnd - packet.payload
+      this.#packetBytes -= count
+      this.length -= count
+      const goOn = sink(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))
+      packet.release()
+      if (!goOn) return
+    }
+  }
+
+  /** End of a burst: moves what was not read out of packet memory. */
+  settle(): void {
+    if (this.#packetBytes === 0) return
+    this.#chunks ??= []
+    while (this.#packetBytes > 0) {
+      let chunk = this.#chunks.length === 0 ? undefined : this.#chunks[this.#chunks.length - 1]
+      if (chunk === undefined || chunk.end === chunk.buffer.length) {
+        chunk = new Chunk(Math.max(LEAST_CHUNK, Math.min(this.#packetBytes, LARGEST_CHUNK)))
+        this.#chunks.push(chunk)
+      }
+      const count = Math.min(this.#packetBytes, chunk.buffer.length - chunk.end)
+      this.#takePackets(chunk.buffer, chunk.end, count)
+      chunk.end += count
+    }
+  }
+
+  /** Drops everything. @returns how many bytes that were */
+  clear(): number {
+    while (this.#firstPacket !== null) {
+      const packet = this.#firstPacket
+      this.#unlinkFirst()
+      packet.release()
+    }
+    const dropped = this.length
+    this.#chunks = null
+    this.length = this.#packetBytes = 0
+    return dropped
+  }
+
+  /** Copies the first `count` bytes of the packets to `target` at `position` and releases what is used up. */
+  #takePackets(target: Buffer, position: number, count: number): void {
+    this.#packetBytes -= count
+    while (count > 0) {
+      const packet = this.#firstPacket!
+      const take = Math.min(count, packet.payloadEnd - packet.payload)
+      target.set(packet.memory.bytes.subarray(packet.payload, packet.payload + take), position)
+      position += take
+      count -= take
+      packet.payload += take
+      if (packet.payload === packet.payloadEnd) {
+        this.#unlinkFirst()
+        packet.release()
+      }
+    }
+  }
+
+  #unlinkFirst(): void {
+    const packet = this.#firstPacket!
+    this.#firstPacket = packet.next
+    if (this.#firstPacket === null) this.#lastPacket = null
+    packet.next = null
+  }
+}

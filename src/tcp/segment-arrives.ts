@@ -1,0 +1,333 @@
+/**
+ * SEGMENT ARRIVES for an existing connection: RFC 9293, section 3.10.7.3 (SYN-SENT) and 3.10.7.4 (other states), with
+ * RFC 5961 against blind attacks and RFC 7323 (PAWS).
+ */
+import type { PacketBuffer } from '../packet/index.ts'
+import { acknowledge, setSendWindow } from './acknowledgment.ts'
+import { type Connection, NEVER } from './connection.ts'
+import { receiveData } from './receive-data.ts'
+import type { Segment } from './segment.ts'
+import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
+import { State } from './state.ts'
+import { sendAcknowledgment, sendSyn } from './transmit.ts'
+import { Flag } from './wire.ts'
+
+/** RFC 7323, 5.5: after 24 days a timestamp says nothing any more. */
+const TIMESTAMP_LIFETIME = 24 * 24 * 3600 * 1_000_000
+/** Linux tcp_invalid_ratelimit: answers to segments outside the window, per connection. */
+const ANSWER_INTERVAL = 500_000
+
+/** Processes one segment. The payload is [packet.payload, packet.payloadEnd). */
+export function segmentArrives(connection: Connection, segment: Segment, packet: PacketBuffer): void {
+  connection.context.touch(connection)
+  if (connection.state === State.SynSent) {
+    arrivesInSynSent(connection, segment, packet)
+    return
+  }
+  const options = segment.options
+  const now = connection.context.time()
+
+  // RFC 7323, 5.3, R1: PAWS comes first, and not for resets.
+  if (connection.timestamps && options.hasTimestamps && !segment.hasRst) {
+    if (
+      ((options.timestampValue - connection.recentTimestamp) | 0) < 0 &&
+      now - connection.recentTimestampAt < TIMESTAMP_LIFETIME
+    ) {
+      connection.context.counters.PAWSEstab++
+      answerUnacceptable(connection)
+      return
+    }
+  }
+
+  if (!isAcceptable(connection, segment)) {
+    if (segment.hasRst) return
+    if (
+      connection.state === State.SynReceived &&
+      segment.hasSyn &&
+      segment.sequence === connection.initialReceiveSequence
+    ) {
+      if (!segment.hasAck) {
+        // The peer's SYN again: our SYN-ACK was lost.
+        connection.context.counters.RetransSegs++
+        sendSyn(connection)
+        return
+      }
+      // The SYN-ACK of a simultaneous open, RFC 9293, figure 8: its SYN is old, its acknowledgment is what counts.
+      if (segment.acknowledgment === connection.sendHighest) {
+        becomeEstablished(connection, segment)
+        connection.acknowledgeNow = true
+        return
+      }
+    }
+    if (segment.hasSyn) challengeSyn(connection)
+    else answerUnacceptable(connection)
+    // RFC 9293, 3.10.7.4: with a closed window, valid acknowledgments (and the window in them) still count.
+    if (
+      connection.receiveNext === connection.receiveEdge &&
+      segment.sequence === connection.receiveNext &&
+      segment.hasAck &&
+      !segment.hasSyn &&
+      connection.state !== State.SynReceived &&
+      acknowledgmentIsValid(connection, segment)
+    ) {
+      processAcknowledgment(connection, segment)
+    }
+    return
+  }
+
+  // RFC 7323, 4.3 (2).
+  if (
+    connection.timestamps &&
+    options.hasTimestamps &&
+    !isAfter(segment.sequence, connection.lastAcknowledgmentSent) &&
+    ((options.timestampValue - connection.recentTimestamp) | 0) >= 0
+  ) {
+    connection.recentTimestamp = options.timestampValue
+    connection.recentTimestampAt = now
+  }
+
+  // Second check: RST, RFC 5961, 3.2.
+  if (segment.hasRst) {
+    if (segment.sequence === connection.receiveNext) reset(connection)
+    else challenge(connection)
+    return
+  }
+  // Fourth check: SYN, RFC 5961, 4.2.
+  if (segment.hasSyn) {
+    challengeSyn(connection)
+    return
+  }
+  // Fifth check: ACK.
+  if (!segment.hasAck) return
+  connection.lastReceivedAt = now
+  connection.keepAliveProbesSent = 0
+  if (connection.state === State.SynReceived) {
+    if (
+      !isAfter(segment.acknowledgment, connection.unacknowledged) ||
+      isAfter(segment.acknowledgment, connection.sendHighest)
+    ) {
+      connection.context.sendReset(
+        connection.path,
+        connection.outgoingPorts,
+        segment.acknowledgment,
+        connection.receiveNext,
+        false,
+      )
+      return
+    }
+    if (!becomeEstablished(connection, segment)) return
+  } else {
+    if (!acknowledgmentIsValid(connection, segment)) {
+      connection.context.counters.TCPInvalidAck++
+      challenge(connection)
+      return
+    }
+    processAcknowledgment(connection, segment)
+  }
+  // Sixth check: URG. As RFC 6093 recommends, the urgent pointer means nothing and urgent data stays in line.
+  // Seventh and eighth: text and FIN.
+  if (segment.length === 0 && !segment.hasFin) return
+  const state = connection.state
+  if (state !== State.Established && state !== State.FinWait1 && state !== State.FinWait2) {
+    // After the peer's FIN there is no more text: a retransmission, which wants its acknowledgment again.
+    connection.acknowledgeNow = true
+    return
+  }
+  if (
+    connection.orphaned &&
+    segment.length > 0 &&
+    !connection.discarding &&
+    isAfter(advance(segment.sequence, segment.length), connection.receiveNext)
+  ) {
+    // RFC 9293, 3.10.4 and RFC 1122, 4.2.2.13: data for an application that has closed is lost, and the peer must know.
+    connection.context.counters.TCPAbortOnData++
+    connection.abort(null)
+    return
+  }
+  receiveData(connection, segment, packet)
+}
+
+/** RFC 9293, 3.10.7.4, first check, table 6. */
+function isAcceptable(connection: Connection, segment: Segment): boolean {
+  const start = distance(segment.sequence, connection.receiveNext)
+  const window = distance(connection.receiveEdge, connection.receiveNext)
+  const length = segment.sequenceLength
+  if (length === 0) return start === 0 || (start > 0 && start < window)
+  if (window === 0) return false
+  if (start >= 0) return start < window
+  const last = start + length - 1
+  return last >= 0 && last < window
+}
+
+/** RFC 5961, 5.2: neither newer than what we sent nor older than any window that the peer ever offered. */
+function acknowledgmentIsValid(connection: Connection, segment: Segment): boolean {
+  if (isAfter(segment.acknowledgment, connection.sendHighest)) return false
+  return distance(connection.unacknowledged, segment.acknowledgment) <= connection.largestSendWindow
+}
+
+function processAcknowledgment(connection: Connection, segment: Segment): void {
+  const finAcknowledged = acknowledge(connection, segment)
+  if (!finAcknowledged) return
+  switch (connection.state) {
+    case State.FinWait1:
+      connection.state = State.FinWait2
+      if (connection.orphaned || connection.discarding) {
+        connection.finWaitAt = connection.context.time() + connection.context.settings.finWait2Timeout
+        connection.schedule(connection.finWaitAt)
+      }
+      break
+    case State.Closing:
+      connection.state = State.TimeWait
+      break
+    case State.LastAck:
+      connection.destroy(null)
+      break
+  }
+}
+
+/** @returns false if nobody could accept the connection, which then stays half-open */
+function becomeEstablished(connection: Connection, segment: Segment): boolean {
+  if (connection.listener !== null && !connection.context.accepted(connection)) {
+    // As Linux without tcp_abort_on_overflow: the peer's ACK is forgotten, our SYN-ACK will ask for it again.
+    return false
+  }
+  connection.state = connection.finQueued ? State.FinWait1 : State.Established
+  if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
+  connection.retransmissions = 0
+  // The window of a SYN is not scaled: RFC 7323, 2.2.
+  const window = segment.hasSyn ? segment.window : segment.window << connection.sendWindowScale
+  setSendWindow(connection, window, segment.sequence, segment.acknowledgment)
+  acknowledge(connection, segment)
+  connection.sendWindow = window
+  connection.establishedEvent = true
+  return true
+}
+
+function reset(connection: Connection): void {
+  const { counters } = connection.context
+  switch (connection.state) {
+    case State.SynReceived:
+      counters.AttemptFails++
+      // RFC 9293, 3.10.7.4: from a passive open back to LISTEN, which the listener never left.
+      connection.destroy(connection.listener === null ? 'ECONNREFUSED' : 'ECONNRESET')
+      return
+    case State.Closing:
+    case State.LastAck:
+      // Both sides have said all that they had to.
+      connection.destroy(null)
+      return
+    default:
+      counters.EstabResets++
+      connection.destroy(connection.state === State.CloseWait && connection.finQueued ? 'EPIPE' : 'ECONNRESET')
+  }
+}
+
+/** An ACK with the numbers that we expect, so that an honest peer can put itself right: RFC 5961. */
+function challenge(connection: Connection): void {
+  if (!connection.context.mayChallenge()) {
+    connection.context.counters.TCPACKSkippedChallenge++
+    return
+  }
+  connection.context.counters.TCPChallengeACK++
+  sendAcknowledgment(connection)
+}
+
+function challengeSyn(connection: Connection): void {
+  connection.context.counters.TCPSYNChallenge++
+  challenge(connection)
+}
+
+/** "An acknowledgment should be sent in reply": at most twice a second, so that two confused hosts do not loop. */
+function answerUnacceptable(connection: Connection): void {
+  const now = connection.context.time()
+  if (now - connection.lastChallenge < ANSWER_INTERVAL) {
+    connection.context.counters.TCPACKSkippedChallenge++
+    return
+  }
+  connection.lastChallenge = now
+  sendAcknowledgment(connection)
+}
+
+/** RFC 9293, 3.10.7.3. */
+function arrivesInSynSent(connection: Connection, segment: Segment, packet: PacketBuffer): void {
+  const { context } = connection
+  if (segment.hasAck) {
+    const acknowledgment = segment.acknowledgment
+    if (!isAfter(acknowledgment, connection.initialSendSequence) || isAfter(acknowledgment, connection.sendHighest)) {
+      if (!segment.hasRst) {
+        context.sendReset(connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
+      }
+      return
+    }
+    // RFC 7323, 3.2: an echo of a timestamp that we never sent.
+  }
+  if (segment.hasRst) {
+    if (segment.hasAck) {
+      context.counters.AttemptFails++
+      connection.destroy('ECONNREFUSED')
+    }
+    return
+  }
+  if (!segment.hasSyn) return
+  connection.initialReceiveSequence = segment.sequence
+  connection.receiveNext = advance(segment.sequence, 1)
+  connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
+  takeSynOptions(connection, segment, context.settings.timestamps, context.settings.windowScaling)
+  if (!segment.hasAck) {
+    // Simultaneous open.
+    connection.state = State.SynReceived
+    setSendWindow(connection, segment.window, segment.sequence, connection.initialSendSequence)
+    sendSyn(connection)
+    connection.retransmitAt = context.time() + connection.timeout.current
+    connection.schedule(connection.retransmitAt)
+    return
+  }
+  connection.state = State.Established
+  if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
+  connection.retransmissions = 0
+  connection.retransmitAt = NEVER
+  connection.lastReceivedAt = context.time()
+  // The window of a SYN is not scaled: RFC 7323, 2.2.
+  const scale = connection.sendWindowScale
+  connection.sendWindowScale = 0
+  setSendWindow(connection, segment.window, segment.sequence, segment.acknowledgment)
+  acknowledge(connection, segment)
+  connection.sendWindowScale = scale
+  connection.establishedEvent = true
+  connection.acknowledgeNow = true
+  if (isBefore(connection.unacknowledged, connection.sendHighest)) {
+    connection.retransmitAt = context.time() + connection.timeout.current
+    connection.schedule(connection.retransmitAt)
+  }
+  if (segment.length > 0 || segment.hasFin) {
+    // The SYN took one number.
+    segment.sequence = connection.receiveNext
+    segment.flags &= ~Flag.Syn
+    receiveData(connection, segment, packet)
+  }
+}
+
+/** What both sides have agreed on by their SYNs: RFC 9293, 3.7.1; RFC 7323, 2.2 and 3.2. */
+export function takeSynOptions(
+  connection: Connection,
+  segment: Segment,
+  timestampsOffered: boolean,
+  scalingOffered: boolean,
+): void {
+  const options = segment.options
+  if (options.maximumSegmentSize > 0) connection.peerSegmentSize = options.maximumSegmentSize
+  connection.timestamps = timestampsOffered && options.hasTimestamps
+  if (connection.timestamps) {
+    connection.recentTimestamp = options.timestampValue
+    connection.recentTimestampAt = connection.context.time()
+  }
+  if (scalingOffered && options.windowScale >= 0) {
+    connection.sendWindowScale = options.windowScale
+  } else {
+    connection.sendWindowScale = 0
+    connection.receiveWindowScale = 0
+    connection.receiveLimit = Math.min(connection.receiveLimit, 65_535)
+  }
+  connection.windowScaling = scalingOffered && options.windowScale >= 0
+  connection.updateSegmentSize()
+}

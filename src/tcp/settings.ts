@@ -1,0 +1,98 @@
+import { MILLISECOND, MINUTE, type Microseconds, SECOND } from '../clock/index.ts'
+
+/** What can be set about TCP, with its defaults. Per stack; a connection copies what it may change for itself. */
+export interface TcpSettings {
+  /** Bytes a connection buffers for sending before `write` asks to wait; 4 KiB to 64 MiB. Default 1 MiB. */
+  sendBuffer: number
+  /** First receive window in bytes, 2 KiB to 1 MiB; it grows while the application keeps up. Default 256 KiB. */
+  receiveBuffer: number
+  /** What the receive window may grow to, 64 KiB to 1 GiB. Default 6 MiB, as Linux. */
+  maximumReceiveBuffer: number
+  /** Bytes that all connections together may hold unread, above which windows stay closed. Default 256 MiB. */
+  receiveBudget: number
+  /** How long data may stay unacknowledged before the connection is given up (R2 of RFC 9293, 3.8.3). Default 100 s. */
+  userTimeout: Microseconds
+  /** SYN retransmissions before ETIMEDOUT; Linux tcp_syn_retries. Default 6: 127 s. */
+  synRetries: number
+  /** SYN-ACK retransmissions before a half-open connection is dropped; Linux tcp_synack_retries. Default 5. */
+  synAckRetries: number
+  /** Longest time an acknowledgment is held back; RFC 9293, 3.8.6.3, allows 500 ms. Default 40 ms, as Linux. */
+  delayedAcknowledgment: Microseconds
+  /** Silence before the first keep-alive probe, between probes, and how many may stay unanswered; as Linux. */
+  keepAliveIdle: Microseconds
+  keepAliveInterval: Microseconds
+  keepAliveProbes: number
+  /** How long a closed connection waits in FIN-WAIT-2 for the peer's FIN; Linux tcp_fin_timeout. Default 60 s. */
+  finWait2Timeout: Microseconds
+  /** 2 MSL; Linux takes 60 s. */
+  timeWait: Microseconds
+  /** TIME-WAIT records kept; beyond, the oldest goes. Default 8,192. */
+  maximumTimeWait: number
+  /** Connections of a stack, half-open ones included; beyond, SYNs are dropped. Default 262,144. */
+  maximumConnections: number
+  /** Offer timestamps and window scaling (RFC 7323). Default true. */
+  timestamps: boolean
+  windowScaling: boolean
+  /** Challenge ACKs per second of the whole stack; RFC 5961, section 7. Default 1,000. */
+  challengeAcknowledgments: number
+  /** Ports for connections that we open; Linux ip_local_port_range. */
+  ephemeralPorts: readonly [least: number, most: number]
+}
+
+export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
+  sendBuffer: 1_048_576,
+  receiveBuffer: 262_144,
+  maximumReceiveBuffer: 6_291_456,
+  receiveBudget: 268_435_456,
+  userTimeout: 100 * SECOND,
+  synRetries: 6,
+  synAckRetries: 5,
+  delayedAcknowledgment: 40 * MILLISECOND,
+  keepAliveIdle: 120 * MINUTE,
+  keepAliveInterval: 75 * SECOND,
+  keepAliveProbes: 9,
+  finWait2Timeout: 60 * SECOND,
+  timeWait: 60 * SECOND,
+  maximumTimeWait: 8192,
+  maximumConnections: 262_144,
+  timestamps: true,
+  windowScaling: true,
+  challengeAcknowledgments: 1000,
+  ephemeralPorts: [32_768, 60_999],
+}
+
+const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: number] } = {
+  sendBuffer: [4096, 67_108_864],
+  receiveBuffer: [2048, 1_048_576],
+  maximumReceiveBuffer: [65_536, 1_073_741_824],
+  receiveBudget: [65_536, Number.MAX_SAFE_INTEGER],
+  userTimeout: [1, Number.MAX_SAFE_INTEGER],
+  synRetries: [0, 127],
+  synAckRetries: [0, 127],
+  delayedAcknowledgment: [0, 500 * MILLISECOND],
+  keepAliveIdle: [1, 32_767 * SECOND],
+  keepAliveInterval: [1, 32_767 * SECOND],
+  keepAliveProbes: [1, 127],
+  finWait2Timeout: [1, 120 * SECOND],
+  timeWait: [1, 240 * SECOND],
+  maximumTimeWait: [0, 1_048_576],
+  maximumConnections: [1, 16_777_216],
+  challengeAcknowledgments: [1, 1_000_000],
+}
+
+/** @throws RangeError naming the setting and its range */
+export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
+  const settings = { ...DEFAULT_TCP_SETTINGS, ...overrides }
+  for (const [name, range] of Object.entries(RANGES)) {
+    const value = settings[name as keyof TcpSettings] as number
+    if (!(value >= range[0] && value <= range[1])) {
+      throw new RangeError(`the TCP setting ${name} is ${range[0]} to ${range[1]}, not ${value}`)
+    }
+  }
+  const [least, most] = settings.ephemeralPorts
+  if (!(least >= 1 && least <= most && most <= 65_535)) {
+    throw new RangeError(`the TCP setting ephemeralPorts is two ports in order, not ${least} and ${most}`)
+  }
+  settings.maximumReceiveBuffer = Math.max(settings.maximumReceiveBuffer, settings.receiveBuffer)
+  return settings
+}

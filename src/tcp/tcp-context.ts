@@ -1,0 +1,42 @@
+import type { Clock, KeyedHash, Microseconds, Random, Timer } from '../clock/index.ts'
+import type { Ip, Path } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
+import type { PacketMemory } from '../packet/index.ts'
+import type { Connection } from './connection.ts'
+import type { TcpCounters } from './counters.ts'
+import type { SequenceNumber } from './sequence-number.ts'
+import type { TcpSettings } from './settings.ts'
+
+/** All that a connection may touch of the stack around it. `Tcp` is it; tests may be another. */
+export interface TcpContext {
+  readonly memory: PacketMemory
+  readonly settings: TcpSettings
+  readonly counters: TcpCounters
+  readonly random: Random
+  readonly clock: Clock
+  readonly hash: KeyedHash
+  readonly log: Log
+  /** The time; within a burst read once. */
+  time(): Microseconds
+  arm(timer: Timer, expiry: Microseconds): void
+  disarm(timer: Timer): void
+  /** Puts the connection on the list of those that the end of this burst looks at. */
+  touch(connection: Connection): void
+  /** Runs what a call from the application or a timer caused, and flushes, unless a burst is under way. */
+  settle(connection: Connection): void
+  /** Takes the connection out of the table; it is CLOSED. */
+  remove(connection: Connection): void
+  /** As `remove`, leaving a TIME-WAIT record. */
+  enterTimeWait(connection: Connection): void
+  /** The handshake of a connection that a listener began is complete. @returns false if nobody can accept it */
+  accepted(connection: Connection): boolean
+  /** Whether a challenge ACK may be sent now: RFC 5961, section 7. */
+  mayChallenge(): boolean
+  /** Bytes received and not yet read by all applications together. */
+  receiveBytes: number
+  /** Sends a reset outside of any connection's state. */
+  sendReset(path: Path, ports: number, sequence: SequenceNumber, acknowledgment: SequenceNumber, withAck: boolean): void
+  /** The way anew, after routes changed. */
+  refreshPath(path: Path): Path | null
+  readonly ips: readonly Ip[]
+}

@@ -1,0 +1,636 @@
+/**
+ * The TCP layer: demultiplexing, opening, and what belongs to no single connection. RFC 9293, sections 3.10.1 (OPEN),
+ * 3.10.7.1 (CLOSED) and 3.10.7.2 (LISTEN).
+ */
+import { IpAddress } from '../address/index.ts'
+import { fold, pseudoHeaderSum } from '../checksum/index.ts'
+import { type Clock, KeyedHash, type Microseconds, type Random, type Timer } from '../clock/index.ts'
+import { SystemError, type SystemErrorCode } from '../errors/index.ts'
+import { type Ip, type IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import { type Log, SILENT } from '../log/index.ts'
+import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
+import { Connection, type ConnectionUser } from './connection.ts'
+import { ConnectionTable } from './connection-table.ts'
+import { newTcpCounters, type TcpCounters } from './counters.ts'
+import { finishBurst } from './end-of-burst.ts'
+import { receiveIcmpError } from './icmp-errors.ts'
+import { InitialSequenceNumbers } from './initial-sequence-number.ts'
+import { type Acceptor, Listener, ListenerTable } from './listener.ts'
+import { LARGEST_WINDOW_SCALE, TIMESTAMPS_LENGTH, writeTimestamps } from './options.ts'
+import { Segment } from './segment.ts'
+import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
+import { advance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
+import { type TcpSettings, tcpSettings } from './settings.ts'
+import { State } from './state.ts'
+import type { TcpContext } from './tcp-context.ts'
+import { TimeWait, TimeWaitList } from './time-wait.ts'
+import { sendSyn } from './transmit.ts'
+import * as wire from './wire.ts'
+
+export interface TcpOptions {
+  clock: Clock
+  random: Random
+  settings?: Partial<TcpSettings>
+  log?: Log
+}
+
+export interface TcpConnectOptions {
+  remote: IpAddress
+  /** 1 to 65,535. */
+  port: number
+  local?: IpAddress | null
+  /** 0 or left out: a free one. */
+  localPort?: number
+  user: ConnectionUser
+}
+
+export class Tcp implements IpProtocolHandler, TcpContext {
+  readonly memory: PacketMemory
+  readonly settings: TcpSettings
+  readonly counters: TcpCounters = newTcpCounters()
+  readonly random: Random
+  readonly clock: Clock
+  readonly hash: KeyedHash
+  readonly log: Log
+  readonly ips: readonly Ip[]
+  receiveBytes = 0
+
+  readonly #table: ConnectionTable<Connection | TimeWait>
+  readonly #listeners = new ListenerTable()
+  readonly #timeWaits: TimeWaitList
+  readonly #initialSequenceNumbers: InitialSequenceNumbers
+  readonly #segment = new Segment()
+  /** Connections that the end of the burst has to look at. */
+  #firstTouched: Connection | null = null
+  #lastTouched: Connection | null = null
+  #acceptable: Listener[] = []
+  #inBurst = false
+  #burstTime: Microseconds = 0
+  #challengeWindow: Microseconds = 0
+  #challenges = 0
+  #connections = 0
+  #closed = false
+
+  /** @param ips the internet layers to run over: one of each family at most */
+  constructor(ips: readonly Ip[], options: TcpOptions) {
+    this.ips = ips
+    this.memory = ips[0].memory
+    this.settings = tcpSettings(options.settings)
+    this.clock = options.clock
+    this.random = options.random
+    this.log = options.log ?? SILENT
+    this.hash = new KeyedHash(options.random)
+    this.#table = new ConnectionTable(this.hash)
+    this.#initialSequenceNumbers = new InitialSequenceNumbers(options.random)
+    this.#timeWaits = new TimeWaitList(options.clock, this.settings.timeWait, (record) => this.#table.delete(record))
+    for (const ip of ips) ip.addProtocol(IpProtocol.Tcp, this)
+  }
+
+  /** Connections, half-open ones included, without TIME-WAIT. */
+  get connections(): number {
+    return this.#connections
+  }
+
+  get timeWaits(): number {
+    return this.#timeWaits.size
+  }
+
+  // --- opening ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Passive open.
+   * @param address null for all
+   * @param port 0 for a free one
+   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL
+   */
+  listen(address: IpAddress | null, port: number, backlog: number, acceptor: Acceptor): Listener {
+    if (address?.isUnspecified) address = null
+    const details = { address: String(address ?? '::'), port }
+    if (address !== null && !this.ips.some((ip) => ip.isLocalAddress(address))) {
+      throw new SystemError('EADDRNOTAVAIL', 'listen', details)
+    }
+    if (port === 0) {
+      port = this.#freePort((candidate) => !this.#listeners.isTaken(candidate, address))
+      if (port === 0) throw new SystemError('EADDRINUSE', 'listen', details)
+    } else if (this.#listeners.isTaken(port, address)) {
+      throw new SystemError('EADDRINUSE', 'listen', details)
+    }
+    const listener = new Listener(address, port, backlog, acceptor)
+    this.#listeners.add(listener)
+    return listener
+  }
+
+  /** Stops listening. Connections that nobody has accepted are reset, as Linux does. */
+  unlisten(listener: Listener): void {
+    if (listener.closed) return
+    listener.closed = true
+    this.#listeners.delete(listener)
+    for (const connection of [...listener.halfOpen, ...listener.pending]) connection.abort(null)
+    listener.halfOpen.clear()
+    listener.pending.length = 0
+  }
+
+  /**
+   * Active open. The user hears `established`, or `closed` with the reason.
+   * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH, EACCES
+   */
+  connect(options: TcpConnectOptions): Connection {
+    const { remote, port } = options
+    const failure = (code: SystemErrorCode) => new SystemError(code, 'connect', { address: remote.toString(), port })
+    const ip = this.ips.find((candidate) => candidate.family === remote.family)
+    if (ip === undefined || remote.isUnspecified) throw failure('ENETUNREACH')
+    if (remote.isMulticast) throw failure('ENETUNREACH')
+    const local = options.local?.isUnspecified ? null : options.local
+    const path = ip.path(remote, local)
+    if (typeof path === 'string') throw failure(path)
+    if (this.#connections >= this.settings.maximumConnections) throw failure('ENOBUFS')
+    let localPort = options.localPort ?? 0
+    const isFree = (candidate: number) => this.#isFree(path, candidate, port)
+    if (localPort === 0) {
+      localPort = this.#freePort(isFree)
+      if (localPort === 0) throw failure('EADDRNOTAVAIL')
+    } else if (!isFree(localPort)) {
+      throw failure('EADDRINUSE')
+    }
+    const connection = this.#newConnection(path, localPort, port)
+    connection.user = options.user
+    connection.state = State.SynSent
+    this.counters.ActiveOpens++
+    this.#start(connection, null)
+    this.settle(connection)
+    return connection
+  }
+
+  /** RFC 6056, algorithm 1: from a random place in the range, the next one that is free. 0 if there is none. */
+  #freePort(isFree: (port: number) => boolean): number {
+    const [least, most] = this.settings.ephemeralPorts
+    const count = most - least + 1
+    const offset = this.random.below(count)
+    for (let i = 0; i < count; i++) {
+      const port = least + ((offset + i) % count)
+      if (isFree(port)) return port
+    }
+    return 0
+  }
+
+  #isFree(path: Path, localPort: number, remotePort: number): boolean {
+    const { source, destination } = path
+    // A listener's port would make a connection to ourselves ambiguous.
+    if (this.#listeners.isTaken(localPort, source)) return false
+    return (
+      this.#table.find(
+        source.word0,
+        source.word1,
+        source.word2,
+        source.word3,
+        destination.word0,
+        destination.word1,
+        destination.word2,
+        destination.word3,
+        (remotePort << 16) | localPort,
+      ) === null
+    )
+  }
+
+  #newConnection(path: Path, localPort: number, remotePort: number): Connection {
+    const connection = new Connection(this, path, localPort, remotePort)
+    connection.timestampOffset = this.#initialSequenceNumbers.timestampOffset(path)
+    if (this.settings.windowScaling) {
+      // The smallest shift with which the largest window that we may ever offer fits.
+      let scale = 0
+      while (scale < LARGEST_WINDOW_SCALE && 65_535 << scale < this.settings.maximumReceiveBuffer) scale++
+      connection.receiveWindowScale = scale
+    }
+    connection.updateSegmentSize()
+    return connection
+  }
+
+  /** Sends the first SYN or SYN-ACK. @param previous the TIME-WAIT record whose place the connection takes */
+  #start(connection: Connection, previous: TimeWait | null): void {
+    const now = this.time()
+    const initial =
+      previous === null
+        ? this.#initialSequenceNumbers.next(connection.path, connection.outgoingPorts, now)
+        : // RFC 1122, 4.2.2.13: larger than anything that the old connection sent; as Linux.
+          advance(previous.sendNext, 65_537)
+    connection.initialSendSequence = connection.unacknowledged = initial
+    connection.sendNext = connection.sendHighest = connection.sendBase = advance(initial, 1)
+    connection.recoveryPoint = connection.shortSequence = initial
+    connection.timedAt = connection.progressAt = connection.lastSentAt = connection.lastReceivedAt = now
+    connection.timedSequence = connection.sendNext
+    if (previous === null) {
+      this.#table.add(connection)
+    } else {
+      this.#timeWaits.delete(previous)
+      this.#table.replace(previous, connection)
+    }
+    this.#connections++
+    sendSyn(connection)
+    connection.retransmitAt = now + connection.timeout.current
+    connection.schedule(connection.retransmitAt)
+  }
+
+  // --- receiving -------------------------------------------------------------------------------------------------
+
+  receive(packet: PacketBuffer, ip: Ip): void {
+    if (!this.#inBurst) {
+      this.#inBurst = true
+      this.#burstTime = this.clock.now()
+    }
+    const { counters } = this
+    counters.InSegs++
+    const view = packet.memory.view
+    const header = packet.start
+    // RFC 9293, 3.9.2.3 and RFC 1122, 4.2.3.10: TCP is for single hosts.
+    if (packet.multicast || packet.linkMulticast) return
+    if (!wire.isValidHeader(view, header, packet.end)) {
+      counters.InErrs++
+      return
+    }
+    if (packet.checksum === ChecksumState.Unverified && !isChecksumRight(packet)) {
+      counters.InErrs++
+      counters.InCsumErrors++
+      return
+    }
+    const ports = wire.portPair(view, header)
+    const segment = this.#segment
+    segment.sequence = wire.sequence(view, header)
+    segment.acknowledgment = wire.acknowledgment(view, header)
+    segment.flags = wire.flags(view, header)
+    segment.window = wire.windowField(view, header)
+    const headerEnd = header + wire.headerLength(view, header)
+    segment.options.parse(view, header + wire.HEADER_LENGTH, headerEnd)
+    packet.payload = headerEnd
+    packet.payloadEnd = packet.end
+    segment.length = packet.end - headerEnd
+    const entry = this.#table.find(
+      packet.destination0,
+      packet.destination1,
+      packet.destination2,
+      packet.destination3,
+      packet.source0,
+      packet.source1,
+      packet.source2,
+      packet.source3,
+      ports,
+    )
+    if (entry instanceof Connection) segmentArrives(entry, segment, packet)
+    else if (entry !== null) this.#arrivesInTimeWait(entry, segment, packet, ip)
+    else this.#arrivesForNobody(segment, packet, ip, ports, null)
+  }
+
+  /** LISTEN (3.10.7.2), or CLOSED (3.10.7.1) where nobody listens. */
+  #arrivesForNobody(segment: Segment, packet: PacketBuffer, ip: Ip, ports: number, previous: TimeWait | null): void {
+    if (segment.hasRst) return
+    const listener = segment.hasSyn && !segment.hasAck ? this.#listenerFor(packet, ports & 0xffff) : null
+    if (listener === null) {
+      // Also what a listener does with an ACK: there is nothing that it could acknowledge.
+      this.#refuse(segment, packet, ip, ports)
+      return
+    }
+    // SYN with FIN makes no sense; as Linux, dropped without an answer.
+    if (segment.hasFin) return
+    if (
+      listener.isFull ||
+      listener.halfOpen.size >= listener.backlog ||
+      this.#connections >= this.settings.maximumConnections
+    ) {
+      this.counters.ListenOverflows++
+      this.counters.ListenDrops++
+      return
+    }
+    const path = this.#pathBack(packet, ip)
+    if (path === null) {
+      this.counters.ListenDrops++
+      return
+    }
+    const connection = this.#newConnection(path, ports & 0xffff, ports >>> 16)
+    connection.listener = listener
+    connection.state = State.SynReceived
+    connection.initialReceiveSequence = segment.sequence
+    connection.receiveNext = advance(segment.sequence, 1)
+    connection.sendWindow = connection.largestSendWindow = segment.window
+    connection.windowUpdateSequence = segment.sequence
+    takeSynOptions(connection, segment, this.settings.timestamps, this.settings.windowScaling)
+    listener.halfOpen.add(connection)
+    this.counters.PassiveOpens++
+    this.#start(connection, previous)
+  }
+
+  #listenerFor(packet: PacketBuffer, port: number): Listener | null {
+    return this.#listeners.find(
+      port,
+      packet.destination0,
+      packet.destination1,
+      packet.destination2,
+      packet.destination3,
+    )
+  }
+
+  /** RFC 9293, 3.10.7.1: a reset that the other side will believe. */
+  #refuse(segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): void {
+    const path = this.#pathBack(packet, ip)
+    if (path === null) return
+    const outgoing = (ports << 16) | (ports >>> 16)
+    if (segment.hasAck) this.sendReset(path, outgoing, segment.acknowledgment, sequenceNumber(0), false)
+    else {
+      const acknowledgment = advance(segment.sequence, segment.sequenceLength)
+      this.sendReset(path, outgoing, sequenceNumber(0), acknowledgment, true)
+    }
+  }
+
+  /** The way back to whoever sent the packet, from the address that it was sent to. */
+  #pathBack(packet: PacketBuffer, ip: Ip): Path | null {
+    const path = ip.path(
+      IpAddress.fromWords(packet.source0, packet.source1, packet.source2, packet.source3),
+      IpAddress.fromWords(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
+    )
+    return typeof path === 'string' ? null : path
+  }
+
+  /** RFC 9293, 3.10.7.4 for TIME-WAIT, RFC 1122, 4.2.2.13 and RFC 6191 for a SYN. */
+  #arrivesInTimeWait(record: TimeWait, segment: Segment, packet: PacketBuffer, ip: Ip): void {
+    const { options } = segment
+    const isNewer =
+      record.timestamps && options.hasTimestamps && ((options.timestampValue - record.recentTimestamp) | 0) > 0
+    if (segment.hasSyn && !segment.hasAck && !segment.hasRst) {
+      if (isAfter(segment.sequence, record.receiveNext) || isNewer) {
+        this.counters.TWRecycled++
+        if (this.#listenerFor(packet, record.incomingPorts & 0xffff) === null) {
+          this.#timeWaits.delete(record)
+          this.#table.delete(record)
+          this.#arrivesForNobody(segment, packet, ip, record.incomingPorts, null)
+        } else {
+          this.#arrivesForNobody(segment, packet, ip, record.incomingPorts, record)
+        }
+        return
+      }
+    }
+    if (segment.hasRst) {
+      // RFC 1337: a reset does not end TIME-WAIT, unless it can only come from the peer of that connection.
+      if (segment.sequence === record.receiveNext) {
+        this.#timeWaits.delete(record)
+        this.#table.delete(record)
+      }
+      return
+    }
+    if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {
+      this.#timeWaits.restart(record)
+    } else if (segment.sequenceLength === 0 && segment.sequence === record.receiveNext) {
+      // Nothing new, nothing to say.
+      return
+    }
+    this.#acknowledgeTimeWait(record)
+  }
+
+  #acknowledgeTimeWait(record: TimeWait): void {
+    const packet = this.memory.allocate(0)
+    if (packet === null) {
+      this.counters.TCPSendNoMemory++
+      return
+    }
+    const length = record.timestamps ? wire.HEADER_LENGTH + TIMESTAMPS_LENGTH : wire.HEADER_LENGTH
+    const header = packet.push(length)
+    if (record.timestamps) {
+      const now = (Math.floor(this.time() / 1000) + record.timestampOffset) | 0
+      writeTimestamps(packet.memory.view, header + wire.HEADER_LENGTH, now, record.recentTimestamp)
+    }
+    this.#sendBare(
+      packet,
+      record.path,
+      record.outgoingPorts,
+      record.sendNext,
+      record.receiveNext,
+      length,
+      wire.Flag.Ack,
+    )
+  }
+
+  /** For `receiveError` of the internet layer. */
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number, _reporter: IpAddress): void {
+    const view = quoted.memory.view
+    const localPort = wire.sourcePort(view, quoted.start)
+    const remotePort = wire.destinationPort(view, quoted.start)
+    const entry = this.#table.find(
+      quoted.source0,
+      quoted.source1,
+      quoted.source2,
+      quoted.source3,
+      quoted.destination0,
+      quoted.destination1,
+      quoted.destination2,
+      quoted.destination3,
+      (remotePort << 16) | localPort,
+    )
+    if (!(entry instanceof Connection)) return
+    receiveIcmpError(entry, kind, wire.sequence(view, quoted.start), mtu)
+    this.settle(entry)
+  }
+
+  endOfBurst(): void {
+    // Application code runs in here; what it sends joins this burst.
+    this.#inBurst = true
+    this.#burstTime = this.clock.now()
+    try {
+      this.#deliverAccepted()
+      while (this.#firstTouched !== null) {
+        const connection: Connection = this.#firstTouched
+        this.#firstTouched = connection.nextTouched
+        if (this.#firstTouched === null) this.#lastTouched = null
+        connection.nextTouched = null
+        // Still marked: what it does to itself meanwhile is dealt with in the same pass.
+        finishBurst(connection)
+        connection.touched = false
+        if (connection.closedEvent && connection.user !== null) this.touch(connection)
+        this.#deliverAccepted()
+      }
+    } finally {
+      this.#inBurst = false
+    }
+  }
+
+  #deliverAccepted(): void {
+    if (this.#acceptable.length === 0) return
+    for (let i = 0; i < this.#acceptable.length; i++) this.#acceptable[i].deliver()
+    this.#acceptable.length = 0
+  }
+
+  // --- what connections use: TcpContext ------------------------------------------------------------------------
+
+  time(): Microseconds {
+    return this.#inBurst ? this.#burstTime : this.clock.now()
+  }
+
+  arm(timer: Timer, expiry: Microseconds): void {
+    this.clock.arm(timer, expiry)
+  }
+
+  disarm(timer: Timer): void {
+    this.clock.disarm(timer)
+  }
+
+  touch(connection: Connection): void {
+    if (connection.touched) return
+    connection.touched = true
+    if (this.#lastTouched === null) this.#firstTouched = connection
+    else this.#lastTouched.nextTouched = connection
+    this.#lastTouched = connection
+  }
+
+  settle(connection: Connection): void {
+    this.touch(connection)
+    if (this.#inBurst) return
+    this.endOfBurst()
+    for (const ip of this.ips) ip.flush()
+  }
+
+  remove(connection: Connection): void {
+    this.#table.delete(connection)
+    this.#forget(connection)
+  }
+
+  enterTimeWait(connection: Connection): void {
+    connection.state = State.Closed
+    connection.closedEvent = true
+    connection.readableEvent = true
+    connection.releaseMemory()
+    this.#forget(connection)
+    this.touch(connection)
+    if (this.settings.maximumTimeWait === 0) {
+      this.#table.delete(connection)
+      return
+    }
+    if (this.#timeWaits.size >= this.settings.maximumTimeWait) {
+      const oldest = this.#timeWaits.oldest!
+      this.#timeWaits.delete(oldest)
+      this.#table.delete(oldest)
+      this.counters.TCPTimeWaitOverflow++
+    }
+    const record = new TimeWait(connection)
+    this.counters.TW++
+    this.#table.replace(connection, record)
+    this.#timeWaits.add(record)
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections--
+    const listener = connection.listener
+    if (listener === null) return
+    listener.halfOpen.delete(connection)
+    const index = listener.pending.indexOf(connection)
+    if (index >= 0) listener.pending.splice(index, 1)
+    connection.listener = null
+  }
+
+  accepted(connection: Connection): boolean {
+    const listener = connection.listener!
+    if (listener.isFull) {
+      this.counters.ListenOverflows++
+      this.counters.ListenDrops++
+      return false
+    }
+    listener.halfOpen.delete(connection)
+    listener.pending.push(connection)
+    if (!this.#acceptable.includes(listener)) this.#acceptable.push(listener)
+    return true
+  }
+
+  mayChallenge(): boolean {
+    const now = this.time()
+    if (now - this.#challengeWindow >= 1_000_000) {
+      this.#challengeWindow = now
+      // RFC 5961, section 7; the limit varies, as in Linux, so that nobody can count what is left of it (CVE-2016-5696).
+      const half = this.settings.challengeAcknowledgments >> 1
+      this.#challenges = half + this.random.below(half + 1)
+    }
+    if (this.#challenges <= 0) return false
+    this.#challenges--
+    return true
+  }
+
+  sendReset(
+    path: Path,
+    ports: number,
+    sequence: SequenceNumber,
+    acknowledgment: SequenceNumber,
+    withAck: boolean,
+  ): void {
+    const packet = this.memory.allocate(0)
+    if (packet === null) {
+      this.counters.TCPSendNoMemory++
+      return
+    }
+    packet.push(wire.HEADER_LENGTH)
+    const flags = withAck ? wire.Flag.Rst | wire.Flag.Ack : wire.Flag.Rst
+    this.counters.OutRsts++
+    this.#sendBare(packet, path, ports, sequence, acknowledgment, wire.HEADER_LENGTH, flags)
+  }
+
+  #sendBare(
+    packet: PacketBuffer,
+    path: Path,
+    ports: number,
+    sequence: SequenceNumber,
+    acknowledgment: SequenceNumber,
+    length: number,
+    flags: number,
+  ): void {
+    const header = packet.start
+    packet.transport = header
+    packet.checksum = ChecksumState.Partial
+    packet.checksumStart = header
+    packet.checksumField = header + wire.CHECKSUM_OFFSET
+    const sum = pseudoHeaderSum(path.addressSum, IpProtocol.Tcp, length)
+    wire.writeHeader(packet.memory.view, header, ports, sequence, acknowledgment, length, flags, 0, sum)
+    const fresh = path.isStale ? this.refreshPath(path) : path
+    if (fresh === null) {
+      packet.release()
+      return
+    }
+    this.counters.OutSegs++
+    fresh.ip.send(packet, fresh, IpProtocol.Tcp, 0, 0)
+  }
+
+  refreshPath(path: Path): Path | null {
+    const fresh = path.ip.path(path.destination, path.source)
+    return typeof fresh === 'string' ? null : fresh
+  }
+
+  // --- closing -----------------------------------------------------------------------------------------------
+
+  /** Every connection, in no order; the visitor may end it. */
+  forEachConnection(visit: (connection: Connection) => void): void {
+    this.#table.forEach((entry) => {
+      if (entry instanceof Connection) visit(entry)
+    })
+  }
+
+  /** Resets every connection and forgets everything. Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const listener of [...this.#listeners]) this.unlisten(listener)
+    this.forEachConnection((connection) => connection.abort())
+    this.#timeWaits.close()
+  }
+}
+
+function isChecksumRight(packet: PacketBuffer): boolean {
+  const length = packet.end - packet.start
+  const addresses =
+    wordSum(packet.source0) +
+    wordSum(packet.source1) +
+    wordSum(packet.source3) +
+    wordSum(packet.destination0) +
+    wordSum(packet.destination1) +
+    wordSum(packet.destination3) +
+    // The marker of an IPv4-mapped address, 0xffff, is a zero of one's-complement arithmetic.
+    wordSum(packet.source2) +
+    wordSum(packet.destination2)
+  const initial = fold(addresses + IpProtocol.Tcp + wordSum(length))
+  return packet.memory.checksum.sum(packet.start, length, initial) === 0xffff
+}
+
+function wordSum(word: number): number {
+  return (word >>> 16) + (word & 0xffff)
+}

@@ -1,0 +1,117 @@
+/** Hosts on a virtual network in virtual time: everything from the frame to TCP, nothing from the operating system. */
+import { Arp } from '../../src/arp/index.ts'
+import { type Random, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
+import type { SystemErrorCode } from '../../src/errors/index.ts'
+import { Ethernet } from '../../src/ethernet/index.ts'
+import { Icmp } from '../../src/icmp/index.ts'
+import { Ipv4 } from '../../src/ipv4/index.ts'
+import { type VirtualNetif, VirtualNetwork, type VirtualPortOptions } from '../../src/netif/index.ts'
+import { PacketMemory } from '../../src/packet/index.ts'
+import { type Acceptor, type Connection, type ConnectionUser, Tcp, type TcpSettings } from '../../src/tcp/index.ts'
+
+export class VirtualHost {
+  readonly port: VirtualNetif
+  readonly ethernet: Ethernet
+  readonly arp: Arp
+  readonly ipv4: Ipv4
+  readonly icmp: Icmp
+  readonly tcp: Tcp
+
+  constructor(
+    network: VirtualNetwork,
+    clock: VirtualClock,
+    random: Random,
+    cidr: string,
+    link: VirtualPortOptions = {},
+    settings: Partial<TcpSettings> = {},
+  ) {
+    this.port = network.port(link)
+    this.ethernet = new Ethernet(this.port)
+    this.arp = new Arp(this.ethernet, clock, random)
+    this.ipv4 = new Ipv4(this.ethernet, this.arp, { cidr, clock, random })
+    this.icmp = new Icmp(this.ipv4, { clock, random })
+    this.tcp = new Tcp([this.ipv4], { clock, random, settings })
+  }
+}
+
+export class VirtualWorld {
+  readonly clock = new VirtualClock()
+  readonly random: SeededRandom
+  readonly memory: PacketMemory
+  readonly network: VirtualNetwork
+  #hosts = 0
+
+  constructor(seed = 1, memory: PacketMemory = new PacketMemory({ smallSlots: 4096, largeSlots: 256, debug: true })) {
+    this.random = new SeededRandom(seed)
+    this.memory = memory
+    this.network = new VirtualNetwork({ clock: this.clock, random: this.random, memory })
+  }
+
+  /** The next host: 10.0.0.1, 10.0.0.2, ... */
+  host(link: VirtualPortOptions = {}, settings: Partial<TcpSettings> = {}): VirtualHost {
+    this.#hosts++
+    return new VirtualHost(this.network, this.clock, this.random, `10.0.0.${this.#hosts}/24`, link, settings)
+  }
+}
+
+/** A user that records what happens to its connection and reads everything, unless told not to. */
+export class Recorder implements ConnectionUser {
+  readonly events: string[] = []
+  readonly received: Buffer[] = []
+  reading = true
+  ended = false
+  isClosed = false
+  error: SystemErrorCode | null = null
+  onReadable: ((connection: Connection) => void) | null = null
+  onWritable: ((connection: Connection) => void) | null = null
+
+  get data(): Buffer {
+    return Buffer.concat(this.received)
+  }
+
+  established(): void {
+    this.events.push('established')
+  }
+
+  readable(connection: Connection): void {
+    if (this.reading) this.readAll(connection)
+    this.onReadable?.(connection)
+  }
+
+  readAll(connection: Connection): void {
+    for (;;) {
+      const data = connection.read(1 << 20)
+      if (data === null) break
+      this.received.push(data)
+    }
+    if (connection.finReceived && !this.ended) {
+      this.ended = true
+      this.events.push('end')
+    }
+  }
+
+  writable(connection: Connection): void {
+    this.onWritable?.(connection)
+  }
+
+  closed(_connection: Connection, error: SystemErrorCode | null): void {
+    this.isClosed = true
+    this.error = error
+    this.events.push(error === null ? 'closed' : `closed ${error}`)
+  }
+}
+
+/** Accepts everything and keeps it. */
+export class Collector implements Acceptor {
+  readonly connections: Connection[] = []
+  readonly recorders: Recorder[] = []
+  onAccept: ((connection: Connection, recorder: Recorder) => void) | null = null
+
+  accept(connection: Connection): void {
+    const recorder = new Recorder()
+    connection.user = recorder
+    this.connections.push(connection)
+    this.recorders.push(recorder)
+    this.onAccept?.(connection, recorder)
+  }
+}
