@@ -172,12 +172,16 @@ export class Link implements TimerHandler {
     while (this.#held.length > 0 && this.#held[0].deadline <= now) this.#queueUp(this.#held.shift()!.packet)
     // What enters while the burst arrives belongs to the next one, or two stacks could keep each other here for ever.
     let burst = 0
-    for (let left = this.#count; left > 0 && this.#count > 0 && this.#due[this.#head] <= now; left--) {
-      burst++
-      this.#end.arrive(this.#takeFirst())
+    try {
+      for (let left = this.#count; left > 0 && this.#count > 0 && this.#due[this.#head] <= now; left--) {
+        burst++
+        this.#end.arrive(this.#takeFirst())
+      }
+      if (burst > 0) this.#end.burstArrived()
+    } finally {
+      // Also when a stack threw: the frames behind are still due.
+      this.#rearm()
     }
-    if (burst > 0) this.#end.burstArrived()
-    this.#rearm()
   }
 
   /** Loss, duplication, corruption, reordering: in the order of Linux's netem. */

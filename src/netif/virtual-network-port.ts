@@ -3,7 +3,9 @@ import { FrameRecorder, type PcapngWriter } from '../capture/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
+import { SoftwareOffload } from './software-offload.ts'
 import { Link, type LinkEnd, type LinkOptions } from './virtual-network-link.ts'
+import { RealFrames } from './virtual-network-real-frames.ts'
 
 /** What a port asks of its switch. */
 export interface VirtualSwitch {
@@ -30,7 +32,7 @@ const VLAN_TAG = 0x8100
 const SERVICE_TAG = 0x88a8
 
 /** A stack's place on a `VirtualNetwork`: make one with `VirtualNetwork.port`. */
-export class VirtualNetif implements Netif, LinkEnd {
+export class VirtualNetif implements Netif, LinkEnd, AsyncDisposable {
   readonly name: string
   readonly mac: MacAddress
   readonly mtu: number
@@ -45,6 +47,9 @@ export class VirtualNetif implements Netif, LinkEnd {
 
   readonly #switch: VirtualSwitch
   readonly #clock: Clock
+  /** Make real frames of those that leave work to the device, where a link or the stack at its end wants them so. */
+  readonly #realToStack: SoftwareOffload
+  readonly #realFromStack: SoftwareOffload
   #receiver: FrameReceiver | null = null
   #recorder: FrameRecorder | null = null
   #up = true
@@ -67,6 +72,8 @@ export class VirtualNetif implements Netif, LinkEnd {
     const impaired = this.toStack.needsRealFrames || this.fromStack.needsRealFrames
     const offload = settings.offload === 'auto' ? !impaired : settings.offload
     this.features = { checksumOffload: offload, tcp4Segmentation: offload, tcp6Segmentation: offload }
+    this.#realToStack = new SoftwareOffload(new RealFrames(this, this.toStack))
+    this.#realFromStack = new SoftwareOffload(new RealFrames(this, this.fromStack))
   }
 
   /** Whether the cable is in. Pulling it drops all frames under way, and all that come until it is in again. */
@@ -135,6 +142,7 @@ export class VirtualNetif implements Netif, LinkEnd {
       packet = copy
     }
     if (this.fromStack.isTransparent) this.#switch.forward(packet, this)
+    else if (leavesWork(packet) && this.fromStack.needsRealFrames) this.#realFromStack.transmit(packet)
     else this.fromStack.enter(packet)
   }
 
@@ -149,6 +157,8 @@ export class VirtualNetif implements Netif, LinkEnd {
     } else if (packet.length > this.mtu + ETHERNET_HEADER && !this.#fits(packet)) {
       this.toStack.counters.tooLong++
       packet.release()
+    } else if (leavesWork(packet) && (this.toStack.needsRealFrames || !this.features.checksumOffload)) {
+      this.#realToStack.transmit(packet)
     } else this.toStack.enter(packet)
   }
 
@@ -168,8 +178,11 @@ export class VirtualNetif implements Netif, LinkEnd {
     // A checksum that never left the machine is trusted; any other is what it would be from a wire.
     if (packet.checksum !== ChecksumState.Partial) packet.checksum = ChecksumState.Unverified
     if (this.#recorder !== null) this.#recorder.record(packet, 'inbound')
-    receiver.frame(packet)
-    packet.release()
+    try {
+      receiver.frame(packet)
+    } finally {
+      packet.release()
+    }
   }
 
   burstArrived(): void {
@@ -178,16 +191,29 @@ export class VirtualNetif implements Netif, LinkEnd {
   }
 
   close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true
-      this.#dropAll()
-      this.#switch.detach(this)
-      this.capture(null)
-      const receiver = this.#receiver
-      this.#receiver = null
-      receiver?.closed(null)
-    }
+    this.#shut()
     return Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** As a device that is taken away: the stack is told that no frame will follow. */
+  vanish(error: Error): void {
+    const receiver = this.#receiver
+    if (this.#closed) return
+    this.#shut()
+    receiver?.closed(error)
+  }
+
+  #shut(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#dropAll()
+    this.#switch.detach(this)
+    this.capture(null)
+    this.#receiver = null
   }
 
   /** Whether a frame that is longer than the MTU may pass: tagged, or cut into pieces that are not too long. */
@@ -211,6 +237,11 @@ export class VirtualNetif implements Netif, LinkEnd {
     this.learnedHigh = -1
     this.#switch.forgetAddressesOf(this)
   }
+}
+
+/** Whether a frame is not yet what a wire would carry. */
+function leavesWork(packet: PacketBuffer): boolean {
+  return packet.checksum === ChecksumState.Partial || packet.segmentation !== Segmentation.None
 }
 
 /** Where the direction from a stack ends. */

@@ -1,6 +1,7 @@
 import { MacAddress } from '../address/index.ts'
 import type { PcapngWriter } from '../capture/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
+import { SystemError } from '../errors/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import type { LinkOptions } from './virtual-network-link.ts'
 import { MacTable, UNKNOWN_PORT } from './virtual-network-mac-table.ts'
@@ -70,7 +71,7 @@ export class VirtualNetwork implements VirtualSwitch {
   }
 
   /**
-   * Adds a port. `close()` on it takes it away again.
+   * Adds a port. `close()` on it frees its place.
    * @throws RangeError naming the option and its range; Error with 4,096 ports
    */
   port(options: VirtualPortOptions = {}): VirtualNetif {
@@ -103,7 +104,12 @@ export class VirtualNetwork implements VirtualSwitch {
     for (const port of this.ports) port.capture(writer)
   }
 
-  /** Takes all ports away. */
+  /** Takes a port away under its stack, which is told so (ENODEV), as when a device is removed. */
+  remove(port: VirtualNetif): void {
+    port.vanish(new SystemError('ENODEV', 'read', { hint: `${port.name} was removed from the virtual network` }))
+  }
+
+  /** Closes all ports. */
   async close(): Promise<void> {
     for (const port of this.ports) await port.close()
   }

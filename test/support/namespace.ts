@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { describe, it } from 'vitest'
+import { beforeEach, describe } from 'vitest'
+import { requires } from '../requirements.ts'
 import { RunningProcess } from './running-process.ts'
 
 export { type Finished, RunningProcess } from './running-process.ts'
@@ -52,7 +52,7 @@ export class Namespace implements AsyncDisposable {
       holder.once('exit', () => resolve(false))
       holder.once('error', () => resolve(false))
     })
-    if (!ready) throw new Error(missingForNamespaces() ?? 'a network namespace could not be made')
+    if (!ready) throw new Error('a network namespace could not be made')
     return new Namespace(holder)
   }
 
@@ -106,43 +106,15 @@ export class Namespace implements AsyncDisposable {
   }
 }
 
-let missing: string | null | undefined
-
-/** Why this machine cannot run tests with a tap in a namespace of its own, or null. Builds the addon if need be. */
-export function missingForNamespaces(): string | null {
-  return (missing ??= findMissing()) || null
-}
-
-function findMissing(): string {
-  if (process.platform !== 'linux') return 'needs Linux'
-  for (const command of ['unshare', 'nsenter', 'ip']) {
-    if (spawnSync(command, ['-V']).error !== undefined) return `needs the command ${command}`
-  }
-  if (!works('unshare', AS_ROOT ? ['--net', 'true'] : ['--user', '--map-root-user', '--net', 'true']))
-    return 'may not make network namespaces'
-  try {
-    closeSync(openSync('/dev/net/tun', 'r+'))
-  } catch (error) {
-    return `may not open /dev/net/tun: ${(error as NodeJS.ErrnoException).code}`
-  }
-  const build = spawnSync(process.execPath, ['scripts/build-native.mjs'], { cwd: ROOT, encoding: 'utf8' })
-  return build.status === 0 ? '' : build.stderr.trim()
-}
-
 /**
- * `describe` for tests with namespaces and taps. Where they cannot be had, the tests are reported as skipped, with the
- * reason; in continuous integration (CI=true) they fail instead.
+ * `describe` for tests with namespaces and taps. Where these cannot be had, each test is reported as skipped, with the
+ * reason.
  */
 export function describeWithNamespaces(title: string, body: () => void): void {
-  const reason = missingForNamespaces()
-  if (reason === null) describe(title, body)
-  else if (process.env.CI !== 'true') describe.skip(`${title} (${reason})`, body)
-  else
-    describe(title, () => {
-      it('can run here', () => {
-        throw new Error(reason)
-      })
-    })
+  describe(title, () => {
+    beforeEach((context) => requires(context, 'ip', 'unshare', 'nsenter', 'namespaces', 'tap'))
+    body()
+  })
 }
 
 function works(command: string, args: string[]): boolean {

@@ -59,7 +59,6 @@ export class TestNetif implements Netif {
     if (this.isClosed) return
     this.isClosed = true
     for (const packet of this.sent.splice(0)) packet.release()
-    this.#receiver?.closed(null)
   }
 
   /** Frames that arrive together, as one burst. */
