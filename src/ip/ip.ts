@@ -81,6 +81,11 @@ export interface Ip {
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void
   /** Tells a sender that its packet could not be delivered, under the rate limit and the rules of RFC 1122, 3.2.2. */
   sendError(kind: IpErrorKind, offending: PacketBuffer): void
+  /**
+   * A transport found an ICMP error believable that says a packet was too big: `Path.mtu` of this path, and of others
+   * to the same destination, goes down for a while.
+   */
+  lowerMtu(path: Path, mtu: number): void
   /** Something above heard from the peer of this path that it makes progress: neighbour reachability confirmation. */
   confirmReachable(path: Path): void
   /** Hands all that was sent to the device. */

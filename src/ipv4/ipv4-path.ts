@@ -20,6 +20,8 @@ export class Ipv4Path implements Path {
   readonly isLocal: boolean
   readonly isBroadcast: boolean
   mtu: number
+  /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
+  mtuExpiry = 0
 
   readonly sourceAddress: number
   readonly destinationAddress: number

@@ -10,6 +10,7 @@ import { AddressKind, LocalAddresses } from './local-addresses.ts'
 import { LocalQueue, type LocalReceiver } from './local-queue.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
 import { PathCache } from './path-cache.ts'
+import { PathMtus } from './path-mtus.ts'
 import { type Route, RoutingTable } from './routing-table.ts'
 import * as wire from './wire.ts'
 
@@ -60,6 +61,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   readonly #local = new LocalAddresses()
   readonly #routing = new RoutingTable()
   readonly #paths: PathCache
+  readonly #pathMtus: PathMtus
   readonly #localQueue: LocalQueue
   readonly #protocols: (IpProtocolHandler | null)[] = new Array<IpProtocolHandler | null>(256).fill(null)
   /** Each handler once, in the order of adding. */
@@ -75,6 +77,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     this.#random = options.random
     this.#bytes = ethernet.memory.bytes
     this.#paths = new PathCache(inRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576))
+    this.#pathMtus = new PathMtus(options.clock, ethernet.mtu)
     const limit = inRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
     this.#localQueue = new LocalQueue(options.clock, this, limit)
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
@@ -344,6 +347,15 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     this.#errorSender?.sendError(kind, offending)
   }
 
+  lowerMtu(path: Path, mtu: number): void {
+    const given = path as Ipv4Path
+    if (given.isLocal) return
+    this.#pathMtus.lower(given, mtu)
+    for (let other = this.#paths.first(given.destinationAddress); other !== null; other = other.sibling) {
+      this.#pathMtus.lower(other, mtu)
+    }
+  }
+
   confirmReachable(path: Path): void {
     const { neighbor } = path as Ipv4Path
     if (neighbor !== null) this.#arp.confirm(neighbor)
@@ -353,9 +365,10 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     this.#ethernet.flush()
   }
 
-  /** Releases what waits for local delivery. */
+  /** Releases what waits for local delivery, and stops all timers. */
   close(): void {
     this.#localQueue.clear()
+    this.#pathMtus.clear()
   }
 
   receive(packet: PacketBuffer): void {

@@ -26,6 +26,11 @@ export class PathCache {
     return path
   }
 
+  /** The first path to this destination, whatever its source; the others are its siblings. */
+  first(destination: number): Ipv4Path | null {
+    return this.#byDestination.get(destination) ?? null
+  }
+
   /** Siblings, which differ in their source only, are as many as we have addresses. */
   add(path: Ipv4Path): void {
     const sibling = this.#byDestination.get(path.destinationAddress) ?? null

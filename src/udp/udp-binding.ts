@@ -162,6 +162,12 @@ export class UdpBinding {
     return this.#udp.transmit(this, path, remotePort, data.length, data, null)
   }
 
+  /** For `Udp` only: what this binding sent to its peer was too big for the way there. */
+  lowerMtu(mtu: number): void {
+    const path = this.#pathTo(null)
+    if (typeof path !== 'string') path.ip.lowerMtu(path, mtu)
+  }
+
   /** Receives nothing more, and frees the port. Idempotent. */
   close(): void {
     if (this.#closed) return

@@ -206,7 +206,7 @@ export class Udp implements IpProtocolHandler {
 
   endOfBurst(): void {}
 
-  receiveError(kind: IpErrorKind, quoted: PacketBuffer): void {
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number): void {
     const bytes = this.#bytes
     const at = quoted.start
     const port = wire.sourcePort(bytes, at)
@@ -227,6 +227,7 @@ export class Udp implements IpProtocolHandler {
       )
       if (matches > 0) {
         this.counters.errorsDelivered++
+        if (kind === IpErrorKind.PacketTooBig) binding.lowerMtu(mtu)
         binding.receiver.error(kind)
         return
       }
