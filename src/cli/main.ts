@@ -53,7 +53,6 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
         `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox or demo (see --help)`,
       )
     })
-    .allowExcessArguments()
 
   program
     .command('run')
@@ -111,7 +110,8 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       finish(await runDemo({ port: options.port, once: options.once === true }))
     })
 
-  return program
+  // Last, because commands inherit it: what excess there is, is the unknown command that the action names.
+  return program.allowExcessArguments()
 }
 
 interface SandboxArguments {

@@ -17,7 +17,7 @@ export interface NamespaceEntry {
 
 /** The environment of the system tools we call: an ordinary user's path often lacks the folders that hold `ip`. */
 export function toolEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin` }
+  return { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
 }
 
 // A process namespace makes sure that nothing started in there outlives it: the kernel ends all of them with their

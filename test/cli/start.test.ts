@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { requires } from '../requirements.ts'
+import { descendants, isAlive, Running, root, until } from './process.ts'
+
+/**
+ * The README's first command as a newcomer types it: on a fresh clone of what is committed, with nothing installed.
+ * Installing takes a while, so that there is one clone for each kind of user.
+ */
+
+const INSTALL_TIMEOUT = 180_000
+
+/** A user that nobody is: it needs no entry in the system's list. */
+const ORDINARY_USER = 61_234
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tapstack-start-'))
+  chmodSync(folder, 0o755)
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+beforeEach((context) => {
+  requires(context, 'namespaces', 'tap', 'git', 'npm')
+  if (!existsSync(join(root, '.git'))) context.skip('not a git checkout: nothing to clone')
+})
+
+/** A fresh clone, and an environment without what npm and vitest have put into ours. */
+function clone(name: string): { checkout: string; home: string; env: NodeJS.ProcessEnv } {
+  const checkout = join(folder, name)
+  const home = join(folder, `${name}-home`)
+  execFileSync('git', ['clone', '--quiet', root, checkout])
+  mkdirSync(home)
+  const env: NodeJS.ProcessEnv = { HOME: home, PATH: process.env.PATH, TERM: 'dumb' }
+  if (process.env.NODE_EXTRA_CA_CERTS !== undefined) env.NODE_EXTRA_CA_CERTS = process.env.NODE_EXTRA_CA_CERTS
+  return { checkout, home, env }
+}
+
+const ANSWERS = [/64 bytes from 10\.0\.0\.2/, /\$ curl http:\/\/10\.0\.0\.2\//]
+
+test('on a fresh clone, as whoever runs the tests', { timeout: INSTALL_TIMEOUT }, async () => {
+  const { checkout, env } = clone('own')
+  const once = await new Running('npm', ['start', '--', '--once'], { cwd: checkout, env }).ended
+  expect(once.stdout + once.stderr).toMatch(ANSWERS[0]!)
+  expect(once.stdout).toMatch(ANSWERS[1]!)
+  expect(once.code).toBe(0)
+
+  // And again, to stay: all is set up now. Ctrl-C ends it.
+  const port = await freePort()
+  const run = new Running('npm', ['start', '--', '--port', String(port)], { cwd: checkout, env, detached: true })
+  await run.says(`http://127.0.0.1:${port}/`)
+  expect(run.stdout).not.toContain('Installing')
+  expect(run.stdout).not.toContain('Compiling')
+  const page = await fetch(`http://127.0.0.1:${port}/`)
+  expect(page.status).toBe(200)
+  expect((await page.text()).length).toBeGreaterThan(0)
+
+  const second = await new Running('npm', ['start', '--', '--port', String(port)], { cwd: checkout, env }).ended
+  expect(second.stderr).toContain(`port ${port} on 127.0.0.1 is taken`)
+  expect(second.code).not.toBe(0)
+
+  const all = [run.pid, ...descendants(run.pid)]
+  // What the terminal's driver does at Ctrl-C: a signal to the whole foreground group.
+  process.kill(-run.pid, 'SIGINT')
+  const { code, stderr } = await run.ended
+  expect(stderr.replace(/^npm (?:warn|notice).*\n/gm, '')).toBe('')
+  expect(code).toBe(0)
+  await until(
+    () => !all.some(isAlive),
+    5_000,
+    () => 'all processes to end',
+  )
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
+})
+
+test('on a fresh clone, as an ordinary user, with no programs but those it asks for', {
+  timeout: INSTALL_TIMEOUT,
+}, async (context) => {
+  requires(context, 'root', 'user namespaces', 'setpriv', 'chown')
+  const { checkout, home, env } = clone('user')
+  const programs = join(folder, 'programs')
+  mkdirSync(programs)
+  // Node, npm, a C compiler with its assembler and linker, iproute2, and what every Linux system has (util-linux, a
+  // shell, `env` for npm's first line): no ping, no curl, no make, no Python.
+  for (const name of ['node', 'npm', 'cc', 'as', 'ld', 'ip', 'unshare', 'mount', 'sh', 'env']) {
+    symlinkSync(pathOf(name), join(programs, name))
+  }
+  execFileSync('chown', ['-R', `${ORDINARY_USER}:${ORDINARY_USER}`, checkout, home])
+  const words = [`--reuid=${ORDINARY_USER}`, `--regid=${ORDINARY_USER}`, '--clear-groups']
+
+  // Mostly every user may open it; where not, for the time of this test.
+  const tun = '/dev/net/tun'
+  const mode = statSync(tun).mode & 0o777
+  chmodSync(tun, 0o666)
+  try {
+    const run = new Running('setpriv', [...words, 'npm', 'start', '--', '--once'], {
+      cwd: checkout,
+      env: { ...env, PATH: programs },
+    })
+    const { code, stdout, stderr } = await run.ended
+    expect(stdout + stderr).toMatch(ANSWERS[0]!)
+    expect(stdout).toMatch(ANSWERS[1]!)
+    expect(code).toBe(0)
+    expect(existsSync(join(checkout, 'build/ping'))).toBe(true)
+
+    chmodSync(tun, 0o600)
+    const refused = await new Running('setpriv', [...words, 'node', 'bin/tapstack.mjs', 'sandbox', '--', 'true'], {
+      cwd: checkout,
+      env,
+    }).ended
+    expect(refused.stderr).toContain('/dev/net/tun cannot be opened (EACCES)')
+    expect(refused.stderr).toContain('sudo chmod 666 /dev/net/tun')
+    expect(refused.code).toBe(1)
+  } finally {
+    chmodSync(tun, mode)
+  }
+})
+
+function pathOf(command: string): string {
+  for (const entry of (process.env.PATH ?? '').split(':')) {
+    try {
+      accessSync(join(entry, command))
+      return join(entry, command)
+    } catch {
+      // Not in this folder.
+    }
+  }
+  throw new Error(`no ${command} on the path`)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

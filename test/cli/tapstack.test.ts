@@ -1,0 +1,112 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { root, runTapstack } from './process.ts'
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tapstack-cli-'))
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the command line', () => {
+  test('prints the version', async () => {
+    const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+    expect(await runTapstack(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  })
+
+  test.each([[['--help']], [['run', '--help']], [['sandbox', '--help']], [['demo', '--help']]])(
+    'helps with %j',
+    async (words) => {
+      const { code, stdout, stderr } = await runTapstack(words)
+      expect(code).toBe(0)
+      expect(stdout).toContain('Usage: tapstack')
+      expect(stderr).toBe('')
+    },
+  )
+
+  test.each([
+    [[], 'no command given; expected run, sandbox or demo'],
+    [['walk'], `unknown command 'walk'; expected run, sandbox or demo`],
+    [['--fast'], `unknown option '--fast'`],
+    [['run'], `missing required argument 'FILE'`],
+    [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],
+    [['run', 'missing.ts'], 'missing.ts: no such file; expected a TypeScript or JavaScript file'],
+    [['sandbox'], `missing required argument 'COMMAND'`],
+    [['sandbox', '--loud', '--', 'true'], `unknown option '--loud'`],
+    [['sandbox', '--publish', '80', '--', 'true'], 'Expected HOSTPORT:PORT'],
+    [['sandbox', '--address', '10.0.0.1', '--', 'true'], 'Expected an address and the length of its prefix'],
+    [['sandbox', '--interface', 'a name that is long', '--', 'true'], 'Expected a device name'],
+    [['sandbox', '--address', '10.0.0.1/32', '--publish', '0:80', '--', 'true'], 'expected a shorter prefix'],
+    [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
+    [['demo', 'now'], 'too many arguments'],
+  ])('says in one line what is wrong with %j', async (words, expected) => {
+    const { code, stdout, stderr } = await runTapstack(words)
+    expect(stderr).toContain(expected)
+    expect(stderr).toMatch(/^tapstack: [^\n]*\n$/)
+    expect(stdout).toBe('')
+    expect(code).toBe(64)
+  })
+
+  test('without dist/ says how to build it', () => {
+    const copy = join(folder, 'unbuilt')
+    mkdirSync(copy)
+    cpSync(`${root}bin`, join(copy, 'bin'), { recursive: true })
+    const { status, stderr } = spawnSync(process.execPath, [join(copy, 'bin/tapstack.mjs'), '--version'], {
+      encoding: 'utf8',
+    })
+    expect(stderr).toMatch(/^tapstack: not built yet: run `npm run build` in .*unbuilt\/\n$/)
+    expect(status).toBe(1)
+  })
+})
+
+describe('the package', () => {
+  const node = (program: string, ...options: string[]) =>
+    execFileSync(process.execPath, [...options, '-e', program], { cwd: folder, encoding: 'utf8' }).trim()
+
+  beforeAll(() => {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(root, join(folder, 'node_modules/tapstack'))
+  })
+
+  test('can be imported', () => {
+    expect(
+      node(
+        `import { IpAddress } from 'tapstack'; console.log(String(IpAddress.parse('10.0.0.2')))`,
+        '--input-type=module',
+      ),
+    ).toBe('10.0.0.2')
+  })
+
+  // Node loads an ES module by require() from 20.19 and 22.12 on, if nothing in it awaits at top level.
+  test('can be required from CommonJS', () => {
+    const program = `const { IpAddress } = require('tapstack'); console.log(String(IpAddress.parse('10.0.0.2')))`
+    expect(node(program, '--input-type=commonjs', '--no-warnings')).toBe('10.0.0.2')
+  })
+
+  test('has its types where an importer looks for them', () => {
+    writeFileSync(
+      join(folder, 'importer.ts'),
+      `import { IpPrefix } from 'tapstack'\nexport const length: number = IpPrefix.parse('10.0.0.2/24').length\n`,
+    )
+    const config = {
+      compilerOptions: {
+        module: 'nodenext',
+        strict: true,
+        noEmit: true,
+        types: ['node'],
+        typeRoots: [`${root}node_modules/@types`],
+        skipLibCheck: true,
+      },
+      files: ['importer.ts'],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const { stdout, status } = spawnSync(`${root}node_modules/.bin/tsc`, ['-p', folder], { encoding: 'utf8' })
+    expect(stdout).toBe('')
+    expect(status).toBe(0)
+  })
+})
