@@ -3,7 +3,7 @@
 // already. Runs as the package's install script, and again whenever the sources have changed.
 // $CC, $CFLAGS and $LDFLAGS are respected.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -11,7 +11,10 @@ import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('..', import.meta.url))
-const sources = join(root, 'native')
+// Of native/, these are the addon; other programs there are built by whoever needs them.
+const sources = ['device.c', 'link.c', 'module.c', 'poll.c', 'addon.h', 'libuv.h'].map((name) =>
+  join(root, 'native', name),
+)
 const output = join(root, 'build', 'Release')
 const binary = join(output, 'tapstack.node')
 
@@ -35,13 +38,7 @@ function resolveBinary() {
 function isStale(path) {
   if (path !== binary) return false
   const built = statSync(path).mtimeMs
-  return sourceFiles().some((file) => statSync(file).mtimeMs > built)
-}
-
-function sourceFiles() {
-  return readdirSync(sources)
-    .filter((name) => /\.[ch]$/.test(name))
-    .map((name) => join(sources, name))
+  return sources.some((file) => statSync(file).mtimeMs > built)
 }
 
 /** Tried in a process of its own: this one may go on to replace the file. */
@@ -62,7 +59,7 @@ function build() {
       ...words(process.env.CFLAGS ?? ''),
       ...['-I', require('node-api-headers').include_dir],
       ...['-o', unfinished],
-      ...sourceFiles().filter((file) => file.endsWith('.c')),
+      ...sources.filter((file) => file.endsWith('.c')),
       ...words(process.env.LDFLAGS ?? ''),
     ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
