@@ -1,5 +1,6 @@
 import { type Place, SUBJECT_ADDRESS } from './namespaces.ts'
 import { type Placement, run, type Subject } from './processes.ts'
+import type { ProcessorWatch } from './processor-use.ts'
 
 /** How long to measure, and how long to run before, so that code is compiled and windows are open. Seconds. */
 export interface Duration {
@@ -24,6 +25,8 @@ export interface Setting {
   readonly placement: Placement
   readonly generator: string
   readonly duration: Duration
+  /** Told when the load starts. */
+  readonly watch: ProcessorWatch
 }
 
 type Load = (setting: Setting) => Promise<Sample>
@@ -72,7 +75,8 @@ function generate(
   figure: string,
   parameters: (seconds: number) => (string | number)[],
 ): Load {
-  return async ({ place, placement, generator, duration }) => {
+  return async ({ place, placement, generator, duration, watch }) => {
+    watch.start(duration.warmup, duration.seconds)
     const all = ['--warmup', duration.warmup, mode, SUBJECT_ADDRESS, port, ...parameters(duration.seconds)]
     const limit = duration.warmup + duration.seconds + GRACE_SECONDS
     const finished = await run(place.client, placement, generator, all.map(String), limit)
@@ -81,7 +85,7 @@ function generate(
 }
 
 /** wrk knows whole seconds only, and no warm-up: that is a run of its own. */
-async function wrk({ place, placement, duration }: Setting): Promise<Sample> {
+async function wrk({ place, placement, duration, watch }: Setting): Promise<Sample> {
   const once = async (seconds: number): Promise<Sample> => {
     const whole = Math.max(1, Math.round(seconds))
     const parameters = ['-t1', `-c${HTTP_CONNECTIONS}`, `-d${whole}s`, '--latency', `http://${SUBJECT_ADDRESS}/`]
@@ -97,6 +101,7 @@ async function wrk({ place, placement, duration }: Setting): Promise<Sample> {
     return { value, beginNanoseconds, endNanoseconds, details }
   }
   await once(duration.warmup)
+  watch.start(0, Math.max(1, Math.round(duration.seconds)))
   return once(duration.seconds)
 }
 
@@ -175,6 +180,7 @@ export const measurements: readonly Measurement[] = [
 export async function measure(measurement: Measurement, subject: Subject, setting: Setting): Promise<Sample> {
   if (measurement.load !== null) return measurement.load(setting)
   const { warmup, seconds } = setting.duration
+  setting.watch.start(warmup, seconds)
   const output = await subject.finished(warmup + seconds + GRACE_SECONDS)
   return parseSample(output, '', 'gigabitsPerSecond')
 }

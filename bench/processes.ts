@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-const CLOCK_TICKS_PER_SECOND = 100
 const READY_MILLISECONDS = 15_000
 const STOP_MILLISECONDS = 5_000
 
@@ -10,6 +9,10 @@ const running = new Set<ChildProcess>()
 
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
+}
+
+export function runningPids(): number[] {
+  return [...running].map((child) => child.pid!)
 }
 
 /** The processors that this process may use. */
@@ -90,14 +93,6 @@ export async function run(
   return { code, output: output.text, complaints: complaints.text }
 }
 
-/** Processor seconds that a process has used. */
-export interface ProcessorTime {
-  readonly user: number
-  readonly system: number
-  /** CLOCK_MONOTONIC nanoseconds when it was read. */
-  readonly at: number
-}
-
 /** A subject of the bench: a process that serves, inside a namespace, until it is stopped. */
 export class Subject {
   private readonly child: ChildProcess
@@ -132,19 +127,9 @@ export class Subject {
       execFileSync('taskset', ['-pc', String(processor), String(this.child.pid)], { stdio: 'ignore' })
   }
 
-  /** What it used so far; `ip netns exec` becomes the command, so the child is the subject itself. */
-  processorTime(): ProcessorTime | null {
-    try {
-      const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ')
-      const at = Number(process.hrtime.bigint())
-      return {
-        user: Number(fields[11]) / CLOCK_TICKS_PER_SECOND,
-        system: Number(fields[12]) / CLOCK_TICKS_PER_SECOND,
-        at,
-      }
-    } catch {
-      return null
-    }
+  /** `ip netns exec` becomes the command that it runs, so the child is the subject itself. */
+  get pid(): number {
+    return this.child.pid!
   }
 
   /** Waits until it ends by itself, and returns what it printed. @throws Error when it does not within `seconds` */

@@ -45,6 +45,8 @@ export interface ProfileSummary {
   /** Microseconds that the samples stand for. */
   readonly duration: number
   readonly samples: number
+  /** Microseconds that V8 calls idle. */
+  readonly idle: number
   /** By self time, most first. */
   readonly functions: readonly ProfiledFunction[]
   /** Self time by folder, most first. */
@@ -117,6 +119,7 @@ export function summarize(file: string, window?: Window): ProfileSummary {
   return {
     duration,
     samples: count,
+    idle: folders.get('(idle)') ?? 0,
     functions: [...functions.values()].filter((each) => each.self > 0).sort((a, b) => b.self - a.self),
     folders: [...folders].map(([name, self]) => ({ name, self })).sort((a, b) => b.self - a.self),
   }

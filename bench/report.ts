@@ -1,11 +1,13 @@
 import type { Goal, Measurement } from './measurements.ts'
+import type { ProcessorUse } from './processor-use.ts'
 
 export type SubjectName = 'tapstack' | 'node:net'
 
-/** One round of one subject. Processor figures are parts of one core, 0 to 1 (a little above with helper threads). */
+/** One round of one subject. */
 export interface Round {
   readonly value: number
-  readonly processor: { readonly user: number; readonly system: number } | null
+  /** Null when it could not be read. */
+  readonly processor: ProcessorUse | null
   readonly details: Record<string, unknown>
 }
 
@@ -85,6 +87,12 @@ export function formatOutcomes(outcomes: readonly Outcome[]): string {
     ])
   }
   return formatTable(rows)
+}
+
+/** The most that other programs used of a core while a sample was taken. */
+export function disturbance(outcomes: readonly Outcome[]): number {
+  const rounds = outcomes.flatMap((outcome) => Object.values(outcome.rounds).flat())
+  return Math.max(0, ...rounds.map((round) => round.processor?.others ?? 0))
 }
 
 export function outcomesAsJson(outcomes: readonly Outcome[]): unknown[] {

@@ -3,16 +3,13 @@
  * ratios between them. `docs/performance.md` says what each figure means.
  */
 import { mkdirSync } from 'node:fs'
-import { loadavg } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compileLoadGenerator } from './load-generator.ts'
-import { type Duration, type Measurement, measure, measurements } from './measurements.ts'
-import { Namespaces, SUBJECT_ADDRESS, whyNot } from './namespaces.ts'
-import { killAll, type Placement, type ProcessorTime, Subject } from './processes.ts'
-import { formatProfile, summarize } from './profile.ts'
-import { formatOutcomes, isMet, type Outcome, outcomesAsJson, type Round, type SubjectName } from './report.ts'
+import { type Measurement, measurements } from './measurements.ts'
+import { Namespaces, whyNot } from './namespaces.ts'
+import { killAll } from './processes.ts'
+import { disturbance, formatOutcomes, isMet, type Outcome, outcomesAsJson, type SubjectName } from './report.ts'
+import { PROFILE_FOLDER, type RoundOptions, takeRound } from './round.ts'
 
 const USAGE = `usage: npm run bench -- [options]
   --quick            one round of 1 s each instead of three of 2 s after a warm-up of 1 s
@@ -22,6 +19,7 @@ const USAGE = `usage: npm run bench -- [options]
   --only A,B         of ${measurements.map((each) => each.name).join(', ')}, micro
   --subject NAME     tapstack or node:net alone
   --placement WHERE  subject and load generator on one core (together), on two (apart), or where they like (free)
+  --patient          on a machine that others use too: waits for quiet moments, and takes disturbed samples again
   --profile          profiles the subject (tapstack unless --subject says otherwise), prints where the time went
   --lines N          functions printed of each profile, default 25
   --json             prints JSON instead of tables
@@ -29,26 +27,17 @@ const USAGE = `usage: npm run bench -- [options]
   --no-build         takes what stands in dist/
 `
 
-const SCRIPTS: Record<SubjectName, string> = {
-  tapstack: fileURLToPath(new URL('subjects/tapstack.mjs', import.meta.url)),
-  'node:net': fileURLToPath(new URL('subjects/node-net.mjs', import.meta.url)),
-}
-const PROFILE_FOLDER = fileURLToPath(new URL('results/profiles', import.meta.url))
-/** Often enough to see functions of a few microseconds in a run of 2 s, seldom enough not to bend the figures. */
-const PROFILE_INTERVAL_MICROSECONDS = 250
-
-interface Plan {
-  readonly duration: Duration
+interface Plan extends RoundOptions {
   readonly rounds: number
   readonly measurements: readonly Measurement[]
   readonly subjects: readonly SubjectName[]
   readonly micro: boolean
-  readonly profile: boolean
-  readonly placement: Placement | null
-  readonly lines: number
   readonly json: boolean
   readonly check: boolean
 }
+
+/** Where others use more than this of a core, the figures say as much about them. */
+const BUSY = 0.2
 
 function misused(why: string): never {
   process.stderr.write(`bench: ${why}\n${USAGE}`)
@@ -90,6 +79,7 @@ function readArguments(): Plan {
     micro: only.includes('micro') && !values.profile && subject === undefined,
     profile: values.profile,
     placement: placement ?? null,
+    patient: values.patient,
     lines: number(values.lines, 25, 'lines', 1, 1000),
     json: values.json,
     check: values.check,
@@ -107,6 +97,7 @@ function parse() {
         only: { type: 'string' },
         subject: { type: 'string' },
         placement: { type: 'string' },
+        patient: { type: 'boolean', default: false },
         profile: { type: 'boolean', default: false },
         lines: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -117,64 +108,6 @@ function parse() {
   } catch (error) {
     misused((error as Error).message)
   }
-}
-
-/** The share of one core between two readings. */
-function processorShare(from: ProcessorTime | null, to: ProcessorTime | null): Round['processor'] {
-  if (from === null || to === null) return null
-  const seconds = (to.at - from.at) / 1e9
-  return { user: (to.user - from.user) / seconds, system: (to.system - from.system) / seconds }
-}
-
-/** A fresh process for each sample: what one measurement did to the heap and to the compiler does not touch the next. */
-async function takeRound(
-  plan: Plan,
-  measurement: Measurement,
-  name: SubjectName,
-  namespaces: Namespaces,
-  generator: string,
-): Promise<{ round: Round; profile: string | null }> {
-  const place = name === 'tapstack' ? namespaces.tap : namespaces.veth
-  const file = `${measurement.name}-${name.replace(':', '-')}.cpuprofile`
-  const nodeOptions = plan.profile
-    ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE_FOLDER}`, `--cpu-prof-name=${file}`].concat(
-        `--cpu-prof-interval=${PROFILE_INTERVAL_MICROSECONDS}`,
-      )
-    : []
-  const { service, port } = measurement
-  const { warmup, seconds } = plan.duration
-  const parameters = [service, SUBJECT_ADDRESS, port, warmup, seconds].map(String)
-  const subject = new Subject(place.subject, nodeOptions, SCRIPTS[name], parameters)
-  await subject.ready()
-  const placement = plan.placement ?? measurement.placement
-  subject.place(placement)
-  // Processor time is read from outside, when the warm-up should be over and just before the end.
-  const readings: (ProcessorTime | null)[] = []
-  const read = (after: number) => setTimeout(() => readings.push(subject.processorTime()), after * 1000)
-  const timers = [read(warmup + 0.05), read(warmup + seconds * 0.95)]
-  const sample = await measure(measurement, subject, { place, placement, generator, duration: plan.duration })
-  for (const timer of timers) clearTimeout(timer)
-  if (measurement.load !== null) await subject.stop()
-  const round = {
-    value: sample.value,
-    processor: readings.length === 2 ? processorShare(readings[0], readings[1]) : null,
-    details: sample.details,
-  }
-  if (!plan.profile) return { round, profile: null }
-  const window = { begin: sample.beginNanoseconds / 1000, end: sample.endNanoseconds / 1000 }
-  const summary = summarize(join(PROFILE_FOLDER, file), window)
-  const busy = round.processor
-  const head = [
-    `\n${name}, ${measurement.name}: ${sample.value.toFixed(measurement.decimals)} ${measurement.unit}`,
-    `${(summary.duration / 1e6).toFixed(2)} s, ${summary.samples} samples`,
-    busy === null ? '' : `processor ${percent(busy.user)} user + ${percent(busy.system)} system`,
-    `bench/results/profiles/${file}`,
-  ]
-  return { round, profile: `${head.filter(Boolean).join(' · ')}\n${formatProfile(summary, plan.lines)}\n` }
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
 }
 
 async function runAll(plan: Plan, namespaces: Namespaces, generator: string): Promise<Outcome[]> {
@@ -212,19 +145,12 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-/** A busy machine measures the machine. */
-function warnWhenBusy(): void {
-  const load = loadavg()[0]
-  if (load > 1) process.stderr.write(`bench: this machine is busy (load ${load.toFixed(1)}); figures will be too low\n`)
-}
-
 const plan = readArguments()
 const obstacle = plan.measurements.length === 0 ? null : whyNot()
 if (obstacle !== null) {
   process.stderr.write(`bench: ${obstacle}\n`)
   process.exit(1)
 }
-warnWhenBusy()
 
 const namespaces = new Namespaces()
 let generator: { path: string; remove: () => void } | null = null
@@ -249,6 +175,11 @@ if (plan.measurements.length > 0) {
   namespaces.make()
   outcomes = await runAll(plan, namespaces, generator.path)
   cleanUp()
+}
+const busy = disturbance(outcomes)
+if (busy > BUSY) {
+  const share = `${Math.round(busy * 100)} % of a core`
+  process.stderr.write(`bench: other programs used up to ${share} meanwhile; --patient waits for quiet moments\n`)
 }
 const missed = outcomes.filter((outcome) => isMet(outcome) === false)
 const failed = outcomes.filter((outcome) => Object.keys(outcome.failures).length > 0)
