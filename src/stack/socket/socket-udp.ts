@@ -93,7 +93,7 @@ export class SocketUdp implements UdpSocket {
   ): Promise<SocketUdp> {
     const socket = createSocket({
       type: kind.v4 ? 'udp4' : 'udp6',
-      ipv6Only: !kind.dual,
+      ipv6Only: !kind.v4 && !kind.dual,
       lookup: noLookup as never,
     })
     const address = options.address ?? (kind.v4 ? '0.0.0.0' : '::')
