@@ -94,6 +94,10 @@ export class Recorder implements ConnectionUser {
     this.onWritable?.(connection)
   }
 
+  finished(): void {
+    this.events.push('finished')
+  }
+
   closed(_connection: Connection, error: SystemErrorCode | null): void {
     this.isClosed = true
     this.error = error
