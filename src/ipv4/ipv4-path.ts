@@ -36,8 +36,8 @@ export class Ipv4Path implements Path {
   identification: number
   /** Its source address is the one chosen when none is asked for. */
   readonly hasDefaultSource: boolean
-  /** Used since the path cache last looked. */
-  referenced = true
+  /** Asked for again since it was made or since the path cache last looked. */
+  referenced = false
   /** The same destination from another source address, in the path cache. */
   sibling: Ipv4Path | null = null
 
