@@ -76,6 +76,9 @@ export class Ethernet implements FrameReceiver {
   #unflushed = false
 
   /** Starts receiving at once; frames for protocols that are not yet added are counted and dropped. */
+  /** Frames are being received: what is sent meanwhile is handed out at the end of the burst. */
+  inBurst = false
+
   constructor(netif: Netif) {
     this.netif = netif
     this.#output = SoftwareOffload.over(netif)
@@ -100,6 +103,7 @@ export class Ethernet implements FrameReceiver {
   }
 
   frame(packet: PacketBuffer): void {
+    this.inBurst = true
     const bytes = this.#bytes
     const link = packet.start
     packet.link = link
@@ -156,6 +160,7 @@ export class Ethernet implements FrameReceiver {
   endOfBurst(): void {
     const handlers = this.#handlers
     for (let i = 0; i < handlers.length; i++) handlers[i].endOfBurst()
+    this.inBurst = false
     this.flush()
   }
 

@@ -1,6 +1,17 @@
-import type { Clock, Random } from '../clock/index.ts'
-import type { LogFactory } from '../log/index.ts'
-import type { Netif } from '../netif/index.ts'
+import { IpAddress, IpPrefix } from '../address/index.ts'
+import { Arp } from '../arp/index.ts'
+import { FileSink, PcapngWriter } from '../capture/index.ts'
+import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index.ts'
+import { Ethernet } from '../ethernet/index.ts'
+import { Icmp } from '../icmp/index.ts'
+import { Ipv4 } from '../ipv4/index.ts'
+import { type LogFactory, silentLogs } from '../log/index.ts'
+import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
+import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
+import { Tcp, type TcpSettings } from '../tcp/index.ts'
+import { Udp } from '../udp/index.ts'
+import { DirectStack } from './direct/index.ts'
+import { SocketStack } from './socket/index.ts'
 import type { Stack } from './stack.ts'
 
 export interface CreateStackOptions {
@@ -8,18 +19,82 @@ export interface CreateStackOptions {
   net?: 'direct' | 'socket'
   /** Name of the tap device, default `tap0`. Ignored with `netif`. */
   interface?: string
-  /** Any other frame carrier instead of a tap device. */
+  /** Any other frame carrier instead of a tap device. The stack closes it. */
   netif?: Netif
-  /** `10.0.0.2/24`. Default `10.0.0.2/24`. */
+  /** Own address and its network. Default `10.0.0.2/24`. */
   ipv4?: string
+  /** Default gateway; an address on that network. */
   ipv4Gateway?: string
   /** Writes every frame to this pcapng file. */
   capture?: string
-  /** Default: the host's monotonic clock, cryptographic randomness, no logs. */
+  /** Default: the host's monotonic clock. */
   clock?: Clock
+  /** Default: cryptographic randomness. */
   random?: Random
+  /** Default: no logs. */
   logs?: LogFactory
+  /** Packet memory of the tap device; a `netif` brings its own. */
+  memory?: PacketMemoryOptions
+  tcp?: Partial<TcpSettings>
 }
 
-/** Picks and composes a stack: the long way of `DirectStack` or `SocketStack` in one call. */
-export declare function createStack(options?: CreateStackOptions): Promise<Stack>
+/**
+ * Picks and composes a stack: the long way of `DirectStack` or `SocketStack` in one call.
+ * @throws TypeError or RangeError for an option, SystemError for the tap device (EPERM, EBUSY, ENOENT) or the capture file
+ */
+export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
+  const logs = options.logs ?? silentLogs
+  if (options.net === 'socket') return new SocketStack({ logs })
+  // Checked before a device is opened, so that a typing error leaves nothing behind.
+  const cidr = ipv4Prefix(options.ipv4 ?? '10.0.0.2/24')
+  const gateway = options.ipv4Gateway === undefined ? undefined : ipv4Address(options.ipv4Gateway)
+  const ownClock = options.clock === undefined ? new HostClock() : null
+  const clock = options.clock ?? ownClock!
+  const random = options.random ?? new SecureRandom()
+  const device =
+    options.netif ?? (await Tap.open({ name: options.interface ?? 'tap0', memory: new PacketMemory(options.memory) }))
+  try {
+    let netif = device
+    let writer: PcapngWriter | null = null
+    if (options.capture !== undefined) {
+      writer = new PcapngWriter(new FileSink(options.capture))
+      netif = new CaptureNetif(device, writer, clock)
+    }
+    const ethernet = new Ethernet(netif)
+    const arp = new Arp(ethernet, clock, random, { log: logs('arp') })
+    const ipv4 = new Ipv4(ethernet, arp, { cidr, gateway, clock, random })
+    const icmp = new Icmp(ipv4, { clock, random })
+    const udp = new Udp([ipv4], random)
+    const tcp = new Tcp([ipv4], { clock, random, settings: options.tcp, log: logs('tcp') })
+    return new DirectStack({
+      netif,
+      ethernet,
+      arp,
+      ipv4,
+      icmp,
+      udp,
+      tcp,
+      clock,
+      logs,
+      onClosed: async () => {
+        await writer?.close()
+        ownClock?.close()
+      },
+    })
+  } catch (error) {
+    await device.close()
+    throw error
+  }
+}
+
+function ipv4Prefix(text: string): string {
+  const prefix = IpPrefix.parse(text)
+  if (prefix.family !== 4) throw new TypeError(`ipv4 is an IPv4 address with a prefix length, not ${text}`)
+  return prefix.toString()
+}
+
+function ipv4Address(text: string): string {
+  const address = IpAddress.parse(text)
+  if (address.family !== 4) throw new TypeError(`ipv4Gateway is an IPv4 address, not ${text}`)
+  return address.toString()
+}

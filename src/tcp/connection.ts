@@ -25,13 +25,15 @@ import { HEADER_LENGTH } from './wire.ts'
 /** Whoever uses a connection: called at the end of a burst, never per segment. */
 export interface ConnectionUser {
   /** The handshake is complete: the first call, for both kinds of opening. */
-  established(connection: Connection): void
+  onEstablished(connection: Connection): void
   /** Data, or the end of the stream, can be read. */
-  readable(connection: Connection): void
+  onReadable(connection: Connection): void
   /** After `wantsWritable` was set: the send buffer has room again. */
-  writable(connection: Connection): void
+  onWritable(connection: Connection): void
+  /** The peer has acknowledged our FIN, and with it everything that was written. */
+  onFinished(connection: Connection): void
   /** The connection is gone: null after a clean close of both sides. The last call. */
-  closed(connection: Connection, error: SystemErrorCode | null): void
+  onClosed(connection: Connection, error: SystemErrorCode | null): void
 }
 
 /** RFC 9293, 3.7.1: what a peer that sends no MSS option can take, for either family. */
@@ -172,6 +174,7 @@ export class Connection implements TimerHandler {
   nextTouched: Connection | null = null
   establishedEvent = false
   readableEvent = false
+  finishedEvent = false
   closedEvent = false
   error: SystemErrorCode | null = null
 
@@ -233,9 +236,15 @@ export class Connection implements TimerHandler {
     return this.state === State.SynSent || this.state === State.SynReceived
   }
 
-  /** All data has been read and the peer has sent FIN, or reading makes no sense any more. */
-  get atEnd(): boolean {
-    return this.receiveQueue.length === 0 && (this.finReceived || this.state === State.Closed)
+  /** All data has been read, and the peer has sent FIN. */
+  get atEndOfStream(): boolean {
+    return this.finReceived && this.receiveQueue.length === 0
+  }
+
+  /** Has the user told again that there is something to read: it takes data now, and did not before. */
+  notifyReadable(): void {
+    this.readableEvent = true
+    this.context.settle(this)
   }
 
   /** Takes the segment size from the peer's option, the path and the options that every segment will carry. */
@@ -289,7 +298,15 @@ export class Connection implements TimerHandler {
   discardReceived(): void {
     this.discarding = true
     this.context.receiveBytes -= this.receiveQueue.clear()
+    this.limitFinWait()
     this.context.settle(this)
+  }
+
+  /** Nobody waits for the peer's data any more: then not for its FIN for ever either. As Linux (tcp_fin_timeout). */
+  limitFinWait(): void {
+    if (this.state !== State.FinWait2 || !(this.orphaned || this.discarding) || this.finWaitAt !== NEVER) return
+    this.finWaitAt = this.context.time() + this.context.settings.finWait2Timeout
+    this.schedule(this.finWaitAt)
   }
 
   /**
@@ -305,10 +322,7 @@ export class Connection implements TimerHandler {
       return
     }
     this.shutdownWrite()
-    if ((this.state as State) === State.FinWait2) {
-      this.finWaitAt = this.context.time() + this.context.settings.finWait2Timeout
-      this.schedule(this.finWaitAt)
-    }
+    this.limitFinWait()
   }
 
   /** Resets the connection: RFC 9293, 3.10.5. */

@@ -11,17 +11,21 @@ export function finishBurst(connection: Connection): void {
   const user = connection.user
   if (connection.establishedEvent) {
     connection.establishedEvent = false
-    user?.established(connection)
+    user?.onEstablished(connection)
   }
   // Nobody accepted it yet: data waits, the handshake is all there is to do.
   if (connection.readableEvent && connection.listener === null && connection.user !== null) {
     connection.readableEvent = false
-    if (!connection.discarding || connection.finReceived) connection.user.readable(connection)
+    if (!connection.discarding || connection.finReceived) connection.user.onReadable(connection)
   }
   connection.receiveQueue.settle()
   if (connection.wantsWritable && connection.state !== State.Closed && connection.hasRoom) {
     connection.wantsWritable = false
-    connection.user?.writable(connection)
+    connection.user?.onWritable(connection)
+  }
+  if (connection.finishedEvent) {
+    connection.finishedEvent = false
+    connection.user?.onFinished(connection)
   }
   transmit(connection)
   decideAcknowledgment(connection)
@@ -30,7 +34,7 @@ export function finishBurst(connection: Connection): void {
     connection.closedEvent = false
     const closing = connection.user
     connection.user = null
-    closing?.closed(connection, connection.error)
+    closing?.onClosed(connection, connection.error)
   }
 }
 

@@ -168,13 +168,11 @@ function acknowledgmentIsValid(connection: Connection, segment: Segment): boolea
 function processAcknowledgment(connection: Connection, segment: Segment): void {
   const finAcknowledged = acknowledge(connection, segment)
   if (!finAcknowledged) return
+  if (connection.state !== State.FinWait2) connection.finishedEvent = true
   switch (connection.state) {
     case State.FinWait1:
       connection.state = State.FinWait2
-      if (connection.orphaned || connection.discarding) {
-        connection.finWaitAt = connection.context.time() + connection.context.settings.finWait2Timeout
-        connection.schedule(connection.finWaitAt)
-      }
+      connection.limitFinWait()
       break
     case State.Closing:
       connection.state = State.TimeWait

@@ -41,7 +41,8 @@ export interface TcpConnectOptions {
   local?: IpAddress | null
   /** 0 or left out: a free one. */
   localPort?: number
-  user: ConnectionUser
+  /** May be set on the connection afterwards: nothing happens before this call returns. */
+  user?: ConnectionUser | null
 }
 
 export class Tcp implements IpProtocolHandler, TcpContext {
@@ -131,7 +132,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   /**
-   * Active open. The user hears `established`, or `closed` with the reason.
+   * Active open. The user hears `onEstablished`, or `onClosed` with the reason.
    * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH, EACCES
    */
   connect(options: TcpConnectOptions): Connection {
@@ -153,7 +154,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       throw failure('EADDRINUSE')
     }
     const connection = this.#newConnection(path, localPort, port)
-    connection.user = options.user
+    connection.user = options.user ?? null
     connection.state = State.SynSent
     this.counters.ActiveOpens++
     this.#start(connection, null)
@@ -441,7 +442,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         // Still marked: what it does to itself meanwhile is dealt with in the same pass.
         finishBurst(connection)
         connection.touched = false
-        if (connection.closedEvent && connection.user !== null) this.touch(connection)
+        if ((connection.closedEvent || connection.readableEvent) && connection.user !== null) this.touch(connection)
         this.#deliverAccepted()
       }
     } finally {

@@ -62,20 +62,20 @@ export class Recorder implements ConnectionUser {
   ended = false
   isClosed = false
   error: SystemErrorCode | null = null
-  onReadable: ((connection: Connection) => void) | null = null
-  onWritable: ((connection: Connection) => void) | null = null
+  whenReadable: ((connection: Connection) => void) | null = null
+  whenWritable: ((connection: Connection) => void) | null = null
 
   get data(): Buffer {
     return Buffer.concat(this.received)
   }
 
-  established(): void {
+  onEstablished(): void {
     this.events.push('established')
   }
 
-  readable(connection: Connection): void {
+  onReadable(connection: Connection): void {
     if (this.reading) this.readAll(connection)
-    this.onReadable?.(connection)
+    this.whenReadable?.(connection)
   }
 
   readAll(connection: Connection): void {
@@ -90,15 +90,15 @@ export class Recorder implements ConnectionUser {
     }
   }
 
-  writable(connection: Connection): void {
-    this.onWritable?.(connection)
+  onWritable(connection: Connection): void {
+    this.whenWritable?.(connection)
   }
 
-  finished(): void {
+  onFinished(): void {
     this.events.push('finished')
   }
 
-  closed(_connection: Connection, error: SystemErrorCode | null): void {
+  onClosed(_connection: Connection, error: SystemErrorCode | null): void {
     this.isClosed = true
     this.error = error
     this.events.push(error === null ? 'closed' : `closed ${error}`)

@@ -1,0 +1,50 @@
+import { IpAddress } from '../../address/index.ts'
+import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
+import type { EchoHandler, EchoRequest, Icmp } from '../../icmp/index.ts'
+import { IpErrorKind } from '../../ip/index.ts'
+import type { PacketBuffer } from '../../packet/index.ts'
+import { checkAddress, checkInteger } from '../options.ts'
+import type { PingOptions, PingReply } from '../stack.ts'
+
+const DEFAULT_TIMEOUT_MILLISECONDS = 5000
+
+/** One echo request by this stack. @throws SystemError, AbortError, TypeError, RangeError */
+export function ping(icmp: Icmp, address: string, options: PingOptions): Promise<PingReply> {
+  return new Promise((resolve, reject) => {
+    const destination = IpAddress.parse(checkAddress('address', address))
+    const size = checkInteger('size', options.size ?? 56, 0, 65_507)
+    const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT_MILLISECONDS, 1, 2 ** 31 - 1)
+    options.signal?.throwIfAborted()
+    const failure = (code: SystemErrorCode) => new SystemError(code, 'ping', { address })
+    const handler: EchoHandler = {
+      echoReply(done: EchoRequest, packet: PacketBuffer) {
+        options.signal?.removeEventListener('abort', aborted)
+        resolve({
+          address,
+          size: packet.payloadEnd - packet.payload,
+          hopLimit: done.hopLimit,
+          roundTripMilliseconds: done.roundTrip / 1000,
+        })
+      },
+      echoFailed(_done: EchoRequest, kind: IpErrorKind | null) {
+        options.signal?.removeEventListener('abort', aborted)
+        reject(failure(errorCode(kind)))
+      },
+    }
+    const request = icmp.ping(destination, handler, { size, timeout: timeout * 1000 })
+    if (typeof request === 'string') {
+      reject(failure(request))
+      return
+    }
+    function aborted(): void {
+      if (typeof request !== 'string') icmp.cancel(request)
+      reject(options.signal?.reason)
+    }
+    options.signal?.addEventListener('abort', aborted, { once: true })
+  })
+}
+
+function errorCode(kind: IpErrorKind | null): SystemErrorCode {
+  if (kind === null) return 'ETIMEDOUT'
+  return kind === IpErrorKind.NetworkUnreachable ? 'ENETUNREACH' : 'EHOSTUNREACH'
+}

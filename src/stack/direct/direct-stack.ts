@@ -1,0 +1,274 @@
+import { IpAddress, type IpPrefix } from '../../address/index.ts'
+import type { Arp } from '../../arp/index.ts'
+import { type Clock, Timer } from '../../clock/index.ts'
+import { SystemError } from '../../errors/index.ts'
+import type { Ethernet } from '../../ethernet/index.ts'
+import type { Icmp } from '../../icmp/index.ts'
+import type { Ipv4 } from '../../ipv4/index.ts'
+import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
+import type { Netif } from '../../netif/index.ts'
+import type { Acceptor, Connection, Tcp, Listener as TcpListener } from '../../tcp/index.ts'
+import type { Udp } from '../../udp/index.ts'
+import { checkAddress, checkInteger, checkPort } from '../options.ts'
+import type {
+  ConnectOptions,
+  Endpoint,
+  Flow,
+  Listener,
+  ListenOptions,
+  PingOptions,
+  PingReply,
+  Stack,
+  StackEvents,
+  UdpOptions,
+  UdpSocket,
+} from '../stack.ts'
+import { DirectFlow, type FlowOwner } from './direct-flow.ts'
+import { ping } from './direct-ping.ts'
+import { DirectUdp, type UdpOwner } from './direct-udp.ts'
+import { DONE } from './waiter.ts'
+
+/** Milliseconds that connections have to finish when the stack closes. */
+const DEFAULT_GRACE = 1000
+/** As node:net. */
+const DEFAULT_BACKLOG = 511
+
+/** The layers of a stack, as composed by `createStack` or by hand. */
+export interface DirectStackLayers {
+  netif: Netif
+  ethernet: Ethernet
+  arp: Arp
+  ipv4: Ipv4
+  icmp: Icmp
+  udp: Udp
+  tcp: Tcp
+  clock: Clock
+  logs?: LogFactory
+  /** Released last, after the device: captures, a clock of one's own. */
+  onClosed?: () => Promise<void> | void
+}
+
+/** The stack of this project: everything from the frame to the application happens in this process. */
+export class DirectStack implements Stack, FlowOwner {
+  readonly kind = 'direct'
+  readonly netif: Netif
+  readonly ethernet: Ethernet
+  readonly arp: Arp
+  readonly ipv4: Ipv4
+  readonly icmp: Icmp
+  readonly udpLayer: Udp
+  readonly tcp: Tcp
+  readonly clock: Clock
+  readonly log: Log
+  readonly #layers: DirectStackLayers
+  readonly #listeners = new Set<DirectListener>()
+  readonly #flows = new Set<DirectFlow>()
+  readonly #sockets = new Set<DirectUdp>()
+  #closing: Promise<void> | null = null
+  #onLastFlow: (() => void) | null = null
+
+  constructor(layers: DirectStackLayers) {
+    this.#layers = layers
+    this.netif = layers.netif
+    this.ethernet = layers.ethernet
+    this.arp = layers.arp
+    this.ipv4 = layers.ipv4
+    this.icmp = layers.icmp
+    this.udpLayer = layers.udp
+    this.tcp = layers.tcp
+    this.clock = layers.clock
+    this.log = (layers.logs ?? silentLogs)('stack')
+    this.ethernet.onClosed((error) => this.#deviceGone(error))
+  }
+
+  get addresses(): readonly IpPrefix[] {
+    return this.ipv4.addresses
+  }
+
+  onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
+    this.ipv4.onAddress((type, prefix) => handler({ type, prefix, interface: this.netif.name }))
+  }
+
+  async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
+    this.#checkOpen('listen')
+    const port = checkPort('port', options.port, 0)
+    const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
+    const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
+    const listener = new DirectListener(this, address, port, backlog, (connection) => this.#accept(connection, onFlow))
+    this.#listeners.add(listener)
+    return listener
+  }
+
+  #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
+    const flow = new DirectFlow(connection, this)
+    connection.user = flow
+    this.#flows.add(flow)
+    const failed = (error: unknown) => {
+      // A connection that failed makes its handler fail too, which is nothing to report.
+      if (connection.user !== null) this.log.error('a flow handler failed', { error, ...flow.remote })
+      flow.abort()
+    }
+    try {
+      const result = onFlow(flow)
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  connect(options: ConnectOptions): Promise<Flow> {
+    return new Promise((resolve, reject) => {
+      this.#checkOpen('connect')
+      const remote = IpAddress.parse(checkAddress('address', options.address))
+      const port = checkPort('port', options.port, 1)
+      const local =
+        options.localAddress === undefined ? null : IpAddress.parse(checkAddress('localAddress', options.localAddress))
+      const localPort = checkPort('localPort', options.localPort ?? 0, 0)
+      if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
+      const { signal } = options
+      signal?.throwIfAborted()
+      const connection = this.tcp.connect({ remote, port, local, localPort })
+      const flow = new DirectFlow(connection, this)
+      connection.user = flow
+      connection.noDelay = options.noDelay ?? false
+      this.#flows.add(flow)
+      const timer = new Timer({ onTimer: () => giveUp(new SystemError('ETIMEDOUT', 'connect', flow.remote)) })
+      const aborted = () => giveUp(signal?.reason)
+      const giveUp = (reason: unknown) => {
+        flow.abort()
+        reject(reason)
+      }
+      flow.whenEstablished = (error) => {
+        this.clock.disarm(timer)
+        signal?.removeEventListener('abort', aborted)
+        if (error === null) resolve(flow)
+        else reject(error)
+      }
+      if (options.timeout !== undefined) this.clock.arm(timer, this.clock.now() + options.timeout * 1000)
+      signal?.addEventListener('abort', aborted, { once: true })
+    })
+  }
+
+  async udp(options: UdpOptions = {}): Promise<UdpSocket> {
+    this.#checkOpen('bind')
+    const socket = new DirectUdp(this.udpLayer, this.#udpOwner, options)
+    this.#sockets.add(socket)
+    return socket
+  }
+
+  readonly #udpOwner: UdpOwner = {
+    udpClosed: (socket) => this.#sockets.delete(socket),
+    flush: () => this.#flushOutsideBurst(),
+    reportFailure: (message, fields) => this.log.error(message, fields),
+  }
+
+  /** Within a burst, its end hands out everything at once. */
+  #flushOutsideBurst(): void {
+    if (!this.ethernet.inBurst) this.ethernet.flush()
+  }
+
+  async ping(address: string, options: PingOptions = {}): Promise<PingReply> {
+    this.#checkOpen('ping')
+    return ping(this.icmp, address, options)
+  }
+
+  /** For `DirectFlow` only. */
+  flowClosed(flow: DirectFlow): void {
+    this.#flows.delete(flow)
+    if (this.#flows.size === 0) this.#onLastFlow?.()
+  }
+
+  /** For `DirectListener` only. */
+  listenerClosed(listener: DirectListener): void {
+    this.#listeners.delete(listener)
+  }
+
+  close(grace = DEFAULT_GRACE): Promise<void> {
+    this.#closing ??= this.#close(checkInteger('grace', grace, 0, 2 ** 31 - 1))
+    return this.#closing
+  }
+
+  async #close(grace: number): Promise<void> {
+    for (const listener of [...this.#listeners]) await listener.close()
+    for (const socket of [...this.#sockets]) await socket.close()
+    if (this.#flows.size > 0 && grace > 0) await this.#lastFlow(grace)
+    await this.#release()
+  }
+
+  async #release(): Promise<void> {
+    this.tcp.close()
+    this.icmp.close()
+    this.ipv4.close()
+    this.arp.close()
+    this.ethernet.flush()
+    await this.netif.close()
+    await this.#layers.onClosed?.()
+  }
+
+  /** Waits until no flow is left, for `grace` milliseconds at most. */
+  #lastFlow(grace: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.clock.disarm(timer)
+        this.#onLastFlow = null
+        resolve()
+      }
+      const timer = new Timer({ onTimer: done })
+      this.clock.arm(timer, this.clock.now() + grace * 1000)
+      this.#onLastFlow = done
+    })
+  }
+
+  /** The device vanished: nothing can be finished any more. */
+  #deviceGone(error: Error | null): void {
+    if (this.#closing !== null) return
+    this.log.error('the network interface is gone', { interface: this.netif.name, error: error?.message })
+    this.#closing = this.#close(0)
+  }
+
+  #checkOpen(syscall: string): void {
+    if (this.#closing !== null) throw new SystemError('ENETDOWN', syscall, { hint: 'the stack is closed' })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A listener of this stack. */
+export class DirectListener implements Listener, Acceptor {
+  readonly #stack: DirectStack
+  readonly #listener: TcpListener
+  readonly #onConnection: (connection: Connection) => void
+
+  constructor(
+    stack: DirectStack,
+    address: IpAddress | null,
+    port: number,
+    backlog: number,
+    onConnection: (connection: Connection) => void,
+  ) {
+    this.#stack = stack
+    this.#onConnection = onConnection
+    this.#listener = stack.tcp.listen(address, port, backlog, this)
+  }
+
+  get local(): Endpoint {
+    return { address: this.#listener.address?.toString() ?? '::', port: this.#listener.port }
+  }
+
+  /** For TCP only. */
+  accept(connection: Connection): void {
+    this.#onConnection(connection)
+  }
+
+  close(): Promise<void> {
+    this.#stack.tcp.unlisten(this.#listener)
+    this.#stack.listenerClosed(this)
+    return DONE
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

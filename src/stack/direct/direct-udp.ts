@@ -1,0 +1,145 @@
+import { IpAddress } from '../../address/index.ts'
+import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
+import { IpErrorKind } from '../../ip/index.ts'
+import type { PacketBuffer } from '../../packet/index.ts'
+import type { Udp, UdpBinding, UdpReceiver } from '../../udp/index.ts'
+import { checkAddress, checkPort } from '../options.ts'
+import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
+import { DONE, ignore } from './waiter.ts'
+
+/** What a datagram socket needs of its stack. */
+export interface UdpOwner {
+  udpClosed(socket: DirectUdp): void
+  reportFailure(message: string, fields: Record<string, unknown>): void
+  /** Hands out what was sent, unless a burst is under way, whose end does. */
+  flush(): void
+}
+
+/** A UDP socket of this stack. */
+export class DirectUdp implements UdpSocket, UdpReceiver {
+  readonly remote: Endpoint | null
+  readonly #owner: UdpOwner
+  readonly #binding: UdpBinding
+  #onDatagram: (data: Uint8Array, from: Endpoint) => void = ignore
+  #onError: (error: Error) => void = ignore
+  #closed = false
+  /** The peer of the last datagram each way: most come from, and go to, the one before. */
+  #from: Endpoint = { address: '', port: 0 }
+  #fromAddress: IpAddress | null = null
+  #to: IpAddress | null = null
+  #toText = ''
+
+  /** @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, EACCES; TypeError and RangeError for the options */
+  constructor(udp: Udp, owner: UdpOwner, options: UdpOptions) {
+    this.#owner = owner
+    const port = checkPort('port', options.port ?? 0, 0)
+    const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
+    const remote =
+      options.remote === undefined
+        ? null
+        : {
+            address: IpAddress.parse(checkAddress('remote.address', options.remote.address)),
+            port: checkPort('remote.port', options.remote.port, 1),
+          }
+    const binding = udp.bind(this, {
+      address: address?.isUnspecified ? null : address,
+      port,
+      remote,
+      broadcast: options.broadcast ?? false,
+    })
+    if (typeof binding === 'string') {
+      throw new SystemError(binding, 'bind', { address: options.address ?? '::', port })
+    }
+    this.#binding = binding
+    this.remote = remote === null ? null : { address: remote.address.toString(), port: remote.port }
+  }
+
+  get local(): Endpoint {
+    return { address: this.#binding.address?.toString() ?? '::', port: this.#binding.port }
+  }
+
+  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
+    this.#onDatagram = handler
+  }
+
+  onError(handler: (error: Error) => void): void {
+    this.#onError = handler
+  }
+
+  datagram(packet: PacketBuffer, remotePort: number): void {
+    const known = this.#fromAddress
+    if (
+      known === null ||
+      this.#from.port !== remotePort ||
+      known.word3 !== packet.source3 ||
+      known.word2 !== packet.source2 ||
+      known.word1 !== packet.source1 ||
+      known.word0 !== packet.source0
+    ) {
+      const address = IpAddress.fromWords(packet.source0, packet.source1, packet.source2, packet.source3)
+      this.#fromAddress = address
+      this.#from = { address: address.toString(), port: remotePort }
+    }
+    try {
+      this.#onDatagram(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd), this.#from)
+    } catch (error) {
+      this.#owner.reportFailure('a datagram handler failed', { error, port: this.#binding.port })
+    }
+  }
+
+  error(kind: IpErrorKind): void {
+    const error = new SystemError(errorCode(kind), 'recv', this.remote ?? {})
+    try {
+      this.#onError(error)
+    } catch (failure) {
+      this.#owner.reportFailure('an error handler failed', { error: failure, port: this.#binding.port })
+    }
+  }
+
+  send(data: Uint8Array | string, to?: Endpoint): void {
+    if (this.#closed) throw new SystemError('EBADF', 'send', { hint: 'the socket is closed' })
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    let destination: IpAddress | null = null
+    if (to !== undefined) {
+      if (this.remote !== null) throw new SystemError('EISCONN', 'send', to)
+      if (to.address !== this.#toText || this.#to === null) {
+        this.#to = IpAddress.parse(checkAddress('to.address', to.address))
+        this.#toText = to.address
+      }
+      checkPort('to.port', to.port, 1)
+      destination = this.#to
+    }
+    const refusal = this.#binding.send(bytes, destination, to?.port ?? 0)
+    if (refusal !== null) throw new SystemError(refusal, 'send', to ?? this.remote ?? {})
+    this.#owner.flush()
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      this.#binding.close()
+      this.#owner.udpClosed(this)
+    }
+    return DONE
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function errorCode(kind: IpErrorKind): SystemErrorCode {
+  switch (kind) {
+    case IpErrorKind.PortUnreachable:
+    case IpErrorKind.ProtocolUnreachable:
+      return 'ECONNREFUSED'
+    case IpErrorKind.NetworkUnreachable:
+      return 'ENETUNREACH'
+    case IpErrorKind.PacketTooBig:
+      return 'EMSGSIZE'
+    case IpErrorKind.ParameterProblem:
+      return 'EPROTO'
+    default:
+      return 'EHOSTUNREACH'
+  }
+}

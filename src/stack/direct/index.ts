@@ -1,0 +1,2 @@
+export { DirectFlow } from './direct-flow.ts'
+export { DirectStack, type DirectStackLayers } from './direct-stack.ts'
