@@ -3,9 +3,12 @@
  * ratios between them. `docs/performance.md` says what each figure means.
  */
 import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { compileLoadGenerator } from './load-generator.ts'
 import { type Measurement, measurements } from './measurements.ts'
+import { runMicroBenchmarks } from './micro/index.ts'
+import { formatMicro, isMicroGoalMet } from './micro-report.ts'
 import { Namespaces, whyNot } from './namespaces.ts'
 import { killAll } from './processes.ts'
 import { disturbance, formatOutcomes, isMet, type Outcome, outcomesAsJson, type SubjectName } from './report.ts'
@@ -181,14 +184,16 @@ if (busy > BUSY) {
   const share = `${Math.round(busy * 100)} % of a core`
   process.stderr.write(`bench: other programs used up to ${share} meanwhile; --patient waits for quiet moments\n`)
 }
-const missed = outcomes.filter((outcome) => isMet(outcome) === false)
-const failed = outcomes.filter((outcome) => Object.keys(outcome.failures).length > 0)
+const micro = plan.micro ? await runMicroBenchmarks() : []
+const missed =
+  outcomes.some((outcome) => isMet(outcome) === false) || micro.some((result) => isMicroGoalMet(result) === false)
+const failed = outcomes.some((outcome) => Object.keys(outcome.failures).length > 0)
 if (plan.json) {
-  const machine = { node: process.version, architecture: process.arch }
-  process.stdout.write(
-    `${JSON.stringify({ machine, duration: plan.duration, outcomes: outcomesAsJson(outcomes) }, null, 2)}\n`,
-  )
-} else if (outcomes.length > 0) {
-  process.stdout.write(`\n${formatOutcomes(outcomes)}\n`)
+  const machine = { node: process.version, architecture: process.arch, processors: availableParallelism() }
+  const result = { machine, duration: plan.duration, rounds: plan.rounds, outcomes: outcomesAsJson(outcomes), micro }
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
+} else {
+  if (outcomes.length > 0) process.stdout.write(`\n${formatOutcomes(outcomes)}\n`)
+  if (micro.length > 0) process.stdout.write(`\n${formatMicro(micro)}\n`)
 }
-process.exitCode = failed.length > 0 || (plan.check && missed.length > 0) ? 1 : 0
+process.exitCode = failed || (plan.check && missed) ? 1 : 0
