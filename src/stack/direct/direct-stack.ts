@@ -7,7 +7,7 @@ import type { Icmp } from '../../icmp/index.ts'
 import type { Ipv4 } from '../../ipv4/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
-import type { Acceptor, Connection, Tcp, Listener as TcpListener } from '../../tcp/index.ts'
+import type { Acceptor, Connection, Tcp, TcpListener } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
 import { checkAddress, checkInteger, checkPort } from '../options.ts'
 import type {
