@@ -1,6 +1,7 @@
 export { CaptureNetif } from './capture-netif.ts'
 export * from './netif.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
+export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap, type TapOptions } from './tap.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'
 export { Link, type LinkCounters, type LinkOptions, type ReorderingOptions } from './virtual-network-link.ts'
