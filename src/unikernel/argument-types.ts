@@ -1,0 +1,146 @@
+import { IpAddress, type IpFamily, IpPrefix } from '../address/index.ts'
+import type { ArgumentDeclaration } from './arguments.ts'
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const TRUE = new Set(['true', 'yes', 'on', '1'])
+const FALSE = new Set(['false', 'no', 'off', '0'])
+
+/**
+ * The value that a text stands for, or undefined if it does not fit the declaration.
+ */
+export function parseValue(declaration: ArgumentDeclaration, text: string): unknown {
+  switch (declaration.type) {
+    case 'string':
+      return text
+    case 'integer':
+      return /^[+-]?\d{1,15}$/.test(text) ? within(declaration, Number(text)) : undefined
+    case 'number':
+      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? within(declaration, Number(text)) : undefined
+    case 'boolean':
+      return TRUE.has(text) ? true : FALSE.has(text) ? false : undefined
+    case 'port':
+      return parsePort(text, declaration.minimum ?? 0)
+    case 'address':
+      return parseAddress(text, declaration.family)?.toString()
+    case 'prefix':
+      return parsePrefix(text, declaration.family)
+    case 'endpoint':
+      return parseEndpoint(text)
+    case 'duration':
+      return parseDuration(declaration, text)
+    case 'choice':
+      return declaration.choices.includes(text) ? text : undefined
+    case 'custom':
+      return declaration.parse(text)
+  }
+}
+
+/** What fits the declaration, as a phrase: "a port from 0 to 65535". */
+export function expectedBy(declaration: ArgumentDeclaration): string {
+  switch (declaration.type) {
+    case 'string':
+      return 'a text'
+    case 'integer':
+      return `an integer${range(declaration, String)}`
+    case 'number':
+      return `a number${range(declaration, String)}`
+    case 'boolean':
+      return 'true or false'
+    case 'port':
+      return `a port from ${declaration.minimum ?? 0} to 65535`
+    case 'address':
+      return declaration.family === undefined
+        ? 'an IP address such as 10.0.0.1'
+        : declaration.family === 4
+          ? 'an IPv4 address such as 10.0.0.1'
+          : 'an IPv6 address such as fd00::1'
+    case 'prefix':
+      return declaration.family === 6
+        ? 'an IPv6 address with its prefix length such as fd00::2/64'
+        : `an ${declaration.family === 4 ? 'IPv4' : 'IP'} address with its prefix length such as 10.0.0.2/24`
+    case 'endpoint':
+      return 'an address with a port such as 10.0.0.1:80 or [fd00::1]:80'
+    case 'duration':
+      return `a duration such as 500ms, 2s or 1m${range(declaration, formatDuration)}`
+    case 'choice':
+      return `one of ${declaration.choices.join(', ')}`
+    case 'custom':
+      return declaration.expected
+  }
+}
+
+/** The word for a value in `--help`. */
+export function placeholderOf(declaration: ArgumentDeclaration): string {
+  if (declaration.placeholder !== undefined) return declaration.placeholder
+  switch (declaration.type) {
+    case 'string':
+    case 'custom':
+      return 'TEXT'
+    case 'integer':
+    case 'number':
+      return 'N'
+    case 'boolean':
+      return ''
+    case 'choice':
+      return declaration.choices.join('|')
+    default:
+      return declaration.type.toUpperCase()
+  }
+}
+
+/** 90000 as `90s`: the largest unit that leaves a whole number. */
+export function formatDuration(milliseconds: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    if (milliseconds !== 0 && milliseconds % MILLISECONDS[unit] === 0)
+      return `${milliseconds / MILLISECONDS[unit]}${unit}`
+  }
+  return `${milliseconds}ms`
+}
+
+interface Range {
+  minimum?: number | undefined
+  maximum?: number | undefined
+}
+
+function within({ minimum = -Infinity, maximum = Infinity }: Range, value: number): number | undefined {
+  return value >= minimum && value <= maximum ? value : undefined
+}
+
+function range({ minimum, maximum }: Range, format: (value: number) => string): string {
+  if (minimum !== undefined && maximum !== undefined) return ` from ${format(minimum)} to ${format(maximum)}`
+  if (minimum !== undefined) return `, ${format(minimum)} or more`
+  return maximum === undefined ? '' : `, ${format(maximum)} or less`
+}
+
+function parsePort(text: string, minimum: number): number | undefined {
+  return /^\d{1,5}$/.test(text) ? within({ minimum, maximum: 65_535 }, Number(text)) : undefined
+}
+
+function parseAddress(text: string, family: IpFamily | undefined): IpAddress | undefined {
+  const address = IpAddress.tryParse(text)
+  return address !== null && (family === undefined || address.family === family) ? address : undefined
+}
+
+function parsePrefix(text: string, family: IpFamily | undefined): IpPrefix | undefined {
+  const [, address, length] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? []
+  if (address === undefined) return undefined
+  const parsed = parseAddress(address, family)
+  if (parsed === undefined || Number(length) > (parsed.family === 4 ? 32 : 128)) return undefined
+  return new IpPrefix(parsed, Number(length))
+}
+
+function parseEndpoint(text: string): { address: string; port: number } | undefined {
+  const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
+  if (digits === undefined) return undefined
+  const address = v6 === undefined ? parseAddress(v4, 4) : parseAddress(v6, 6)
+  const port = parsePort(digits, 0)
+  return address === undefined || port === undefined ? undefined : { address: address.toString(), port }
+}
+
+function parseDuration(declaration: Range, text: string): number | undefined {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+  if (digits === undefined) return undefined
+  const milliseconds = Math.round(Number(digits) * MILLISECONDS[unit])
+  // What the host's timers take.
+  return milliseconds >= 2 ** 31 ? undefined : within(declaration, milliseconds)
+}

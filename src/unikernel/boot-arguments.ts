@@ -1,0 +1,120 @@
+import { IpAddress, IpPrefix } from '../address/index.ts'
+import { type ArgumentValues, BadArgument } from './arguments.ts'
+import { LogLevels, logsExpected } from './log-levels.ts'
+
+/** Linux: an interface name has 1 to 15 bytes (IFNAMSIZ), no slash, no white space, and is neither "." nor "..". */
+function parseInterfaceName(text: string): string | undefined {
+  const fits = /^[^\s/]+$/.test(text) && Buffer.byteLength(text) <= 15 && text !== '.' && text !== '..'
+  return fits ? text : undefined
+}
+
+/** A host name's labels, RFC 1123, section 2.1: what DHCP and a log can carry. */
+function parseName(text: string): string | undefined {
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i.test(text) ? text : undefined
+}
+
+/** An address that a host can own in the network it names. */
+function parseHostPrefix(text: string): IpPrefix | undefined {
+  if (!/^[\d.]+\/\d{1,2}$/.test(text)) return undefined
+  try {
+    const prefix = IpPrefix.parse(text)
+    const { address, length } = prefix
+    if (address.isUnspecified || address.isMulticast || length === 0) return undefined
+    // RFC 1122, 3.2.1.3: no host has the network's own or its broadcast address; RFC 3021: a /31 has neither.
+    const hostBits = ~prefix.maskWord(3)
+    const host = address.word3 & hostBits
+    if (length <= 30 && (host === 0 || host === hostBits)) return undefined
+    return prefix
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * What every unikernel understands.
+ * @param application the unikernel's name, which is the source of its own log lines
+ */
+export function bootArguments(application: string) {
+  return {
+    net: {
+      type: 'choice',
+      choices: ['direct', 'socket'],
+      default: 'direct',
+      doc: 'direct: this stack over a tap device; socket: the sockets of the operating system',
+    },
+    interface: {
+      type: 'custom',
+      expected: "an interface's name of 1 to 15 letters such as tap0",
+      parse: parseInterfaceName,
+      placeholder: 'NAME',
+      default: 'tap0',
+      doc: 'the tap device',
+    },
+    ipv4: {
+      type: 'custom',
+      expected: "a host's IPv4 address with its prefix length such as 10.0.0.2/24",
+      parse: parseHostPrefix,
+      placeholder: 'ADDRESS/LENGTH',
+      default: '10.0.0.2/24',
+      doc: 'the address to answer on, and its network',
+    },
+    ipv4Gateway: {
+      type: 'address',
+      family: 4,
+      doc: 'the router to other networks, an address in the network of --ipv4',
+    },
+    capture: {
+      type: 'custom',
+      expected: 'the name of a file that ends in .pcapng',
+      parse: (text: string) => (/[^/]\.pcapng$/.test(text) ? text : undefined),
+      placeholder: 'FILE.pcapng',
+      doc: 'writes every frame to this file, for Wireshark',
+    },
+    logs: {
+      type: 'custom',
+      short: 'l',
+      expected: logsExpected(application),
+      parse: (text: string) => LogLevels.parse(text, application),
+      placeholder: 'SOURCE:LEVEL,...',
+      default: '*:info',
+      doc: 'what is logged on the standard error, such as *:info,tcp:debug',
+    },
+    logsFormat: {
+      type: 'choice',
+      choices: ['text', 'json'],
+      default: 'text',
+      doc: 'how log lines are written',
+    },
+    name: {
+      type: 'custom',
+      expected: 'a host name such as web-1',
+      parse: parseName,
+      placeholder: 'NAME',
+      default: application,
+      doc: 'what this instance is called',
+    },
+    grace: {
+      type: 'duration',
+      default: '1s',
+      maximum: 3_600_000,
+      doc: 'how long connections may take to finish after SIGINT or SIGTERM; then they are reset',
+    },
+    help: { type: 'boolean', short: 'h', doc: 'shows this' },
+  } as const
+}
+
+export type BootArguments = ReturnType<typeof bootArguments>
+export type BootValues = ArgumentValues<BootArguments>
+
+/** @throws BadArgument for values that fit each on its own but not together */
+export function checkTogether(values: BootValues): void {
+  const { net, capture, ipv4, ipv4Gateway } = values
+  if (net === 'socket' && capture !== undefined) {
+    throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
+  }
+  if (ipv4Gateway === undefined || net === 'socket') return
+  const gateway = IpAddress.parse(ipv4Gateway)
+  if (!ipv4.contains(gateway) || gateway.equals(ipv4.address)) {
+    throw new BadArgument(`--ipv4-gateway: expected another address in ${ipv4.network}, not "${ipv4Gateway}"`)
+  }
+}

@@ -1,0 +1,19 @@
+export type {
+  AddressArgument,
+  ArgumentDeclaration,
+  ArgumentDeclarations,
+  ArgumentValue,
+  ArgumentValues,
+  BooleanArgument,
+  ChoiceArgument,
+  CustomArgument,
+  DurationArgument,
+  EndpointArgument,
+  IntegerArgument,
+  NumberArgument,
+  PortArgument,
+  PrefixArgument,
+  StringArgument,
+} from './arguments.ts'
+export { EXIT_USAGE, type RunOptions, run } from './run.ts'
+export { isUnikernel, type Unikernel, type UnikernelContext, type UnikernelOptions, unikernel } from './unikernel.ts'

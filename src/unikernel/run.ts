@@ -1,0 +1,228 @@
+import { constants } from 'node:os'
+import type { IpPrefix } from '../address/index.ts'
+import type { LogFactory } from '../log/index.ts'
+import type { CreateStackOptions, Stack } from '../stack/index.ts'
+import { BadArgument } from './arguments.ts'
+import { type BootValues, bootArguments, checkTogether } from './boot-arguments.ts'
+import { parseCommandLine } from './command-line.ts'
+import { helpText } from './help.ts'
+import { createLogs } from './logs.ts'
+import { TrackedStack } from './tracked-stack.ts'
+import type { Unikernel, UnikernelContext } from './unikernel.ts'
+
+/** sysexits.h: the command was used incorrectly. */
+export const EXIT_USAGE = 64
+const EXIT_FAILURE = 1
+/** As a shell shows a process that a signal ended: 128 and the signal's number. */
+const EXIT_SIGNAL = 128
+
+type Signal = 'SIGINT' | 'SIGTERM'
+const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM']
+
+/** What a run touches outside itself; everything has a default. */
+export interface RunOptions {
+  /** How the program is called, for `--help`: `tapstack run echo.ts`. */
+  command?: string
+  /** Help and address lines go to `stdout`, logs and errors to `stderr`. */
+  stdout?: { write(text: string): unknown }
+  stderr?: { write(text: string): unknown; isTTY?: boolean }
+  /** Where SIGINT and SIGTERM come from; default this process. */
+  signals?: { on(signal: Signal, handler: () => void): unknown; off(signal: Signal, handler: () => void): unknown }
+  createStack?: (options: CreateStackOptions) => Promise<Stack>
+}
+
+/**
+ * Runs a unikernel from its command line to its end: parses the arguments, makes the stack, shows the addresses that it
+ * answers on, starts the application and shuts down on SIGINT or SIGTERM.
+ *
+ * The caller ends the process with the exit code that this resolves with; after a second signal something may still be
+ * under way. Exit codes: 0, or what `start` returned; 1 if the stack or the application failed; 64 for a bad argument;
+ * 130 or 143 after a second SIGINT or SIGTERM. Never rejects.
+ */
+export async function run(unikernel: Unikernel, argv: readonly string[], options: RunOptions = {}): Promise<number> {
+  const { stdout = process.stdout, stderr = process.stderr } = options
+  const command = options.command ?? 'tapstack run FILE'
+  const boot = bootArguments(unikernel.name)
+  let values: BootValues & { given: ReadonlySet<string> }
+  try {
+    // An argument that is missing must not keep anyone from the help that tells about it.
+    if (asksForHelp(argv)) {
+      const { name, description, arguments: own } = unikernel
+      stdout.write(helpText({ command, name, description, own, boot }))
+      return 0
+    }
+    values = parseCommandLine({ ...boot, ...unikernel.arguments }, argv) as typeof values
+    checkTogether(values)
+  } catch (error) {
+    if (!(error instanceof BadArgument)) throw error
+    stderr.write(`${unikernel.name}: ${error.message}\n`)
+    return EXIT_USAGE
+  }
+  const logs = createLogs({
+    levels: values.logs,
+    format: values.logsFormat,
+    terminal: stderr.isTTY === true,
+    write: (line) => stderr.write(line),
+  })
+  return new Run(unikernel, values, logs, { ...options, stdout, stderr }).result()
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end < 0 ? argv.length : end).some((argument) => argument === '--help' || argument === '-h')
+}
+
+type Streams = Required<Pick<RunOptions, 'stdout' | 'stderr'>>
+
+/** One run, after its arguments have been understood. */
+class Run {
+  readonly #unikernel: Unikernel
+  readonly #values: BootValues & { given: ReadonlySet<string> }
+  readonly #logs: LogFactory
+  readonly #options: RunOptions & Streams
+  readonly #stopping = new AbortController()
+
+  constructor(
+    unikernel: Unikernel,
+    values: BootValues & { given: ReadonlySet<string> },
+    logs: LogFactory,
+    options: RunOptions & Streams,
+  ) {
+    this.#unikernel = unikernel
+    this.#values = values
+    this.#logs = logs
+    this.#options = options
+  }
+
+  async result(): Promise<number> {
+    const signals = this.#options.signals ?? process
+    let onSecond: (code: number) => void = () => {}
+    const second = new Promise<number>((resolve) => {
+      onSecond = resolve
+    })
+    const handlers = SIGNALS.map((signal) => {
+      const handler = () => {
+        if (this.#stopping.signal.aborted) onSecond(EXIT_SIGNAL + constants.signals[signal])
+        else this.#stop(signal)
+      }
+      signals.on(signal, handler)
+      return { signal, handler }
+    })
+    try {
+      return await Promise.race([this.#lifetime(), second])
+    } finally {
+      for (const { signal, handler } of handlers) signals.off(signal, handler)
+    }
+  }
+
+  #stop(signal: Signal): void {
+    this.#logs('unikernel').info(`${signal}: shutting down`)
+    this.#stopping.abort(new Error(`stopped by ${signal}`))
+  }
+
+  async #lifetime(): Promise<number> {
+    const stopping = this.#stopping.signal
+    let stack: Stack
+    try {
+      stack = await this.#createStack()
+    } catch (error) {
+      if (stopping.aborted) return 0
+      return this.#failed('cannot start the network', error)
+    }
+    const { grace } = this.#values
+    let code = 0
+    if (!stopping.aborted) {
+      // While the application still says its last words; how closing goes is seen below.
+      stopping.addEventListener('abort', () => void stack.close(grace).catch(() => {}))
+      this.#announce(stack)
+      code = await this.#application(new TrackedStack(stack))
+    }
+    try {
+      await stack.close(grace)
+    } catch (error) {
+      return this.#failed('cannot close the network', error)
+    }
+    return code
+  }
+
+  async #createStack(): Promise<Stack> {
+    const { net, interface: name, ipv4, ipv4Gateway, capture, given } = this.#values
+    if (net === 'socket') {
+      const unused = ['interface', 'ipv4', 'ipv4Gateway'].filter((each) => given.has(each))
+      if (unused.length > 0) this.#logs('unikernel').warn('without effect with --net socket', { unused })
+    }
+    // Loaded here, so that `--help` and a bad argument do not wait for the whole stack.
+    const create = this.#options.createStack ?? (await import('../stack/index.ts')).createStack
+    return create({
+      net,
+      interface: name,
+      ipv4: ipv4.toString(),
+      logs: this.#logs,
+      ...(ipv4Gateway === undefined ? {} : { ipv4Gateway }),
+      ...(capture === undefined ? {} : { capture }),
+    })
+  }
+
+  /** One line for each address, now and whenever one comes or goes. */
+  #announce(stack: Stack): void {
+    const { stdout } = this.#options
+    const { name } = this.#values
+    const shown = new Set<string>()
+    const show = (prefix: IpPrefix) => {
+      const address = prefix.address.toString()
+      if (shown.has(address)) return
+      shown.add(address)
+      stdout.write(`${name} answers on ${address}\n`)
+    }
+    stack.onAddress(({ type, prefix }) => {
+      if (type === 'added') show(prefix)
+      else if (shown.delete(prefix.address.toString())) stdout.write(`${name} no longer answers on ${prefix.address}\n`)
+    })
+    for (const prefix of stack.addresses) show(prefix)
+  }
+
+  /** The application's exit code, once it has ended or is to be stopped. */
+  async #application(stack: TrackedStack): Promise<number> {
+    const stopping = this.#stopping.signal
+    const stopped = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve()))
+    const context: UnikernelContext = {
+      stack,
+      arguments: this.#values as unknown as UnikernelContext['arguments'],
+      log: this.#logs(this.#unikernel.name),
+      signal: stopping,
+      name: this.#values.name,
+    }
+    // In a function of its own, so that what `start` throws at once is caught as well.
+    const started = (async () => this.#unikernel.start(context))()
+    try {
+      await Promise.race([started, stopped])
+      if (!stopping.aborted) {
+        const result = await started
+        if (typeof result === 'number') return result & 255
+        await Promise.race([stack.idle(), stopped])
+        return 0
+      }
+    } catch (error) {
+      if (!stopping.aborted) return this.#failed('failed', error)
+    }
+    // Stopped while `start` was still running: it may say its last words, as long as connections may take.
+    const timeUp = new Promise<void>((resolve) => setTimeout(resolve, this.#values.grace).unref())
+    try {
+      const result = await Promise.race([started, timeUp])
+      return typeof result === 'number' ? result & 255 : 0
+    } catch (error) {
+      // Whatever is under way is bound to fail now.
+      this.#logs('unikernel').debug('start ended with an error while shutting down', { error })
+      return 0
+    }
+  }
+
+  #failed(what: string, error: unknown): number {
+    const { stderr } = this.#options
+    const message = error instanceof Error && error.message !== '' ? error.message : String(error)
+    stderr.write(`${this.#values.name}: ${what}: ${message.replace(/\s*\n\s*/g, ' ')}\n`)
+    const debugging = this.#logs(this.#unikernel.name).debugEnabled
+    if (debugging && error instanceof Error && error.stack !== undefined) stderr.write(`${error.stack}\n`)
+    return EXIT_FAILURE
+  }
+}

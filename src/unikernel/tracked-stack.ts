@@ -1,0 +1,99 @@
+import type {
+  ConnectOptions,
+  Flow,
+  Listener,
+  ListenOptions,
+  PingOptions,
+  PingReply,
+  Stack,
+  StackEvents,
+  UdpOptions,
+  UdpSocket,
+} from '../stack/index.ts'
+
+/**
+ * A stack that knows whether an application still has something open on it, as Node's event loop does for a process.
+ * It counts, and is in no data path.
+ */
+export class TrackedStack implements Stack {
+  readonly #stack: Stack
+  readonly #open = new Set<object>()
+  #onIdle: (() => void) | null = null
+
+  constructor(stack: Stack) {
+    this.#stack = stack
+  }
+
+  get kind() {
+    return this.#stack.kind
+  }
+
+  get addresses() {
+    return this.#stack.addresses
+  }
+
+  /** Resolves as soon as no listener, UDP socket or flow is open. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+      if (this.#open.size === 0) resolve()
+    })
+  }
+
+  onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
+    this.#stack.onAddress(handler)
+  }
+
+  async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
+    return this.#closable(
+      await this.#stack.listen(options, (flow) => {
+        this.#trackFlow(flow)
+        return onFlow(flow)
+      }),
+    )
+  }
+
+  async connect(options: ConnectOptions): Promise<Flow> {
+    const flow = await this.#stack.connect(options)
+    this.#trackFlow(flow)
+    return flow
+  }
+
+  async udp(options?: UdpOptions): Promise<UdpSocket> {
+    return this.#closable(await this.#stack.udp(options))
+  }
+
+  ping(address: string, options?: PingOptions): Promise<PingReply> {
+    return this.#stack.ping(address, options)
+  }
+
+  close(grace?: number): Promise<void> {
+    return this.#stack.close(grace)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #trackFlow(flow: Flow): void {
+    this.#open.add(flow)
+    const ended = () => this.#forget(flow)
+    flow.closed.then(ended, ended)
+  }
+
+  /** Counts a listener or UDP socket until its `close` is called. */
+  #closable<T extends Listener | UdpSocket>(resource: T): T {
+    const close = resource.close.bind(resource)
+    this.#open.add(resource)
+    const tracked = (): Promise<void> => close().finally(() => this.#forget(resource))
+    return Object.defineProperties(resource, {
+      close: { value: tracked },
+      [Symbol.asyncDispose]: { value: tracked },
+    })
+  }
+
+  #forget(resource: object): void {
+    this.#open.delete(resource)
+    if (this.#open.size === 0) this.#onIdle?.()
+  }
+}
