@@ -2,10 +2,9 @@ import { IpAddress, IpPrefix } from '../address/index.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
 
-/** Linux: an interface name has 1 to 15 bytes (IFNAMSIZ), no slash, no white space, and is neither "." nor "..". */
+/** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
 function parseInterfaceName(text: string): string | undefined {
-  const fits = /^[^\s/]+$/.test(text) && Buffer.byteLength(text) <= 15 && text !== '.' && text !== '..'
-  return fits ? text : undefined
+  return /^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) ? text : undefined
 }
 
 /** A host name's labels, RFC 1123, section 2.1: what DHCP and a log can carry. */
