@@ -198,13 +198,13 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     const at = answer.start
     const code = wire.code(bytes, at)
     wire.writeType(bytes, at, wire.IcmpType.EchoReply)
-    if (answer.checksum === ChecksumState.Partial) this.#complete(answer)
-    else {
-      // RFC 1624: only the type has changed.
-      const before = (wire.IcmpType.EchoRequest << 8) | code
-      const after = (wire.IcmpType.EchoReply << 8) | code
-      wire.writeChecksum(bytes, at, updateWord16(wire.checksum(bytes, at), before, after))
-    }
+    // RFC 1624: only the type has changed.
+    const before = (wire.IcmpType.EchoRequest << 8) | code
+    const after = (wire.IcmpType.EchoReply << 8) | code
+    const checksum = updateWord16(wire.checksum(bytes, at), before, after)
+    // The update cannot tell the two zeros of one's complement apart, and an answer of nothing but zeros needs 0xffff.
+    if (checksum === 0 || answer.checksum === ChecksumState.Partial) this.#complete(answer)
+    else wire.writeChecksum(bytes, at, checksum)
     this.counters.echoRepliesSent++
     // RFC 1122, 3.2.2.6: with the type of service of the request.
     this.#ip.send(answer, path, IpProtocol.Icmp, 0, packet.trafficClass)

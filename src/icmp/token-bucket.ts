@@ -29,7 +29,8 @@ export class TokenBucket {
     this.#tokens = Math.min(this.burst, this.#tokens + ((now - this.#filledAt) / SECOND) * this.rate)
     this.#filledAt = now
     if (this.#tokens < 1) return false
-    this.#tokens = Math.max(0, this.#tokens - this.#random.below(3))
+    // It may become a debt of one, so that the average stays what was asked for.
+    this.#tokens -= this.#random.below(3)
     return true
   }
 }
