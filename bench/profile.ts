@@ -61,12 +61,12 @@ export interface Window {
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-const EXPLAINED: Record<string, string> = {
-  '(program)': 'native code and system calls outside of any JavaScript call',
-  '(garbage collector)': 'garbage collection',
-  '(idle)': 'waiting, and native code of the event loop before it enters JavaScript',
-  '(root)': 'not attributed',
-}
+const EXPLAINED = new Map([
+  ['(program)', 'native code and system calls outside of any JavaScript call'],
+  ['(garbage collector)', 'garbage collection'],
+  ['(idle)', 'waiting, and native code of the event loop before it enters JavaScript'],
+  ['(root)', 'not attributed'],
+])
 
 /** Time by function, over the whole profile or a window of it. @throws Error when the file is no profile */
 export function summarize(file: string, window?: Window): ProfileSummary {
@@ -95,7 +95,7 @@ export function summarize(file: string, window?: Window): ProfileSummary {
   const visit = (node: ProfileNode, caller: string): number => {
     const frame = node.callFrame
     const isNative = frame.url === '' && !frame.functionName.startsWith('(')
-    const where = isNative ? `native, from ${caller}` : (EXPLAINED[frame.functionName] ?? places.of(frame))
+    const where = isNative ? `native, from ${caller}` : (EXPLAINED.get(frame.functionName) ?? places.of(frame))
     const name = frame.functionName || '(anonymous)'
     const key = `${name} ${where}`
     let entry = functions.get(key)
