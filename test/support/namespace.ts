@@ -117,6 +117,13 @@ export function describeWithNamespaces(title: string, body: () => void): void {
   })
 }
 
+/** Likewise, once for each of `cases`; `%s` in the title stands for it. */
+describeWithNamespaces.each =
+  <T>(cases: readonly T[]) =>
+  (title: string, body: (value: T) => void): void => {
+    for (const value of cases) describeWithNamespaces(title.replace('%s', String(value)), () => body(value))
+  }
+
 function works(command: string, args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
