@@ -4,8 +4,10 @@ import type { CaptureSink } from './capture-sink.ts'
 import { type CaptureDirection, LINK_TYPE_ETHERNET, LONGEST_FRAME } from './captured-frame.ts'
 import { Block, BYTE_ORDER_MAGIC, INBOUND, Option, OUTBOUND } from './pcapng-format.ts'
 
-/** Holds at least one block of the greatest length: a frame, its comment, and what is around them. */
-const BUFFER = 512 * 1024
+/** The buffer grows up to this, which holds a block of the greatest length: a frame, its comment, and what is around. */
+const LARGEST_BUFFER = 512 * 1024
+/** Holds the section header with the longest comment. */
+const FIRST_BUFFER = 128 * 1024
 /** The length of an option has 16 bits. */
 const LONGEST_TEXT = 65_532
 const INTERFACE_BLOCK = 20
@@ -40,8 +42,8 @@ export class PcapngWriter {
   readonly counters = { frames: 0, dropped: 0 }
 
   readonly #sink: CaptureSink
-  readonly #bytes = new Uint8Array(BUFFER)
-  readonly #view = new DataView(this.#bytes.buffer)
+  #bytes = new Uint8Array(FIRST_BUFFER)
+  #view = new DataView(this.#bytes.buffer)
   #length = 0
   /** Times of each interface count from here: whole microseconds. */
   readonly #epochs: number[] = []
@@ -161,7 +163,16 @@ export class PcapngWriter {
   }
 
   #reserve(length: number): void {
-    if (this.#length + length > BUFFER) this.flush()
+    if (this.#length + length <= this.#bytes.length) return
+    if (this.#bytes.length === LARGEST_BUFFER) {
+      this.flush()
+      return
+    }
+    const bytes = new Uint8Array(LARGEST_BUFFER)
+    bytes.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer)
+    if (this.#length + length > LARGEST_BUFFER) this.flush()
   }
 
   #beginBlock(type: number): number {

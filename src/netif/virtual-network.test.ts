@@ -439,10 +439,8 @@ describe('links', () => {
           expect(c.down + c.noMemory + c.tooLong).toBe(0)
           return sum - c.lost - c.queueFull + c.duplicated
         }, gaps.length)
-        // A flipped bit in an address may send a frame back to where it came from, and there it ends.
-        const misled = a.port.fromStack.counters.corrupted
-        expect(b.inbox.frames.length).toBeLessThanOrEqual(arrivals)
-        expect(b.inbox.frames.length).toBeGreaterThanOrEqual(arrivals - misled * 4)
+        // A flipped bit in an address loses nothing either: what the switch does not know goes everywhere.
+        expect(b.inbox.frames.length).toBe(arrivals)
         expect(memory.inUse).toBe(0)
       }),
       { numRuns: 200 },

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { readCapture } from '../../src/capture/index.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const captures = ['fails', 'fails-2', 'passes', 'passes-2', 'passes-3'].map((name) =>
+const captures = ['fails', 'fails-2', 'fails-3', 'passes', 'passes-2', 'passes-3'].map((name) =>
   join(root, 'test', 'captures', `failing.ts-${name}.pcapng`),
 )
 
@@ -23,9 +23,10 @@ test('a failing test leaves its captures and names them, a passing one leaves no
   })
   expect(result.status, result.stdout + result.stderr).toBe(1)
   expect(result.stdout).toContain('1 failed | 1 passed')
-  expect(result.stderr).toContain('(1 frames): test/captures/failing.ts-fails.pcapng')
-  expect(captures.map((path) => existsSync(path))).toEqual([true, true, false, false, false])
-  const [first] = readCapture(captures[0])
+  expect(result.stderr).toContain('(1 frames): test/captures/failing.ts-fails-2.pcapng')
+  expect(captures.map((path) => existsSync(path))).toEqual([true, true, true, false, false, false])
+  expect(result.stderr).toContain('capture of the failed test: test/captures/failing.ts-fails.pcapng')
+  const [first] = readCapture(captures[1])
   expect(first).toMatchObject({ interface: { name: 'sender' }, direction: 'outbound', originalLength: 42 })
-  expect([...readCapture(captures[1])]).toHaveLength(2)
+  expect([...readCapture(captures[2])]).toHaveLength(2)
 })

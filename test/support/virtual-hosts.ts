@@ -8,6 +8,7 @@ import { Ipv4 } from '../../src/ipv4/index.ts'
 import { type VirtualNetif, VirtualNetwork, type VirtualPortOptions } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { type Acceptor, type Connection, type ConnectionUser, Tcp, type TcpSettings } from '../../src/tcp/index.ts'
+import { captureOnFailure } from './capture-on-failure.ts'
 
 export class VirtualHost {
   readonly port: VirtualNetif
@@ -44,7 +45,7 @@ export class VirtualWorld {
   constructor(seed = 1, memory: PacketMemory = new PacketMemory({ smallSlots: 4096, largeSlots: 256, debug: true })) {
     this.random = new SeededRandom(seed)
     this.memory = memory
-    this.network = new VirtualNetwork({ clock: this.clock, random: this.random, memory })
+    this.network = captureOnFailure(new VirtualNetwork({ clock: this.clock, random: this.random, memory }))
   }
 
   /** The next host: 10.0.0.1, 10.0.0.2, ... */
