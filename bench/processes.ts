@@ -141,8 +141,12 @@ export class Subject {
     return this.output.text
   }
 
-  /** Ends it, hard after 5 s. @throws Error when it had already ended, or ended with an exit code other than 0 */
-  async stop(): Promise<void> {
+  /**
+   * Ends it, hard after 5 s.
+   * @returns what it printed after it was ready
+   * @throws Error when it had already ended, or ended with an exit code other than 0
+   */
+  async stop(): Promise<string> {
     const early = this.child.exitCode !== null || this.child.signalCode !== null
     this.child.kill('SIGTERM')
     const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MILLISECONDS)
@@ -153,5 +157,6 @@ export class Subject {
       throw new Error(`the subject ${how}:\n${this.complaints.text.trim()}`)
     }
     if (this.complaints.text !== '') process.stderr.write(this.complaints.text)
+    return this.output.text.replace('ready\n', '')
   }
 }

@@ -9,6 +9,8 @@ export interface Round {
   /** Null when it could not be read. */
   readonly processor: ProcessorUse | null
   readonly details: Record<string, unknown>
+  /** Of its network interface, over its whole life; null where it has none of its own. */
+  readonly counters: Record<string, number> | null
 }
 
 export interface Outcome {

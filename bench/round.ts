@@ -81,8 +81,9 @@ async function takeSample(
   const watch = new ProcessorWatch(subject.pid, runningPids)
   const sample = await measure(measurement, subject, { place, placement, generator, duration: options.duration, watch })
   const processor = watch.finish()
-  if (measurement.load !== null) await subject.stop()
-  const round: Round = { value: sample.value, processor, details: sample.details }
+  const printed = measurement.load === null ? '' : await subject.stop()
+  const counters: Record<string, number> | null = printed.startsWith('{') ? JSON.parse(printed) : null
+  const round: Round = { value: sample.value, processor, details: sample.details, counters }
   if (!options.profile) return { round, profile: null }
 
   const window = { begin: sample.beginNanoseconds / 1000, end: sample.endNanoseconds / 1000 }
@@ -92,8 +93,9 @@ async function takeSample(
     `${(summary.duration / 1e6).toFixed(2)} s, ${summary.samples} samples`,
     `bench/results/profiles/${file}`,
   ].join(' · ')
+  const frames = counters === null ? '' : `${framesLine(counters)}\n`
   const busy = processor === null ? '' : `${processorLine(processor, summary.idle / summary.duration)}\n`
-  return { round, profile: `\n${head}\n${busy}${formatProfile(summary, options.lines)}\n` }
+  return { round, profile: `\n${head}\n${busy}${frames}${formatProfile(summary, options.lines)}\n` }
 }
 
 function profiling(file: string): string[] {
@@ -108,5 +110,20 @@ function processorLine(use: ProcessorUse, idle: number): string {
   return (
     `processor by the system's count: ${percent(use.user)} user + ${percent(use.system)} system, ` +
     `so about ${percent(hidden)} of what V8 calls idle is native code; others used ${percent(use.others)} of a core`
+  )
+}
+
+/** How well bursts and offload work, over the whole life of the subject. */
+function framesLine(counters: Record<string, number>): string {
+  const { receivedFrames, receivedBytes, transmittedFrames, transmittedBytes, bursts } = counters
+  const mean = (total: number, count: number) => (count === 0 ? '0' : (total / count).toFixed(1))
+  const lost = Object.entries(counters).filter(
+    ([name, count]) => !/^(received|transmitted|bursts)/.test(name) && count > 0,
+  )
+  return (
+    `frames: ${receivedFrames} received of ${mean(receivedBytes, receivedFrames)} bytes, ` +
+    `${mean(receivedFrames, bursts)} a burst; ${transmittedFrames} transmitted of ` +
+    `${mean(transmittedBytes, transmittedFrames)} bytes, ${mean(transmittedFrames, bursts)} a burst` +
+    lost.map(([name, count]) => `; ${name} ${count}`).join('')
   )
 }

@@ -40,15 +40,21 @@ export function measurePair(warmup, seconds) {
   }
 }
 
-/** @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number}) => unknown>} services */
-export async function runSubject(services) {
+/**
+ * @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number}) => unknown>} services
+ * @param {() => Record<string, number>} [counters] what the subject counted, printed when it ends
+ */
+export async function runSubject(services, counters) {
   const [service, address, port, warmup, seconds] = process.argv.slice(2)
   const start = services[service]
   if (start === undefined) {
     process.stderr.write(`no service ${service}; there are ${Object.keys(services).join(', ')}\n`)
     process.exit(64)
   }
-  process.on('SIGTERM', () => process.exit(0))
+  process.on('SIGTERM', () => {
+    const line = counters === undefined ? '' : `${JSON.stringify(counters())}\n`
+    process.stdout.write(line, () => process.exit(0))
+  })
   await start({ address, port: Number(port), warmup: Number(warmup), seconds: Number(seconds) })
   process.stdout.write('ready\n')
 }

@@ -11,9 +11,13 @@ const ECHO_LIMIT = 16_384
 /** A client that goes away in the middle, as the load generator does, is no error. */
 const ignore = () => {}
 
+/** Of the tap device; none where a service does without one. */
+let counters = () => ({})
+
 /** @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow */
 async function listen({ address, port }, onFlow) {
   const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/${PREFIX_LENGTH}` })
+  counters = () => stack.netif.counters
   await stack.listen({ port, backlog: 511 }, onFlow)
 }
 
@@ -25,7 +29,7 @@ async function generate(flow) {
   }
 }
 
-await runSubject({
+const services = {
   discard: (options) => listen(options, (flow) => flow.onData(ignore)),
 
   chargen: (options) => listen(options, generate),
@@ -69,4 +73,6 @@ await runSubject({
     })
     generate(await client.connect({ address: '10.0.0.1', port }))
   },
-})
+}
+
+await runSubject(services, () => counters())
