@@ -41,7 +41,6 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
   }
   connection.progressAt = now
   sampleRoundTrip(connection, segment, now)
-  connection.timeout.backoff = 0
   // RFC 6298, 5.2 and 5.3
   if (acknowledgment === connection.sendHighest) {
     connection.retransmitAt = NEVER
@@ -78,6 +77,9 @@ function sampleRoundTrip(connection: Connection, segment: Segment, now: number):
   // Something was retransmitted: only the timestamp tells which copy arrived (RFC 7323, 4.1).
   if (!connection.timestamps || !segment.options.hasTimestamps || segment.options.timestampEcho === 0) return
   const milliseconds = (timestampNow(connection) - segment.options.timestampEcho) | 0
+  // An echo of what was sent before the retransmission may just as well mean that the first acknowledgment was lost:
+  // then it measures our timeout and not the path. The backoff stays until there is a true sample (Karn).
+  if (milliseconds * 1000 > now - connection.retransmittedAt + 1000) return
   if (milliseconds >= 0 && milliseconds < OLDEST_ECHO_MILLISECONDS) {
     connection.timeout.sample(Math.max(milliseconds, 1) * 1000)
   }

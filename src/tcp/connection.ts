@@ -143,6 +143,8 @@ export class Connection implements TimerHandler {
   lastSentAt: Microseconds = 0
   lastReceivedAt: Microseconds = 0
   retransmissions = 0
+  /** When something was last sent again. */
+  retransmittedAt: Microseconds = NEVER
   /** An ICMP error that is only a hint (RFC 1122, 4.2.3.9): reported if the connection times out. */
   softError: SystemErrorCode | null = null
 

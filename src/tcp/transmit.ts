@@ -116,6 +116,7 @@ function sendData(connection: Connection, offset: number, length: number, flags:
   } else {
     connection.context.counters.RetransSegs++
     connection.retransmissions++
+    connection.retransmittedAt = now
     connection.timedAt = NEVER
   }
   connection.lastSentAt = now
@@ -143,6 +144,7 @@ export function retransmit(connection: Connection): void {
   const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (length === unacknowledged ? Flag.Psh : 0)
   connection.context.counters.RetransSegs++
   connection.retransmissions++
+  connection.retransmittedAt = connection.context.time()
   // Karn's algorithm (RFC 6298, 3): what is now acknowledged may be either copy.
   connection.timedAt = NEVER
   sendSegment(connection, connection.unacknowledged, offset, Math.max(length, 0), flags)
