@@ -75,10 +75,10 @@ export class Ethernet implements FrameReceiver {
   readonly #closeHandlers: ((error: Error | null) => void)[] = []
   #unflushed = false
 
-  /** Starts receiving at once; frames for protocols that are not yet added are counted and dropped. */
   /** Frames are being received: what is sent meanwhile is handed out at the end of the burst. */
   inBurst = false
 
+  /** Starts receiving at once; frames for protocols that are not yet added are counted and dropped. */
   constructor(netif: Netif) {
     this.netif = netif
     this.#output = SoftwareOffload.over(netif)
