@@ -1,0 +1,92 @@
+/** Two ends for the behaviour suite: a pair of stacks that reach each other, for each kind of stack. */
+import { spawn } from 'node:child_process'
+import { connect, type Socket } from 'node:net'
+import { expect } from 'vitest'
+import { HostClock, SeededRandom } from '../../src/clock/index.ts'
+import { VirtualNetwork } from '../../src/netif/index.ts'
+import { PacketMemory } from '../../src/packet/index.ts'
+import { createStack, type Endpoint, SocketStack, type Stack } from '../../src/stack/index.ts'
+import { captureOnFailure } from '../support/capture-on-failure.ts'
+
+export interface Pair {
+  readonly server: Stack
+  readonly client: Stack
+  readonly serverAddress: string
+  readonly clientAddress: string
+  /** Where a SYN gets no answer at all. */
+  silentEndpoint(): Promise<Endpoint>
+  /** Closes both stacks and checks that nothing is left behind. */
+  close(): Promise<void>
+}
+
+/** Two stacks of the operating system's sockets, on loopback. */
+export async function socketPair(): Promise<Pair> {
+  const server = new SocketStack()
+  const client = new SocketStack()
+  const cleanUps: (() => void)[] = []
+  return {
+    server,
+    client,
+    serverAddress: '127.0.0.1',
+    clientAddress: '127.0.0.1',
+    async silentEndpoint() {
+      const silent = await fullListener()
+      cleanUps.push(silent.close)
+      return silent.endpoint
+    },
+    async close() {
+      for (const cleanUp of cleanUps) cleanUp()
+      await Promise.all([client.close(0), server.close(0)])
+    },
+  }
+}
+
+/** Two stacks of ours on a virtual network, on the host's clock. */
+export async function directPair(): Promise<Pair> {
+  const clock = new HostClock()
+  const random = new SeededRandom(1)
+  const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 256 })
+  const network = captureOnFailure(new VirtualNetwork({ clock, random, memory }))
+  const server = await createStack({ netif: network.port(), ipv4: '10.0.0.2/24', clock, random })
+  const client = await createStack({ netif: network.port(), ipv4: '10.0.0.1/24', clock, random })
+  return {
+    server,
+    client,
+    serverAddress: '10.0.0.2',
+    clientAddress: '10.0.0.1',
+    async silentEndpoint() {
+      return { address: '10.0.0.99', port: 7 }
+    },
+    async close() {
+      await Promise.all([client.close(0), server.close(0)])
+      expect(memory.inUse, 'packets still in use after close').toBe(0)
+      expect(clock.armedTimers, 'timers still armed after close').toBe(0)
+      clock.close()
+    },
+  }
+}
+
+/**
+ * A listener on loopback whose queue is full, in a process of its own that never accepts: Linux then drops further SYNs.
+ */
+async function fullListener(): Promise<{ endpoint: Endpoint; close: () => void }> {
+  const program = `
+    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      require('node:fs').writeSync(1, String(server.address().port))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    })`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const port = await new Promise<number>((resolve) => child.stdout.once('data', (text) => resolve(Number(text))))
+  const fillers: Socket[] = []
+  for (let i = 0; i < 2; i++) {
+    const filler = connect({ port, host: '127.0.0.1' })
+    filler.on('error', () => {})
+    await new Promise((resolve) => filler.once('connect', resolve))
+    fillers.push(filler)
+  }
+  const close = () => {
+    for (const filler of fillers) filler.destroy()
+    child.kill('SIGKILL')
+  }
+  return { endpoint: { address: '127.0.0.1', port }, close }
+}
