@@ -80,7 +80,7 @@ static void on_environment_exit(napi_async_cleanup_hook_handle cleanup, void *da
   device_close(data);
 }
 
-/* Makes the device of an attached descriptor. The descriptor is closed if that fails. */
+/* Makes the device of an attached descriptor, which stays the caller's if that fails. */
 static int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
                          uint32_t offloads, enum step *failed) {
   struct device *device = calloc(1, sizeof(*device));
@@ -96,29 +96,25 @@ static int device_create(struct addon *addon, napi_env env, int fd, enum carrier
   device->header_length = header_length;
   device->offloads = offloads;
   device->poll = poll;
-  if ((result = remember(addon, device)) < 0)
+  if (remember(addon, device) < 0)
     goto fail;
+  if (napi_add_async_cleanup_hook(env, on_environment_exit, device, &device->cleanup) != napi_ok)
+    goto forget;
   *failed = STEP_POLL;
-  if (napi_get_uv_event_loop(env, &loop) != napi_ok)
-    result = -ENOTSUP;
-  else
-    result = uv_poll_init(loop, poll, fd);
+  result = napi_get_uv_event_loop(env, &loop) == napi_ok ? uv_poll_init(loop, poll, fd) : -ENOTSUP;
   if (result < 0) {
-    addon->devices[device->number] = NULL;
-    goto fail;
+    napi_remove_async_cleanup_hook(device->cleanup);
+    goto forget;
   }
   uv_handle_set_data((uv_handle_t *)poll, device);
-  if (napi_add_async_cleanup_hook(env, on_environment_exit, device, &device->cleanup) != napi_ok) {
-    device_close(device);
-    return -ENOMEM;
-  }
   *failed = STEP_NONE;
   return (int)device->number;
 
+forget:
+  addon->devices[device->number] = NULL;
 fail:
   free(poll);
   free(device);
-  close(fd);
   return result;
 }
 
@@ -150,7 +146,9 @@ int device_open(struct addon *addon, napi_env env, const char *name, bool persis
   if (header && (result = negotiate_header_length(fd, &header_length)) < 0)
     goto fail;
   offloads = negotiate_offloads(fd, header);
-  return device_create(addon, env, fd, CARRIER_TAP, header_length, offloads, failed);
+  result = device_create(addon, env, fd, CARRIER_TAP, header_length, offloads, failed);
+  if (result >= 0)
+    return result;
 
 fail:
   close(fd);
@@ -159,7 +157,7 @@ fail:
 
 /*
  * A tap's descriptor says whether its frames have a virtio header; of a socket we must be told (0 or 10 bytes).
- * On failure the descriptor is still the caller's, but for a failure of device_create.
+ * On failure the descriptor is still the caller's.
  */
 int device_adopt(struct addon *addon, napi_env env, int fd, bool offload, uint32_t socket_header_length,
                  enum step *failed) {
@@ -224,8 +222,7 @@ static void on_poll_closed(uv_handle_t *handle) {
         napi_delete_reference(device->env, device->references[i]);
     napi_async_destroy(device->env, device->context);
   }
-  if (device->cleanup != NULL)
-    napi_remove_async_cleanup_hook(device->cleanup);
+  napi_remove_async_cleanup_hook(device->cleanup);
   free(handle);
   free(device);
 }

@@ -31,14 +31,14 @@ static bool call(struct device *device, enum reference which, int32_t value) {
   if (napi_make_callback(env, device->context, receiver, function, 1, &argument, NULL) != napi_ok) {
     bool pending = false;
     napi_value error;
-    if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-        napi_get_and_clear_last_exception(env, &error) == napi_ok)
-      napi_fatal_exception(env, error);
-    /* Nothing pending: the environment is being torn down. No more calls until its clean-up hook closes us. */
-    else if (!device->closing)
-      uv_poll_stop(device->poll);
-    if (!pending)
+    if (napi_is_exception_pending(env, &pending) != napi_ok || !pending ||
+        napi_get_and_clear_last_exception(env, &error) != napi_ok) {
+      /* The environment is being torn down: no more calls until its clean-up hook closes the device. */
+      if (!device->closing)
+        uv_poll_stop(device->poll);
       return false;
+    }
+    napi_fatal_exception(env, error);
   }
   return !device->closing;
 }

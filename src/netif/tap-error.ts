@@ -55,6 +55,8 @@ function hintFor(code: SystemErrorCode, syscall: string, name: string): string |
       if (syscall.endsWith('SIOCSIFMTU')) return `the kernel allows ${it} an MTU of 68 to 65,521`
       return undefined
     case 'EBADF':
+      if (!syscall.endsWith('TUNGETIFF')) return `${it} is closed`
+      return 'the descriptor is not open'
     case 'ENOTTY':
     case 'EPROTOTYPE':
       return 'the descriptor is no tap that was attached with IFF_TAP and IFF_NO_PI, nor a datagram or seqpacket socket'

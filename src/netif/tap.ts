@@ -138,7 +138,8 @@ export class Tap implements Netif, AsyncDisposable {
   #queued = 0
   #blocked = false
   readonly #checksumOffload: boolean
-  readonly #segmentationOffload: boolean
+  readonly #tcp4Segmentation: boolean
+  readonly #tcp6Segmentation: boolean
 
   /**
    * Opens a tap. It receives from `attach` on.
@@ -195,7 +196,8 @@ export class Tap implements Netif, AsyncDisposable {
       tcp6Segmentation: (device.offloads & Offload.Tcp6) !== 0,
     }
     this.#checksumOffload = this.features.checksumOffload
-    this.#segmentationOffload = this.features.tcp4Segmentation || this.features.tcp6Segmentation
+    this.#tcp4Segmentation = this.features.tcp4Segmentation
+    this.#tcp6Segmentation = this.features.tcp6Segmentation
 
     // A quarter of a small memory at most: the stack needs the rest.
     const quarter = Math.min(this.memory.smallSlots, this.memory.largeSlots) >> 2
@@ -297,7 +299,7 @@ export class Tap implements Netif, AsyncDisposable {
       this.#closed ||
       packet.memory !== this.memory ||
       (partial && !this.#checksumOffload) ||
-      (segmentation !== Segmentation.None && !(partial && this.#segmentationOffload))
+      (segmentation !== Segmentation.None && !(partial && this.#segments(segmentation)))
     ) {
       this.counters.transmitError++
       packet.release()
@@ -366,6 +368,10 @@ export class Tap implements Netif, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #segments(segmentation: Segmentation): boolean {
+    return segmentation === Segmentation.TcpV4 ? this.#tcp4Segmentation : this.#tcp6Segmentation
   }
 
   /** Delivers the frames in the first `count` entries of the receive ring. */
@@ -533,7 +539,9 @@ function settleMtu(binding: TapBinding, device: number, name: string, wanted: nu
 function settleUp(binding: TapBinding, device: number, name: string, wanted: boolean | undefined): void {
   if (wanted === false) return
   const result = binding.setUp(device, true)
-  if (result < 0 && wanted === true) throw tapError(result, 'ioctl SIOCSIFFLAGS', name)
+  // Unless asked for: not permitted, or a descriptor whose device is in another namespace.
+  const isTolerable = result === -EPERM || result === -ENODEV
+  if (result < 0 && (wanted === true || !isTolerable)) throw tapError(result, 'ioctl SIOCSIFFLAGS', name)
 }
 
 /** A socket has no address to make one from. */

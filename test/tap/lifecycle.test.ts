@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { requires } from '../requirements.ts'
 import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
 
 describeWithNamespaces('a tap that is deleted while it is open', () => {
@@ -77,7 +78,8 @@ describeWithNamespaces('taps in worker threads', () => {
 })
 
 describeWithNamespaces('a receiver that throws', () => {
-  it('is an uncaught exception of the process, and the tap goes on', async () => {
+  it('is an uncaught exception of the process, and the tap goes on', async (context) => {
+    requires(context, 'ping')
     await using namespace = await Namespace.create()
     const watcher = namespace.spawnNode('test/tap/programs/watch.ts', ['tap0', 'throw'])
     await watcher.waitFor('ready')

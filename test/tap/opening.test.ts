@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { requires } from '../requirements.ts'
 import { describeWithNamespaces, Namespace, type RunningProcess } from '../support/namespace.ts'
 
 const PROGRAM = 'test/tap/programs/open.ts'
@@ -178,7 +179,8 @@ describeWithNamespaces('a tap that cannot be opened', () => {
     expect(await third.answer()).toMatchObject({ name: 'tap0' })
   })
 
-  it('belongs to nobody, for a user without privileges: EPERM, with three ways out', async () => {
+  it('belongs to nobody, for a user without privileges: EPERM, with three ways out', async (context) => {
+    requires(context, 'setpriv')
     await using namespace = await Namespace.create()
     await using tap = openUnprivileged(namespace, { name: 'tap5' })
     const error = await tap.answer()
@@ -194,7 +196,8 @@ describeWithNamespaces('a tap that cannot be opened', () => {
     expect(await tap.answer()).toMatchObject({ code: 'EINVAL', syscall: 'ioctl TUNSETIFF' })
   })
 
-  it('opens for an owner without privileges, who may not set it up', async () => {
+  it('opens for an owner without privileges, who may not set it up', async (context) => {
+    requires(context, 'setpriv')
     await using namespace = await Namespace.create()
     await namespace.run('ip', ['tuntap', 'add', 'dev', 'mine', 'mode', 'tap', 'user', 'root'])
     {

@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
+import { requires } from '../requirements.ts'
 import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
 
 const FINAL = /^\{.*\}$/m
@@ -53,6 +54,8 @@ async function withBridge(mode: string) {
 }
 
 describeWithNamespaces.each(['offload', 'plain'])('frames between the kernel and a tap, %s', (mode) => {
+  beforeEach((context) => requires(context, 'ping'))
+
   it.each([0, 56, 1472])('ping with %i bytes loses nothing', async (size) => {
     await using echo = await withEcho(mode)
     const ping = await echo.namespace.run('ping', ['-q', '-c', '200', '-i', '0.005', '-s', `${size}`, '10.0.0.2'])
@@ -86,7 +89,7 @@ describeWithNamespaces.each(['offload', 'plain'])('frames between the kernel and
   ])('TCP to %s, both ways at once, keeps every byte', { timeout: 60_000 }, async (there, here) => {
     await using bridge = await withBridge(mode)
     const { left, right } = bridge
-    const megabytes = mode === 'plain' ? 40 : 200
+    const megabytes = mode === 'plain' ? 40 : 100
     const servers = [
       right.spawnNode('test/tap/programs/transfer.ts', ['serve', there, '5001']),
       left.spawnNode('test/tap/programs/transfer.ts', ['serve', here, '5001']),
