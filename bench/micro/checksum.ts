@@ -1,4 +1,4 @@
-import { Checksum, fold } from '../../src/checksum/index.ts'
+import { Checksum } from '../../src/checksum/index.ts'
 import { compare, type MicroResult, measure } from './measure.ts'
 
 /**
@@ -14,18 +14,27 @@ const words = new Uint16Array(memory.buffer)
 /** Even and not aligned any further, as headers and payloads are. */
 const POSITION = 130
 
+/**
+ * Only `&` and `>>>` on the sum, as it stays below 2^31 here: V8 then adds up integers. With anything else after the
+ * loop it adds up doubles, and the loops would be half as fast as they can be.
+ */
+function fold31(sum: number): number {
+  const folded = (sum & 0xffff) + (sum >>> 16)
+  return (folded & 0xffff) + (folded >>> 16)
+}
+
 function byteLoop(position: number, length: number): number {
   let sum = 0
-  const end = position + length
+  const end = (position + length) | 0
   for (let i = position; i < end; i += 2) sum += (bytes[i] << 8) | bytes[i + 1]
-  return fold(sum)
+  return fold31(sum)
 }
 
 function wordLoop(position: number, length: number): number {
   let sum = 0
-  const end = (position + length) >>> 1
-  for (let i = position >>> 1; i < end; i++) sum += words[i]
-  const folded = fold(sum)
+  const end = (position + length) >> 1
+  for (let i = position >> 1; i < end; i++) sum += words[i]
+  const folded = fold31(sum)
   return ((folded & 0xff) << 8) | (folded >>> 8)
 }
 

@@ -1,5 +1,7 @@
-import { MacAddress } from '../../src/address/index.ts'
-import { type FrameReceiver, type Netif, newNetifCounters, SoftwareOffload } from '../../src/netif/index.ts'
+// Not through the index of each folder: that would import a CommonJS package, see load-benchmark.ts.
+import { MacAddress } from '../../src/address/mac-address.ts'
+import { type FrameReceiver, type Netif, newNetifCounters } from '../../src/netif/netif.ts'
+import { SoftwareOffload } from '../../src/netif/software-offload.ts'
 import { ChecksumState, type PacketBuffer, PacketMemory, Segmentation } from '../../src/packet/index.ts'
 import { type MicroResult, measure } from './measure.ts'
 

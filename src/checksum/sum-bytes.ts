@@ -10,10 +10,10 @@ export function sumBytes(bytes: Uint8Array, start: number, end: number, initial:
   let sum = fold(initial)
   let index = start
   while (index < end - 1) {
-    // 16,384 words stay below 2^31 before they are folded.
+    // 16,384 words and a folded sum stay below 2^31, so that V8 adds up integers and not doubles.
     const blockEnd = Math.min(end - 1, index + 32768)
     for (; index < blockEnd; index += 2) sum += (bytes[index] << 8) | bytes[index + 1]
-    sum = fold(sum)
+    sum = (sum & 0xffff) + (sum >>> 16)
   }
   if (index < end) sum += bytes[index] << 8
   return fold(sum)
