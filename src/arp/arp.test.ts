@@ -96,6 +96,12 @@ describe('answering', () => {
     expect(host.arp.neighborCount).toBe(0)
   })
 
+  test('nor is the broadcast address of our network', () => {
+    const { host } = setUp()
+    host.receive(request({ senderAddress: '10.0.0.255' }))
+    expect(host.arp.neighborCount).toBe(0)
+  })
+
   test('a probe for our address (RFC 5227) is answered, its sender 0.0.0.0 not remembered', () => {
     const { host } = setUp()
     expect(host.receive(request({ senderAddress: '0.0.0.0' }))[0]).toBeArp({ operation: 2, targetAddress: '0.0.0.0' })

@@ -4,22 +4,11 @@ import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/inde
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { Announcement } from './announcement.ts'
-import { Neighbor, type NeighborOwner, NeighborState } from './neighbor.ts'
-import { NeighborCache } from './neighbor-cache.ts'
+import { type ArpCounters, newArpCounters } from './counters.ts'
+import type { Neighbor } from './neighbor.ts'
+import { type NeighborContext, NeighborTable } from './neighbor-table.ts'
 import * as wire from './wire.ts'
 
-/** Packets that wait for one neighbour, RFC 1122, 2.3.2.2 asks for one at least. */
-const QUEUE_LIMIT = 3
-/** Linux: mcast_solicit and ucast_solicit. */
-const MAX_REQUESTS = 3
-/** Linux: retrans_time_ms. */
-const REQUEST_INTERVAL: Microseconds = SECOND
-/** Linux: base_reachable_time_ms; drawn anew for each use from half to one and a half of it, RFC 4861, 6.3.2. */
-const BASE_REACHABLE_TIME: Microseconds = 30 * SECOND
-/** Linux: delay_first_probe_time; RFC 4861, section 10, DELAY_FIRST_PROBE_TIME. */
-const DELAY_FIRST_PROBE: Microseconds = 5 * SECOND
-/** Linux: locktime. An address that has just changed does not change again, so that duelling replies do no flapping. */
-const LOCK_TIME: Microseconds = SECOND
 /** RFC 5227, section 1.1, DEFEND_INTERVAL: how often a conflict with our own address is logged. */
 const DEFEND_INTERVAL: Microseconds = 10 * SECOND
 
@@ -29,34 +18,6 @@ export interface ArpOptions {
   /** Whether a new address of ours is announced (RFC 5227, 2.3); default true. */
   announce?: boolean
   log?: Log
-}
-
-export interface ArpCounters {
-  requestsReceived: number
-  repliesReceived: number
-  requestsSent: number
-  repliesSent: number
-  announcementsSent: number
-  /** Not ARP for IPv4 over Ethernet, or too short. */
-  malformed: number
-  /** Neither request nor reply. */
-  unknownOperation: number
-  /** The sender's addresses cannot be a station's: group MAC, or an IP address that is no host's. */
-  invalidSender: number
-  /** Somebody else claims an address of ours. */
-  conflicts: number
-  /** Packets that waited and were pushed out by later ones, or went with their evicted entry. */
-  queueDropped: number
-  /** Packets dropped because their neighbour did not answer. */
-  unreachableDropped: number
-  /** Entries that gave way to others. */
-  evicted: number
-  /** Sightings of an address that an entry has, at another MAC address, taken over. */
-  addressChanged: number
-  /** The same ignored, because the entry had changed less than a second ago or is permanent. */
-  addressChangeIgnored: number
-  /** Packets of ours not sent for want of packet memory. */
-  noMemory: number
 }
 
 /** Who is told of packets that cannot be delivered. */
@@ -76,31 +37,15 @@ interface OwnAddress {
  * Address resolution for IPv4, RFC 826, with the requirements of RFC 1122, 2.3.2 (entries expire and are validated,
  * packets wait for resolution, requests are limited) and announcements of RFC 5227. Timing as Linux has it.
  */
-export class Arp implements EthernetHandler, NeighborOwner {
-  readonly counters: ArpCounters = {
-    requestsReceived: 0,
-    repliesReceived: 0,
-    requestsSent: 0,
-    repliesSent: 0,
-    announcementsSent: 0,
-    malformed: 0,
-    unknownOperation: 0,
-    invalidSender: 0,
-    conflicts: 0,
-    queueDropped: 0,
-    unreachableDropped: 0,
-    evicted: 0,
-    addressChanged: 0,
-    addressChangeIgnored: 0,
-    noMemory: 0,
-  }
+export class Arp implements EthernetHandler, NeighborContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly counters: ArpCounters = newArpCounters()
 
   readonly #ethernet: Ethernet
-  readonly #clock: Clock
-  readonly #random: Random
   readonly #log: Log
   readonly #announce: boolean
-  readonly #cache: NeighborCache
+  readonly #table: NeighborTable
   readonly #bytes: Uint8Array
   #own: OwnAddress[] = []
   #unreachable: UnreachableHandler | null = null
@@ -112,22 +57,22 @@ export class Arp implements EthernetHandler, NeighborOwner {
       throw new RangeError(`cacheSize is 8 to 65536, not ${size}`)
     }
     this.#ethernet = ethernet
-    this.#clock = clock
-    this.#random = random
+    this.clock = clock
+    this.random = random
     this.#log = options.log ?? SILENT
     this.#announce = options.announce ?? true
-    this.#cache = new NeighborCache(size)
+    this.#table = new NeighborTable(this, size)
     this.#bytes = ethernet.memory.bytes
     ethernet.addProtocol(EtherType.Arp, this)
   }
 
-  /** Neighbours in the cache. */
+  /** Neighbours in the table. */
   get neighborCount(): number {
-    return this.#cache.count
+    return this.#table.count
   }
 
   neighbors(): IterableIterator<Neighbor> {
-    return this.#cache.values()
+    return this.#table.values()
   }
 
   setUnreachableHandler(handler: UnreachableHandler): void {
@@ -136,10 +81,9 @@ export class Arp implements EthernetHandler, NeighborOwner {
 
   /** Answers requests for this address from now on, and announces it. */
   addAddress(address: number, mask: number): void {
-    const announcement = new Announcement(this.#clock, () => this.#sendAnnouncement(address))
+    const announcement = new Announcement(this.clock, () => this.#sendAnnouncement(address))
     this.#own.push({ address, mask, announcement, nextConflictLog: 0 })
-    const former = this.#cache.get(address)
-    if (former !== undefined) this.#kill(former)
+    this.#table.remove(address)
     if (this.#announce) announcement.start()
   }
 
@@ -150,43 +94,28 @@ export class Arp implements EthernetHandler, NeighborOwner {
 
   /** The neighbour of this address, made if need be; it is asked for at the first packet. */
   neighbor(address: number): Neighbor {
-    const known = this.#cache.get(address)
-    if (known !== undefined) {
-      known.asked = true
-      this.#cache.touch(known)
-      return known
-    }
-    const neighbor = this.#create(address)
-    neighbor.state = NeighborState.Failed
-    neighbor.asked = true
-    return neighbor
+    return this.#table.obtain(address)
   }
 
-  /** A pseudo-neighbour for a group address, outside the cache. */
+  /** A pseudo-neighbour for a group address, outside the table. */
   groupNeighbor(address: number, mac: MacAddress): Neighbor {
-    const neighbor = new Neighbor(this, address)
-    this.#setPermanent(neighbor, mac)
-    return neighbor
+    return this.#table.groupNeighbor(address, mac)
   }
 
   /** Enters a neighbour that never expires and that no traffic changes. */
   addStatic(address: number, mac: MacAddress): void {
-    const neighbor = this.#cache.get(address) ?? this.#create(address)
-    this.#clock.disarm(neighbor.timer)
-    this.#setPermanent(neighbor, mac)
-    this.#sendQueued(neighbor)
+    this.#table.addStatic(address, mac)
     this.#ethernet.flush()
   }
 
   /** Forgets a neighbour, static or not; packets that wait for it are dropped. */
   remove(address: number): void {
-    const neighbor = this.#cache.get(address)
-    if (neighbor !== undefined) this.#kill(neighbor)
+    this.#table.remove(address)
   }
 
   /** Forgets everything and stops all timers. */
   close(): void {
-    for (const neighbor of [...this.#cache.values()]) this.#kill(neighbor)
+    this.#table.clear()
     for (const own of this.#own) own.announcement.stop()
     this.#own = []
   }
@@ -196,40 +125,33 @@ export class Arp implements EthernetHandler, NeighborOwner {
    * takes over the caller's reference. It goes out, or waits for the address.
    */
   send(packet: PacketBuffer, neighbor: Neighbor): void {
-    neighbor.asked = true
-    switch (neighbor.state) {
-      case NeighborState.Stale:
-        // RFC 4861, 7.3.2: the first packet through a stale entry goes out and starts the wait for a confirmation.
-        this.#become(neighbor, NeighborState.Delay, true)
-        this.#clock.arm(neighbor.timer, this.#clock.now() + DELAY_FIRST_PROBE)
-        break
-      case NeighborState.Failed:
-        this.#become(neighbor, NeighborState.Incomplete, false)
-        this.#enqueue(neighbor, packet)
-        neighbor.requests = 0
-        this.#request(neighbor)
-        return
-      case NeighborState.Incomplete:
-        this.#enqueue(neighbor, packet)
-        return
-      case NeighborState.Dead:
-        this.counters.queueDropped++
-        packet.release()
-        return
-    }
-    this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
+    this.#table.send(packet, neighbor)
   }
 
   /** A transport heard from this neighbour (RFC 1122, 2.3.2.1: advice from higher layers). */
   confirm(neighbor: Neighbor): void {
-    if (neighbor.state === NeighborState.Reachable) neighbor.confirmed = true
-    else if (
-      neighbor.state === NeighborState.Stale ||
-      neighbor.state === NeighborState.Delay ||
-      neighbor.state === NeighborState.Probe
-    ) {
-      this.#becomeReachable(neighbor)
-    }
+    this.#table.confirm(neighbor)
+  }
+
+  // For the table.
+
+  sendRequest(neighbor: Neighbor, byUnicast: boolean): void {
+    const high = byUnicast ? neighbor.macHigh : MacAddress.BROADCAST.high
+    const low = byUnicast ? neighbor.macLow : MacAddress.BROADCAST.low
+    const source = this.#sourceFor(neighbor.address)
+    if (this.#transmit(wire.Operation.Request, source, 0, 0, neighbor.address, high, low)) this.counters.requestsSent++
+  }
+
+  sendPacket(packet: PacketBuffer, neighbor: Neighbor): void {
+    this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
+  }
+
+  packetUnreachable(packet: PacketBuffer): void {
+    this.#unreachable?.neighborUnreachable(packet)
+  }
+
+  flush(): void {
+    this.#ethernet.flush()
   }
 
   receive(packet: PacketBuffer): void {
@@ -264,9 +186,10 @@ export class Arp implements EthernetHandler, NeighborOwner {
     const ownTarget = this.#findOwn(target)
     // RFC 826, "Packet Reception": first the merge of what is known already, then the table grows for us only.
     if (sender !== 0) {
-      const known = this.#cache.get(sender)
-      if (known !== undefined) this.#learn(known, high, low, !isRequest && ownTarget !== null && !packet.linkMulticast)
-      else if (isRequest && ownTarget !== null && isOnLink(sender, ownTarget)) this.#learnNew(sender, high, low)
+      const known = this.#table.find(sender)
+      const isAnswer = !isRequest && ownTarget !== null && !packet.linkMulticast
+      if (known !== undefined) this.#table.learn(known, high, low, isAnswer)
+      else if (isRequest && ownTarget !== null && isHostOn(sender, ownTarget)) this.#table.learnNew(sender, high, low)
     }
     // RFC 5227, 2.1.1: a probe (sender 0) for our address is answered as any request.
     if (isRequest && ownTarget !== null) this.#reply(ownTarget.address, high, low, sender)
@@ -274,162 +197,10 @@ export class Arp implements EthernetHandler, NeighborOwner {
 
   endOfBurst(): void {}
 
-  neighborTimer(neighbor: Neighbor): void {
-    switch (neighbor.state) {
-      case NeighborState.Reachable:
-        if (neighbor.confirmed) this.#becomeReachable(neighbor)
-        else {
-          neighbor.asked = false
-          this.#become(neighbor, NeighborState.Stale, false)
-        }
-        return
-      case NeighborState.Delay:
-        this.#become(neighbor, NeighborState.Probe, true)
-        neighbor.requests = 0
-        this.#request(neighbor)
-        break
-      case NeighborState.Incomplete:
-      case NeighborState.Probe:
-        if (neighbor.requests < MAX_REQUESTS) this.#request(neighbor)
-        else this.#fail(neighbor)
-        break
-    }
-    this.#ethernet.flush()
-  }
-
   #findOwn(address: number): OwnAddress | null {
     const own = this.#own
     for (let i = 0; i < own.length; i++) if (own[i].address === address) return own[i]
     return null
-  }
-
-  /** An address as a sender for which we have an entry already. */
-  #learn(neighbor: Neighbor, high: number, low: number, solicited: boolean): void {
-    const same = neighbor.macHigh === high && neighbor.macLow === low
-    switch (neighbor.state) {
-      case NeighborState.Permanent:
-        if (!same) this.counters.addressChangeIgnored++
-        return
-      case NeighborState.Incomplete:
-        this.#setMac(neighbor, high, low)
-        // Linux: only a reply to us proves both directions; what else names the address makes the entry stale.
-        if (solicited) this.#becomeReachable(neighbor)
-        else this.#becomeStale(neighbor)
-        this.#sendQueued(neighbor)
-        return
-      case NeighborState.Failed:
-        // Nobody waits for it; the next packet uses it and checks it.
-        this.#setMac(neighbor, high, low)
-        this.#becomeStale(neighbor)
-        return
-    }
-    if (same) {
-      if (solicited) this.#becomeReachable(neighbor)
-      return
-    }
-    // Linux, neigh_update with locktime: the first of several answers stands.
-    if (this.#clock.now() - neighbor.changedAt < LOCK_TIME) {
-      this.counters.addressChangeIgnored++
-      return
-    }
-    this.counters.addressChanged++
-    const probing = neighbor.state === NeighborState.Probe
-    this.#setMac(neighbor, high, low)
-    if (solicited && probing) this.#becomeReachable(neighbor)
-    else this.#becomeStale(neighbor)
-  }
-
-  #learnNew(address: number, high: number, low: number): void {
-    const neighbor = this.#create(address)
-    this.#setMac(neighbor, high, low)
-    this.#becomeStale(neighbor)
-  }
-
-  #create(address: number): Neighbor {
-    const victim = this.#cache.victim()
-    if (victim !== null) {
-      this.counters.evicted++
-      this.#kill(victim)
-    }
-    const neighbor = new Neighbor(this, address)
-    // With nothing but permanent entries in a full cache, the neighbour serves its holder only.
-    if (!this.#cache.isFull) this.#cache.add(neighbor)
-    return neighbor
-  }
-
-  #kill(neighbor: Neighbor): void {
-    this.#cache.remove(neighbor)
-    this.#clock.disarm(neighbor.timer)
-    neighbor.state = NeighborState.Dead
-    neighbor.ready = false
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
-      this.counters.queueDropped++
-      packet.release()
-    }
-  }
-
-  #become(neighbor: Neighbor, state: NeighborState, ready: boolean): void {
-    neighbor.state = state
-    neighbor.ready = ready
-  }
-
-  #becomeReachable(neighbor: Neighbor): void {
-    this.#become(neighbor, NeighborState.Reachable, true)
-    neighbor.confirmed = false
-    const time = BASE_REACHABLE_TIME / 2 + this.#random.below(BASE_REACHABLE_TIME)
-    this.#clock.arm(neighbor.timer, this.#clock.now() + time)
-  }
-
-  #becomeStale(neighbor: Neighbor): void {
-    this.#clock.disarm(neighbor.timer)
-    this.#become(neighbor, NeighborState.Stale, false)
-  }
-
-  #setPermanent(neighbor: Neighbor, mac: MacAddress): void {
-    this.#setMac(neighbor, mac.high, mac.low)
-    this.#become(neighbor, NeighborState.Permanent, true)
-  }
-
-  #setMac(neighbor: Neighbor, high: number, low: number): void {
-    neighbor.macHigh = high
-    neighbor.macLow = low
-    neighbor.changedAt = this.#clock.now()
-  }
-
-  #enqueue(neighbor: Neighbor, packet: PacketBuffer): void {
-    if (neighbor.queueLength === QUEUE_LIMIT) {
-      // RFC 1122, 2.3.2.2: the latest packets are kept.
-      this.counters.queueDropped++
-      neighbor.dequeue()?.release()
-    }
-    neighbor.enqueue(packet)
-  }
-
-  #sendQueued(neighbor: Neighbor): void {
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
-      if (neighbor.ready) this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
-      else this.send(packet, neighbor)
-    }
-  }
-
-  #fail(neighbor: Neighbor): void {
-    this.#become(neighbor, NeighborState.Failed, false)
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
-      this.counters.unreachableDropped++
-      this.#unreachable?.neighborUnreachable(packet)
-      packet.release()
-    }
-  }
-
-  /** Asks for the neighbour: by unicast while we have an address to check, otherwise everybody. */
-  #request(neighbor: Neighbor): void {
-    neighbor.requests++
-    this.#clock.arm(neighbor.timer, this.#clock.now() + REQUEST_INTERVAL)
-    const probing = neighbor.state === NeighborState.Probe
-    const high = probing ? neighbor.macHigh : MacAddress.BROADCAST.high
-    const low = probing ? neighbor.macLow : MacAddress.BROADCAST.low
-    const source = this.#sourceFor(neighbor.address)
-    if (this.#transmit(wire.Operation.Request, source, 0, 0, neighbor.address, high, low)) this.counters.requestsSent++
   }
 
   /** An own address on the neighbour's link, so that its check of our request succeeds. */
@@ -475,7 +246,7 @@ export class Arp implements EthernetHandler, NeighborOwner {
     // Our own announcement, come back over a loop or a mirroring switch.
     if (high === mac.high && low === mac.low) return
     this.counters.conflicts++
-    const now = this.#clock.now()
+    const now = this.clock.now()
     if (now < own.nextConflictLog) return
     own.nextConflictLog = now + DEFEND_INTERVAL
     this.#log.warn('another station uses our address', { mac: new MacAddress(high, low).toString() })
@@ -493,9 +264,11 @@ function isPossibleSender(address: number, isRequest: boolean): boolean {
   return first !== 0 && first !== 127 && first < 224
 }
 
+/** On the network of one of our addresses, and not its broadcast address (which a /31 and a /32 have not). */
+function isHostOn(address: number, own: OwnAddress): boolean {
+  return isOnLink(address, own) && ((address | own.mask) !== -1 || own.mask << 30 !== 0)
+}
+
 function isOnLink(address: number, own: OwnAddress): boolean {
   return ((address ^ own.address) & own.mask) === 0
 }
-
-/** How long one resolution takes until it fails, for tests and documentation. */
-export const RESOLUTION_TIMEOUT: Microseconds = MAX_REQUESTS * REQUEST_INTERVAL

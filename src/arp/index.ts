@@ -1,2 +1,3 @@
-export { Arp, type ArpCounters, type ArpOptions, RESOLUTION_TIMEOUT, type UnreachableHandler } from './arp.ts'
+export { Arp, type ArpOptions, type UnreachableHandler } from './arp.ts'
+export type { ArpCounters } from './counters.ts'
 export { Neighbor, NeighborState } from './neighbor.ts'

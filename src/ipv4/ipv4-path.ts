@@ -4,15 +4,14 @@ import { addressSum4 } from '../checksum/index.ts'
 import type { Ip, Path } from '../ip/index.ts'
 import { baseSum, HEADER_LENGTH } from './wire.ts'
 
-/** What paths read of their internet layer. */
-export interface PathOwner extends Ip {
-  /** Counts changes of routes and addresses. */
+/** Counts changes of routes and addresses. */
+export interface Generation {
   readonly generation: number
 }
 
 /** Everything that the sending of a packet to one destination needs, found once. */
 export class Ipv4Path implements Path {
-  readonly ip: PathOwner
+  readonly ip: Ip
   readonly source: IpAddress
   readonly destination: IpAddress
   readonly headerLength = HEADER_LENGTH
@@ -41,10 +40,12 @@ export class Ipv4Path implements Path {
   /** The same destination from another source address, in the path cache. */
   sibling: Ipv4Path | null = null
 
+  readonly #current: Generation
   readonly #generation: number
 
   constructor(
-    ip: PathOwner,
+    ip: Ip,
+    current: Generation,
     source: IpAddress,
     destination: IpAddress,
     nextHop: number,
@@ -70,10 +71,11 @@ export class Ipv4Path implements Path {
     this.mtu = mtu
     this.defaultHopLimit = hopLimit
     this.identification = identification
-    this.#generation = ip.generation
+    this.#current = current
+    this.#generation = current.generation
   }
 
   get isStale(): boolean {
-    return this.#generation !== this.ip.generation
+    return this.#generation !== this.#current.generation
   }
 }

@@ -436,6 +436,12 @@ describe('addresses', () => {
     }
     expect(() => host.ipv4.setGateway(address('192.168.1.1'))).toThrow('192.168.1.1')
     expect(() => host.ipv4.setGateway(address(OUR_ADDRESS))).toThrow(OUR_ADDRESS)
+    expect(() => host.ipv4.setGateway(address('10.0.0.255'))).toThrow('10.0.0.255')
+    // The gateway that is there stays.
+    expect(pathTo(host, '8.8.8.8').nextHop).toBe(address(PEER_ADDRESS).word3)
+    expect(() => host.ipv4.addRoute(IpPrefix.parse('192.0.2.0/24'), null, -1)).toThrow(
+      'metric is 0 to 2147483647, not -1',
+    )
     expect(() => setUp({ ipv4: { cidr: '10.0.0/24' } })).toThrow('10.0.0')
     expect(() => setUp({ ipv4: { localQueueLimit: 0 } })).toThrow('localQueueLimit is 1 to 65536, not 0')
   })

@@ -1,26 +1,20 @@
-import { IPV4_MAPPED_WORD, IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
+import { IPV4_MAPPED_WORD, IpAddress, IpPrefix } from '../address/index.ts'
 import { type Arp, NeighborState, type UnreachableHandler } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
-import { IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
-import { Ipv4Path, type PathOwner } from './ipv4-path.ts'
-import { AddressKind, LocalAddresses } from './local-addresses.ts'
+import type { Ipv4Path } from './ipv4-path.ts'
+import { AddressKind, isLoopback, type LocalAddresses } from './local-addresses.ts'
 import { LocalQueue, type LocalReceiver } from './local-queue.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
-import { PathCache } from './path-cache.ts'
-import { PathMtus } from './path-mtus.ts'
-import { type Route, RoutingTable } from './routing-table.ts'
+import { type AddressHandler, Paths } from './paths.ts'
+import type { Route } from './routing-table.ts'
 import * as wire from './wire.ts'
 
-/** RFC 1700 and Linux (ip_default_ttl). */
-const DEFAULT_TTL = 64
-/** RFC 1112, section 6.1. */
-const DEFAULT_MULTICAST_TTL = 1
 /** The total length field has 16 bits. */
 const MAX_PACKET = 65_535
-const LOOPBACK = IpAddress.v4((127 << 24) | 1)
 
 export interface Ipv4Options {
   /** Own address and its network, `10.0.0.2/24`; more through `addAddress`. Without one, addresses come later. */
@@ -40,33 +34,23 @@ export interface ErrorSender {
   sendError(kind: IpErrorKind, offending: PacketBuffer): void
 }
 
-/** An address of ours came or went. */
-export type AddressHandler = (type: 'added' | 'removed', prefix: IpPrefix) => void
-
 /**
  * The internet layer for IPv4: RFC 791, with the host requirements of RFC 1122, section 3.2.1 and 3.3. One interface,
  * several addresses, routes by longest prefix. It does not forward.
  */
-export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, UnreachableHandler {
+export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHandler {
   readonly family = 4
   readonly memory: PacketMemory
   readonly counters: Ipv4Counters = newIpv4Counters()
-  /** Grows with every change of routes or addresses. */
-  generation = 0
-
   readonly #ethernet: Ethernet
   readonly #arp: Arp
-  readonly #random: Random
   readonly #bytes: Uint8Array
-  readonly #local = new LocalAddresses()
-  readonly #routing = new RoutingTable()
-  readonly #paths: PathCache
-  readonly #pathMtus: PathMtus
+  readonly #paths: Paths
+  readonly #local: LocalAddresses
   readonly #localQueue: LocalQueue
   readonly #protocols: (IpProtocolHandler | null)[] = new Array<IpProtocolHandler | null>(256).fill(null)
   /** Each handler once, in the order of adding. */
   readonly #handlers: IpProtocolHandler[] = []
-  readonly #addressHandlers: AddressHandler[] = []
   #errorSender: ErrorSender | null = null
 
   /** @throws TypeError or RangeError naming the option that is wrong */
@@ -74,10 +58,10 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     this.memory = ethernet.memory
     this.#ethernet = ethernet
     this.#arp = arp
-    this.#random = options.random
     this.#bytes = ethernet.memory.bytes
-    this.#paths = new PathCache(inRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576))
-    this.#pathMtus = new PathMtus(options.clock, ethernet.mtu)
+    const cacheSize = inRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
+    this.#paths = new Paths(this, arp, options.clock, options.random, ethernet.mtu, cacheSize)
+    this.#local = this.#paths.local
     const limit = inRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
     this.#localQueue = new LocalQueue(options.clock, this, limit)
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
@@ -91,7 +75,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   }
 
   get routes(): readonly Route[] {
-    return this.#routing.routes
+    return this.#paths.routing.routes
   }
 
   /** Destinations in the path cache. */
@@ -119,7 +103,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   }
 
   onAddress(handler: AddressHandler): void {
-    this.#addressHandlers.push(handler)
+    this.#paths.onAddress(handler)
   }
 
   /**
@@ -128,77 +112,32 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
    * @throws RangeError if it cannot be a host's address
    */
   addAddress(prefix: IpPrefix): boolean {
-    const address = prefix.address
-    if (prefix.family !== 4 || !isHostAddress(address.word3)) {
-      throw new RangeError(`an IPv4 address of ours is a host's address, not ${prefix}`)
-    }
-    if (!this.#local.add(prefix)) return false
-    this.#routing.add({ destination: prefix.network, gateway: null, metric: 0 })
-    this.#arp.addAddress(address.word3, prefix.maskWord(3))
-    this.#changed()
-    for (const handler of this.#addressHandlers) handler('added', prefix)
-    return true
+    return this.#paths.addAddress(prefix)
   }
 
   /** @returns false if the address was not ours */
   removeAddress(address: IpAddress): boolean {
-    const prefix = address.family === 4 ? this.#local.remove(address.word3) : null
-    if (prefix === null) return false
-    const network = prefix.network.toString()
-    const stillThere = this.#local.prefixes.some((other) => other.network.toString() === network)
-    if (!stillThere) {
-      this.#routing.removeWhere((route) =>
-        route.gateway === null ? route.destination.toString() === network : prefix.contains(route.gateway),
-      )
-    }
-    this.#arp.removeAddress(address.word3)
-    this.#changed()
-    for (const handler of this.#addressHandlers) handler('removed', prefix)
-    return true
+    return this.#paths.removeAddress(address)
   }
 
   /**
    * Adds a route.
-   * @throws RangeError if the gateway is not on a network of ours, or a family or the metric is wrong
+   * @param gateway the next hop, null for a network on our link
+   * @param metric among routes of the same length the smallest wins; 0 to 2^31 - 1
+   * @throws RangeError if the gateway is not on a network of ours, or the family or the metric is wrong
    */
   addRoute(destination: IpPrefix, gateway: IpAddress | null, metric = 0): void {
-    if (destination.family !== 4 || (gateway !== null && gateway.family !== 4)) {
-      throw new RangeError(`an IPv4 route leads to an IPv4 network: ${destination}`)
-    }
-    if (gateway !== null && (this.#local.onLinkWith(gateway.word3) === null || this.#local.owns(gateway.word3))) {
-      throw new RangeError(`the gateway ${gateway} is not on the network of any of our addresses`)
-    }
-    this.#routing.add({
-      destination: destination.network,
-      gateway,
-      metric: inRange('metric', metric, 0, 0x7fffffff),
-    })
-    this.#changed()
+    this.#paths.addRoute(destination, gateway, metric)
   }
 
   /** @returns whether there was such a route */
   removeRoute(destination: IpPrefix, gateway: IpAddress | null): boolean {
-    const network = destination.network.toString()
-    const removed = this.#routing.removeWhere(
-      (route) =>
-        route.destination.toString() === network &&
-        (route.gateway === null ? gateway === null : gateway !== null && route.gateway.equals(gateway)),
-    )
-    if (removed) this.#changed()
-    return removed
+    return this.#paths.removeRoute(destination, gateway)
   }
 
   /** Replaces the default route; null leaves none. @throws RangeError if the gateway is not on a network of ours */
   setGateway(gateway: IpAddress | null): void {
-    this.#routing.removeWhere((route) => route.destination.length === 0)
-    this.#changed()
-    if (gateway !== null) this.addRoute(new IpPrefix(IpAddress.ANY_V4, 0), gateway)
-  }
-
-  /** Paths found so far no longer hold. */
-  #changed(): void {
-    this.generation++
-    this.#paths.clear()
+    this.#paths.setGateway(gateway)
   }
 
   isLocalAddress(address: IpAddress): boolean {
@@ -212,70 +151,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   }
 
   path(destination: IpAddress, source: IpAddress | null = null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
-    const wanted = source === null ? 0 : source.word3
-    const known = this.#paths.get(destination.word3, wanted)
-    if (known !== null && destination.family === 4) return known
-    if (destination.family !== 4) return 'ENETUNREACH'
-    if (source !== null && wanted !== 0) {
-      if (source.family !== 4 || !this.owns(wanted)) return 'EADDRNOTAVAIL'
-    }
-    const path = this.#findPath(destination, wanted === 0 ? null : source)
-    if (typeof path !== 'string') this.#paths.add(path)
-    return path
-  }
-
-  #findPath(destination: IpAddress, source: IpAddress | null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
-    const address = destination.word3
-    const kind = this.#local.classify(address)
-    if (kind === AddressKind.Own || isLoopback(address)) {
-      const usual = kind === AddressKind.Own ? destination : LOOPBACK
-      return this.#makePath(destination, source, usual, address, true, MAX_PACKET)
-    }
-    if (source !== null && isLoopback(source.word3)) return 'EADDRNOTAVAIL'
-    if (kind === AddressKind.Broadcast || destination.isMulticast) {
-      const own = this.#local.onLinkWith(address) ?? this.#local.prefixes[0]
-      // RFC 1122, 3.2.1.3 (a): a host that has no address yet asks for one from 0.0.0.0.
-      const usual = own === undefined ? IpAddress.ANY_V4 : own.address
-      return this.#makePath(destination, source, usual, address, false, this.mtu)
-    }
-    // RFC 1122, 3.2.1.3 (a) and (b): "this network" is never a destination.
-    if (address >>> 24 === 0) return 'ENETUNREACH'
-    const route = this.#routing.lookup(destination)
-    if (route === null || this.#local.prefixes.length === 0) return 'ENETUNREACH'
-    const nextHop = route.gateway === null ? address : route.gateway.word3
-    const usual = (this.#local.onLinkWith(nextHop) ?? this.#local.prefixes[0]).address
-    return this.#makePath(destination, source, usual, nextHop, false, this.mtu)
-  }
-
-  #makePath(
-    destination: IpAddress,
-    source: IpAddress | null,
-    usual: IpAddress,
-    nextHop: number,
-    isLocal: boolean,
-    mtu: number,
-  ): Ipv4Path {
-    const chosen = source ?? usual
-    const isBroadcast = this.#local.isBroadcast(destination.word3)
-    const neighbor = isLocal
-      ? null
-      : isBroadcast
-        ? this.#arp.groupNeighbor(nextHop, MacAddress.BROADCAST)
-        : destination.isMulticast
-          ? this.#arp.groupNeighbor(nextHop, multicastMac(nextHop))
-          : this.#arp.neighbor(nextHop)
-    return new Ipv4Path(
-      this,
-      chosen,
-      destination,
-      nextHop,
-      neighbor,
-      mtu,
-      destination.isMulticast ? DEFAULT_MULTICAST_TTL : DEFAULT_TTL,
-      chosen.equals(usual),
-      isBroadcast,
-      this.#random.below(0x10000),
-    )
+    return this.#paths.path(destination, source)
   }
 
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
@@ -348,12 +224,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   }
 
   lowerMtu(path: Path, mtu: number): void {
-    const given = path as Ipv4Path
-    if (given.isLocal) return
-    this.#pathMtus.lower(given, mtu)
-    for (let other = this.#paths.first(given.destinationAddress); other !== null; other = other.sibling) {
-      this.#pathMtus.lower(other, mtu)
-    }
+    this.#paths.lowerMtu(path as Ipv4Path, mtu)
   }
 
   confirmReachable(path: Path): void {
@@ -368,7 +239,7 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
   /** Releases what waits for local delivery, and stops all timers. */
   close(): void {
     this.#localQueue.clear()
-    this.#pathMtus.clear()
+    this.#paths.close()
   }
 
   receive(packet: PacketBuffer): void {
@@ -509,21 +380,6 @@ export class Ipv4 implements PathOwner, EthernetHandler, LocalReceiver, Unreacha
     packet.destination3 = wire.destination(bytes, network)
     handler.receiveError(IpErrorKind.HostUnreachable, packet, 0, IpAddress.v4(source))
   }
-}
-
-function isLoopback(address: number): boolean {
-  return address >>> 24 === 127
-}
-
-/** Not 0/8, loopback, multicast, class E or broadcast. */
-function isHostAddress(address: number): boolean {
-  const first = address >>> 24
-  return first !== 0 && first !== 127 && first < 224
-}
-
-/** RFC 1112, section 6.4: the low 23 bits of the group behind 01-00-5e. */
-function multicastMac(group: number): MacAddress {
-  return new MacAddress(0x0100, 0x5e000000 | (group & 0x7fffff))
 }
 
 function inRange(name: string, value: number, least: number, most: number): number {

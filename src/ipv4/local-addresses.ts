@@ -71,3 +71,8 @@ export class LocalAddresses {
     return false
   }
 }
+
+/** 127/8, RFC 1122, 3.2.1.3 (g). */
+export function isLoopback(address: number): boolean {
+  return address >>> 24 === 127
+}

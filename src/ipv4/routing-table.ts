@@ -29,6 +29,15 @@ export class RoutingTable {
     else this.#routes.splice(behind, 0, route)
   }
 
+  has(destination: IpPrefix, gateway: IpAddress | null): boolean {
+    return this.#routes.some((route) => isRoute(route, destination, gateway))
+  }
+
+  /** @returns whether there was one */
+  remove(destination: IpPrefix, gateway: IpAddress | null): boolean {
+    return this.removeWhere((route) => isRoute(route, destination, gateway))
+  }
+
   /** Removes the routes for which `matches` holds. @returns whether there were any */
   removeWhere(matches: (route: Route) => boolean): boolean {
     const before = this.#routes.length
@@ -41,4 +50,13 @@ export class RoutingTable {
     for (let i = 0; i < routes.length; i++) if (routes[i].destination.contains(destination)) return routes[i]
     return null
   }
+}
+
+export function isSamePrefix(a: IpPrefix, b: IpPrefix): boolean {
+  return a.length === b.length && a.address.equals(b.address)
+}
+
+function isRoute(route: Route, destination: IpPrefix, gateway: IpAddress | null): boolean {
+  if (!isSamePrefix(route.destination, destination)) return false
+  return route.gateway === null ? gateway === null : gateway !== null && route.gateway.equals(gateway)
 }

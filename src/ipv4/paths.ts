@@ -1,0 +1,231 @@
+import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
+import type { Arp } from '../arp/index.ts'
+import type { Clock, Random } from '../clock/index.ts'
+import type { Ip } from '../ip/index.ts'
+import { Ipv4Path } from './ipv4-path.ts'
+import { AddressKind, isLoopback, LocalAddresses } from './local-addresses.ts'
+import { PathCache } from './path-cache.ts'
+import { PathMtus } from './path-mtus.ts'
+import { isSamePrefix, RoutingTable } from './routing-table.ts'
+
+/** RFC 1700 and Linux (ip_default_ttl). */
+const DEFAULT_TTL = 64
+/** RFC 1112, section 6.1. */
+const DEFAULT_MULTICAST_TTL = 1
+/** The total length field has 16 bits: nothing else limits what we send to ourselves. */
+const LOCAL_MTU = 65_535
+const LOOPBACK = IpAddress.v4((127 << 24) | 1)
+
+/** An address of ours came or went. */
+export type AddressHandler = (type: 'added' | 'removed', prefix: IpPrefix) => void
+
+/** Our addresses and routes, and the paths that follow from them: RFC 1122, section 3.3.1. */
+export class Paths {
+  readonly local = new LocalAddresses()
+  readonly routing = new RoutingTable()
+  /** Grows with every change of routes or addresses: paths of an earlier generation are stale. */
+  generation = 0
+
+  readonly #ip: Ip
+  readonly #arp: Arp
+  readonly #random: Random
+  readonly #linkMtu: number
+  readonly #cache: PathCache
+  readonly #mtus: PathMtus
+  readonly #addressHandlers: AddressHandler[] = []
+
+  /** @param linkMtu largest packet that the link carries @param cacheSize destinations that are remembered */
+  constructor(ip: Ip, arp: Arp, clock: Clock, random: Random, linkMtu: number, cacheSize: number) {
+    this.#ip = ip
+    this.#arp = arp
+    this.#random = random
+    this.#linkMtu = linkMtu
+    this.#cache = new PathCache(cacheSize)
+    this.#mtus = new PathMtus(clock, linkMtu)
+  }
+
+  /** Destinations in the cache. */
+  get count(): number {
+    return this.#cache.count
+  }
+
+  onAddress(handler: AddressHandler): void {
+    this.#addressHandlers.push(handler)
+  }
+
+  /** Stops all timers. */
+  close(): void {
+    this.#mtus.clear()
+  }
+
+  /**
+   * Answers on this address from now on and reaches its network over the link.
+   * @returns false if the address was ours already
+   * @throws RangeError if it cannot be a host's address
+   */
+  addAddress(prefix: IpPrefix): boolean {
+    const address = prefix.address
+    if (prefix.family !== 4 || !isHostAddress(address.word3)) {
+      throw new RangeError(`an IPv4 address of ours is a host's address, not ${prefix}`)
+    }
+    if (!this.local.add(prefix)) return false
+    const { network } = prefix
+    // A second address on a network finds the way there already.
+    if (!this.routing.has(network, null)) this.routing.add({ destination: network, gateway: null, metric: 0 })
+    this.#arp.addAddress(address.word3, prefix.maskWord(3))
+    this.#changed()
+    for (const handler of this.#addressHandlers) handler('added', prefix)
+    return true
+  }
+
+  /** @returns false if the address was not ours */
+  removeAddress(address: IpAddress): boolean {
+    const prefix = address.family === 4 ? this.local.remove(address.word3) : null
+    if (prefix === null) return false
+    const { network } = prefix
+    if (!this.local.prefixes.some((other) => isSamePrefix(other.network, network))) {
+      this.routing.removeWhere((route) =>
+        route.gateway === null ? isSamePrefix(route.destination, network) : prefix.contains(route.gateway),
+      )
+    }
+    this.#arp.removeAddress(address.word3)
+    this.#changed()
+    for (const handler of this.#addressHandlers) handler('removed', prefix)
+    return true
+  }
+
+  /**
+   * Adds a route.
+   * @throws RangeError if the gateway is not on a network of ours, or a family or the metric is wrong
+   */
+  addRoute(destination: IpPrefix, gateway: IpAddress | null, metric = 0): void {
+    if (destination.family !== 4) {
+      throw new RangeError(`an IPv4 route leads to an IPv4 network: ${destination}`)
+    }
+    if (!Number.isInteger(metric) || metric < 0 || metric > 0x7fffffff) {
+      throw new RangeError(`metric is 0 to 2147483647, not ${metric}`)
+    }
+    if (gateway !== null) this.#checkGateway(gateway)
+    this.routing.add({ destination: destination.network, gateway, metric })
+    this.#changed()
+  }
+
+  /** @returns whether there was such a route */
+  removeRoute(destination: IpPrefix, gateway: IpAddress | null): boolean {
+    const removed = this.routing.remove(destination.network, gateway)
+    if (removed) this.#changed()
+    return removed
+  }
+
+  /** Replaces the default route; null leaves none. @throws RangeError if the gateway is not on a network of ours */
+  setGateway(gateway: IpAddress | null): void {
+    if (gateway !== null) this.#checkGateway(gateway)
+    this.routing.removeWhere((route) => route.destination.length === 0)
+    this.#changed()
+    if (gateway !== null) this.addRoute(new IpPrefix(IpAddress.ANY_V4, 0), gateway)
+  }
+
+  #checkGateway(gateway: IpAddress): void {
+    if (
+      gateway.family !== 4 ||
+      this.local.onLinkWith(gateway.word3) === null ||
+      this.local.classify(gateway.word3) !== AddressKind.Foreign
+    ) {
+      throw new RangeError(`the gateway ${gateway} is no other host on the network of any of our addresses`)
+    }
+  }
+
+  path(destination: IpAddress, source: IpAddress | null = null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
+    const wanted = source === null ? 0 : source.word3
+    const known = this.#cache.get(destination.word3, wanted)
+    if (known !== null && destination.family === 4) return known
+    if (destination.family !== 4) return 'ENETUNREACH'
+    if (source !== null && wanted !== 0) {
+      if (source.family !== 4 || !(isLoopback(wanted) || this.local.owns(wanted))) return 'EADDRNOTAVAIL'
+    }
+    const path = this.#findPath(destination, wanted === 0 ? null : source)
+    if (typeof path !== 'string') this.#cache.add(path)
+    return path
+  }
+
+  /** Lowers the MTU of a path, and of others to the same destination. */
+  lowerMtu(given: Ipv4Path, mtu: number): void {
+    if (given.isLocal) return
+    this.#mtus.lower(given, mtu)
+    for (let other = this.#cache.first(given.destinationAddress); other !== null; other = other.sibling) {
+      this.#mtus.lower(other, mtu)
+    }
+  }
+
+  #findPath(destination: IpAddress, source: IpAddress | null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
+    const address = destination.word3
+    const kind = this.local.classify(address)
+    if (kind === AddressKind.Own || isLoopback(address)) {
+      const usual = kind === AddressKind.Own ? destination : LOOPBACK
+      return this.#makePath(destination, source, usual, address, true, LOCAL_MTU)
+    }
+    if (source !== null && isLoopback(source.word3)) return 'EADDRNOTAVAIL'
+    if (kind === AddressKind.Broadcast || destination.isMulticast) {
+      const own = this.local.onLinkWith(address) ?? this.local.prefixes[0]
+      // RFC 1122, 3.2.1.3 (a): a host that has no address yet asks for one from 0.0.0.0.
+      const usual = own === undefined ? IpAddress.ANY_V4 : own.address
+      return this.#makePath(destination, source, usual, address, false, this.#linkMtu)
+    }
+    // RFC 1122, 3.2.1.3 (a) and (b): "this network" is never a destination.
+    if (address >>> 24 === 0) return 'ENETUNREACH'
+    const route = this.routing.lookup(destination)
+    if (route === null || this.local.prefixes.length === 0) return 'ENETUNREACH'
+    const nextHop = route.gateway === null ? address : route.gateway.word3
+    const usual = (this.local.onLinkWith(nextHop) ?? this.local.prefixes[0]).address
+    return this.#makePath(destination, source, usual, nextHop, false, this.#linkMtu)
+  }
+
+  #makePath(
+    destination: IpAddress,
+    source: IpAddress | null,
+    usual: IpAddress,
+    nextHop: number,
+    isLocal: boolean,
+    mtu: number,
+  ): Ipv4Path {
+    const chosen = source ?? usual
+    const isBroadcast = this.local.isBroadcast(destination.word3)
+    const neighbor = isLocal
+      ? null
+      : isBroadcast
+        ? this.#arp.groupNeighbor(nextHop, MacAddress.BROADCAST)
+        : destination.isMulticast
+          ? this.#arp.groupNeighbor(nextHop, multicastMac(nextHop))
+          : this.#arp.neighbor(nextHop)
+    return new Ipv4Path(
+      this.#ip,
+      this,
+      chosen,
+      destination,
+      nextHop,
+      neighbor,
+      mtu,
+      destination.isMulticast ? DEFAULT_MULTICAST_TTL : DEFAULT_TTL,
+      chosen.equals(usual),
+      isBroadcast,
+      this.#random.below(0x10000),
+    )
+  }
+
+  /** Paths found so far no longer hold. */
+  #changed(): void {
+    this.generation++
+    this.#cache.clear()
+  }
+}
+
+/** Not 0/8, loopback, multicast, class E or broadcast. */
+function isHostAddress(address: number): boolean {
+  const first = address >>> 24
+  return first !== 0 && first !== 127 && first < 224
+}
+
+/** RFC 1112, section 6.4: the low 23 bits of the group behind 01-00-5e. */
+function multicastMac(group: number): MacAddress {
+  return new MacAddress(0x0100, 0x5e000000 | (group & 0x7fffff))
+}
