@@ -42,7 +42,8 @@ export interface DirectStackLayers {
   icmp: Icmp
   udp: Udp
   tcp: Tcp
-  clock: Clock
+  /** Default: that of `tcp`. */
+  clock?: Clock
   logs?: LogFactory
   /** Released last, after the device: captures, a clock of one's own. */
   onClosed?: () => Promise<void> | void
@@ -76,7 +77,7 @@ export class DirectStack implements Stack, FlowOwner {
     this.icmp = layers.icmp
     this.udpLayer = layers.udp
     this.tcp = layers.tcp
-    this.clock = layers.clock
+    this.clock = layers.clock ?? layers.tcp.clock
     this.log = (layers.logs ?? silentLogs)('stack')
     this.ethernet.onClosed((error) => this.#deviceGone(error))
   }
