@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { SystemError } from '../../src/errors/index.ts'
+import type { Flow } from '../../src/stack/index.ts'
 import { connected, pattern, readAll, readExactly, rejection, until } from './flows.ts'
 import type { Pair } from './pairs.ts'
 
@@ -126,7 +127,7 @@ export function endingBehaviour(pair: () => Pair): void {
       const last = rejection(writes[writes.length - 1])
       client.abort()
       expect(await last).toMatchObject({ code: 'ECONNABORTED' })
-      expect(await rejection(server.closed)).toMatchObject({ code: 'ECONNRESET' })
+      expect(await failureSeenBy(server)).toMatch(/^(ECONNRESET|EPIPE)$/)
     })
 
     test('abort right after shutdown resets all the same', async () => {
@@ -134,8 +135,7 @@ export function endingBehaviour(pair: () => Pair): void {
       client.shutdown('write')
       client.abort()
       expect(await rejection(client.closed)).toMatchObject({ code: 'ECONNABORTED' })
-      await server.closed.catch(() => {})
-      server.abort()
+      expect(await failureSeenBy(server)).toMatch(/^(ECONNRESET|EPIPE)$/)
     })
 
     test('what the peer sent before it aborted may be read, and then the failure', async () => {
@@ -165,7 +165,7 @@ export function endingBehaviour(pair: () => Pair): void {
         server.shutdown('write')
         server.read()
         client.abort()
-        await until(() => false, 'nothing').catch(() => {})
+        await rejection(server.closed)
         server.write('x')
         server.writev([Buffer.from('x')])
         server.writeInto(1, () => {})
@@ -190,4 +190,21 @@ export function endingBehaviour(pair: () => Pair): void {
       await client.closed
     })
   })
+}
+
+/**
+ * The code that a flow fails with whose peer has reset the connection, behind a FIN or data. libuv may show such a
+ * reset as the end of the stream; then it is seen by the next write.
+ */
+async function failureSeenBy(flow: Flow): Promise<string | undefined> {
+  let failure: NodeJS.ErrnoException | null = null
+  flow.closed.catch((error) => {
+    failure = error
+  })
+  await readAll(flow).catch(() => {})
+  await until(() => {
+    flow.write('x')
+    return failure !== null
+  }, 'the reset to be seen')
+  return (failure as NodeJS.ErrnoException | null)?.code
 }

@@ -153,6 +153,10 @@ export function udpBehaviour(pair: () => Pair): void {
       const b = await client.udp()
       const received = record(a)
       const to = { address: serverAddress, port: a.local.port }
+      // Until the neighbour's address is known, only a few datagrams wait for it.
+      b.send('first of all', to)
+      await until(() => received.length === 1, 'the first datagram')
+      received.length = 0
       for (let i = 0; i < 1000; i++) {
         b.send(`datagram ${i}`, to)
         // Sockets buffer some hundred datagrams; what is beyond may be lost.

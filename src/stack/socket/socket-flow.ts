@@ -52,7 +52,13 @@ function refused<T>(error: Error): Promise<T> {
 /** Who takes the received bytes: nobody yet, `read`, `onData`, or nobody any more. */
 type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
 
-/** A TCP connection of the operating system, over `net.Socket`. */
+/**
+ * A TCP connection of the operating system, over `net.Socket`.
+ *
+ * Two things are as libuv has them. It hears of a reset only while it reads, so that a flow that nobody reads from, and
+ * whose buffers are full or whose peer has ended its side, learns of one at the next write. And a reset that arrives
+ * together with the last data may look like the end of the stream; then too the next write fails.
+ */
 export class SocketFlow implements Flow {
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -308,12 +314,25 @@ export class SocketFlow implements Flow {
   /** The `net.Socket` itself, with all that it has not yet delivered. */
   toDuplex(): Duplex {
     if (this.#receiving !== 'duplex') {
+      if (this.#receiving === 'push' || this.#receiving === 'discard' || this.#reader !== null) {
+        throw new SystemError('EBUSY', 'read', { hint: 'another reader has taken over this flow' })
+      }
       this.#receiving = 'duplex'
       this.#socket.removeAllListeners('readable')
-      this.#socket.removeAllListeners('data')
-      this.#socket.removeAllListeners('end')
+      this.#showPlainAddresses()
     }
     return this.#socket
+  }
+
+  /** A socket of a dual-stack listener shows IPv4 addresses in their mapped form; the flow never does. */
+  #showPlainAddresses(): void {
+    if (this.#socket.remoteAddress === this.remote.address) return
+    Object.defineProperties(this.#socket, {
+      localAddress: { value: this.local.address },
+      localFamily: { value: 'IPv4' },
+      remoteAddress: { value: this.remote.address },
+      remoteFamily: { value: 'IPv4' },
+    })
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
