@@ -43,7 +43,10 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
   /** Stops (and later resumes) delivery by `onData`; the peer is slowed down by the receive window. */
   pause(): void
   resume(): void
-  /** `write` sends FIN after all that was written; `read` discards what arrives from now on. */
+  /**
+   * `write` sends FIN after all that was written, and resolves as soon as that is queued; `read` discards what arrives
+   * from now on.
+   */
   shutdown(direction: 'read' | 'write' | 'both'): Promise<void>
   /** Sends FIN, discards what still arrives, resolves when the peer has acknowledged everything or the flow failed. */
   close(): Promise<void>

@@ -427,6 +427,11 @@ export class Connection implements TimerHandler {
     if (on) this.context.settle(this)
   }
 
+  /** The peer has acknowledged our FIN. */
+  get isFinished(): boolean {
+    return this.finQueued && distance(this.unacknowledged, this.sendEnd) > 0
+  }
+
   /** The end of the data in the send buffer: where FIN stands once it is queued. */
   get sendEnd(): SequenceNumber {
     return advance(this.sendBase, this.sendBuffer.length)

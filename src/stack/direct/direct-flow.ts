@@ -128,7 +128,7 @@ export class DirectFlow implements Flow, ConnectionUser {
     this.#finish(this.#finisher, failure)
     this.#finish(this.#closed, failure)
     this.#writer = null
-    this.#duplex?.connectionClosed(failure)
+    this.#duplex?.connectionClosed(failure, code === 'ECONNABORTED')
   }
 
   #finish(waiter: Waiter<void> | null, failure: Error | null): void {
@@ -285,16 +285,15 @@ export class DirectFlow implements Flow, ConnectionUser {
     if (direction !== 'write') this.#discard()
     if (direction === 'read') return DONE
     if (this.#failure !== null) return refused(this.#failure)
-    if (this.#gone) return DONE
-    if (this.#finisher === null) {
-      this.#finisher = new Waiter()
-      this.connection.shutdownWrite()
-    }
-    return this.#finisher.promise
+    this.connection.shutdownWrite()
+    return DONE
   }
 
   close(): Promise<void> {
-    return this.shutdown('both').catch(ignore)
+    this.shutdown('both')
+    if (this.#gone || this.connection.isFinished) return DONE
+    this.#finisher ??= new Waiter()
+    return this.#finisher.promise.catch(ignore)
   }
 
   abort(): void {
@@ -336,7 +335,7 @@ export class DirectFlow implements Flow, ConnectionUser {
       }
       this.#receiving = 'duplex'
       this.#duplex = new FlowDuplex(this, this.#owner.clock)
-      if (this.#gone) this.#duplex.connectionClosed(this.#failure)
+      if (this.#gone) this.#duplex.connectionClosed(this.#failure, false)
     }
     return this.#duplex
   }

@@ -1,5 +1,5 @@
 import { IpAddress } from '../../address/index.ts'
-import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
+import { AbortError, SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { EchoHandler, EchoRequest, Icmp } from '../../icmp/index.ts'
 import { IpErrorKind } from '../../ip/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
@@ -14,7 +14,7 @@ export function ping(icmp: Icmp, address: string, options: PingOptions): Promise
     const destination = IpAddress.parse(checkAddress('address', address))
     const size = checkInteger('size', options.size ?? 56, 0, 65_507)
     const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT_MILLISECONDS, 1, 2 ** 31 - 1)
-    options.signal?.throwIfAborted()
+    if (options.signal?.aborted) throw new AbortError(options.signal.reason)
     const failure = (code: SystemErrorCode) => new SystemError(code, 'ping', { address })
     const handler: EchoHandler = {
       echoReply(done: EchoRequest, packet: PacketBuffer) {
@@ -38,7 +38,7 @@ export function ping(icmp: Icmp, address: string, options: PingOptions): Promise
     }
     function aborted(): void {
       if (typeof request !== 'string') icmp.cancel(request)
-      reject(options.signal?.reason)
+      reject(new AbortError(options.signal?.reason))
     }
     options.signal?.addEventListener('abort', aborted, { once: true })
   })

@@ -1,7 +1,7 @@
 import { IpAddress, type IpPrefix } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, Timer } from '../../clock/index.ts'
-import { SystemError } from '../../errors/index.ts'
+import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp } from '../../icmp/index.ts'
 import type { Ipv4 } from '../../ipv4/index.ts'
@@ -127,26 +127,31 @@ export class DirectStack implements Stack, FlowOwner {
       const localPort = checkPort('localPort', options.localPort ?? 0, 0)
       if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
       const { signal } = options
-      signal?.throwIfAborted()
+      if (signal?.aborted) throw new AbortError(signal.reason)
       const connection = this.tcp.connect({ remote, port, local, localPort })
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false
       this.#flows.add(flow)
-      const timer = new Timer({ onTimer: () => giveUp(new SystemError('ETIMEDOUT', 'connect', flow.remote)) })
-      const aborted = () => giveUp(signal?.reason)
-      const giveUp = (reason: unknown) => {
-        flow.abort()
-        reject(reason)
-      }
-      flow.whenEstablished = (error) => {
+      const settle = () => {
+        flow.whenEstablished = null
         this.clock.disarm(timer)
         signal?.removeEventListener('abort', aborted)
+      }
+      const giveUp = (reason: Error) => {
+        settle()
+        reject(reason)
+        flow.abort()
+      }
+      const timer = new Timer({ onTimer: () => giveUp(new SystemError('ETIMEDOUT', 'connect', flow.remote)) })
+      const aborted = () => giveUp(new AbortError(signal?.reason))
+      flow.whenEstablished = (error) => {
+        settle()
         if (error === null) resolve(flow)
         else reject(error)
       }
       if (options.timeout !== undefined) this.clock.arm(timer, this.clock.now() + options.timeout * 1000)
-      signal?.addEventListener('abort', aborted, { once: true })
+      signal?.addEventListener('abort', aborted)
     })
   }
 

@@ -71,9 +71,10 @@ export class FlowDuplex extends Duplex implements TimerHandler {
     callback?.()
   }
 
-  connectionClosed(failure: Error | null): void {
+  /** @param byUs whether it was reset from here, which is no error of the stream's */
+  connectionClosed(failure: Error | null, byUs: boolean): void {
     if (failure !== null) {
-      this.destroy(this.#resetting ? undefined : failure)
+      this.destroy(byUs ? undefined : failure)
       return
     }
     this.#wanted = true
@@ -125,7 +126,8 @@ export class FlowDuplex extends Duplex implements TimerHandler {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (this.#timer !== null) this.#clock.disarm(this.#timer)
     this.#onDrained = null
-    if (error !== null || this.#resetting) this.#flow.abort()
+    // As net.Socket: an error of the application's own is no reason to reset; unread data is, and `release` knows.
+    if (this.#resetting) this.#flow.abort()
     else this.#connection.release()
     callback(error)
   }
