@@ -16,10 +16,10 @@ const OLDEST_ECHO_MILLISECONDS = 120_000
 export function acknowledge(connection: Connection, segment: Segment): boolean {
   const acknowledgment = segment.acknowledgment
   const acknowledged = distance(acknowledgment, connection.unacknowledged)
-  if (connection.persisting) {
-    // The peer answers: however long its window stays closed, the connection is alive (RFC 9293, 3.8.6.1).
+  if ((connection.persisting || connection.sendWindow === 0) && !connection.isAbandoned) {
+    // The peer answers: however long its window stays closed, the connection is alive (RFC 9293, 3.8.6.1). Not so when
+    // the application is gone: a peer could keep us holding its data for ever (RFC 6429).
     connection.progressAt = connection.context.time()
-    connection.timeout.backoff = Math.min(connection.timeout.backoff, 16)
   }
   if (acknowledged > 0) advanceUnacknowledged(connection, segment, acknowledged)
   else if (acknowledged === 0) countDuplicate(connection, segment)
@@ -34,6 +34,10 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
   // Bytes of data among what is acknowledged: SYN before the buffer and FIN behind it are none.
   const data = Math.min(distance(acknowledgment, connection.sendBase), connection.sendBuffer.length)
   connection.unacknowledged = acknowledgment
+  connection.persisting = false
+  // Kept within reach: numbers that are left behind by more than 2^31 would look like ones ahead.
+  if (isBefore(connection.shortSequence, acknowledgment)) connection.shortSequence = acknowledgment
+  if (isBefore(connection.recoveryPoint, acknowledgment)) connection.recoveryPoint = advance(acknowledgment, -1)
   if (isBefore(connection.sendNext, acknowledgment)) connection.sendNext = acknowledgment
   if (data > 0) {
     connection.sendBuffer.acknowledge(data)

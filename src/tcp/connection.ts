@@ -243,6 +243,11 @@ export class Connection implements TimerHandler {
     return this.finReceived && this.receiveQueue.length === 0
   }
 
+  /** The application has let go of both directions: nobody waits for what becomes of the connection. */
+  get isAbandoned(): boolean {
+    return this.orphaned || (this.discarding && this.finQueued)
+  }
+
   /** Has the user told again that there is something to read: it takes data now, and did not before. */
   notifyReadable(): void {
     this.readableEvent = true
@@ -306,7 +311,7 @@ export class Connection implements TimerHandler {
 
   /** Nobody waits for the peer's data any more: then not for its FIN for ever either. As Linux (tcp_fin_timeout). */
   limitFinWait(): void {
-    if (this.state !== State.FinWait2 || !(this.orphaned || this.discarding) || this.finWaitAt !== NEVER) return
+    if (this.state !== State.FinWait2 || !this.isAbandoned || this.finWaitAt !== NEVER) return
     this.finWaitAt = this.context.time() + this.context.settings.finWait2Timeout
     this.schedule(this.finWaitAt)
   }

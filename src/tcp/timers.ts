@@ -2,10 +2,12 @@
 import { type Connection, NEVER } from './connection.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { retransmit, sendAcknowledgment, sendSyn, transmit } from './transmit.ts'
+import { retransmit, sendAcknowledgment, sendIntoSmallWindow, sendSyn, transmit } from './transmit.ts'
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */
 const LARGEST_BACKOFF = 16
+/** A closed window is probed so often within the user timeout, so that a lost probe or two do not end the connection. */
+const PROBES_PER_USER_TIMEOUT = 4
 
 /** Runs the deadlines that have passed and arms the timer for the next. */
 export function runTimers(connection: Connection): void {
@@ -93,6 +95,7 @@ function probeWindow(connection: Connection, now: number): void {
     giveUp(connection)
     return
   }
+  if (sendIntoSmallWindow(connection)) return
   connection.context.counters.TCPWinProbe++
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)
   sendAcknowledgment(connection, advance(connection.unacknowledged, -1))
@@ -100,7 +103,9 @@ function probeWindow(connection: Connection, now: number): void {
 }
 
 function setRetransmission(connection: Connection, now: number): void {
-  connection.retransmitAt = now + connection.timeout.current
+  let interval = connection.timeout.current
+  if (connection.sendWindow === 0) interval = Math.min(interval, connection.userTimeout / PROBES_PER_USER_TIMEOUT)
+  connection.retransmitAt = now + interval
   // So that it is given up when the user timeout says, not at the next doubling.
   if (!connection.isOpening) {
     connection.retransmitAt = Math.min(connection.retransmitAt, connection.progressAt + connection.userTimeout)

@@ -60,7 +60,7 @@ export function transmit(connection: Connection): void {
       connection.retransmitAt = NEVER
     }
     // PSH where the queue empties (RFC 9293, 3.9.1.2).
-    let flags: number = last ? Flag.Ack | Flag.Psh : Flag.Ack
+    let flags: number = last && length > 0 ? Flag.Ack | Flag.Psh : Flag.Ack
     if (withFin) flags |= Flag.Fin
     if (!sendData(connection, offset, length, flags)) return
   }
@@ -91,11 +91,28 @@ function startPersisting(connection: Connection): void {
   connection.schedule(connection.retransmitAt)
 }
 
+/**
+ * RFC 9293, 3.8.6.2.1, the override timeout: sends what fits a window that is open but too small to be worth it, or two
+ * stubborn hosts would wait for each other for ever. Nothing is on its way.
+ * @returns whether something was sent
+ */
+export function sendIntoSmallWindow(connection: Connection): boolean {
+  const unsent = connection.sendBuffer.length - distance(connection.sendNext, connection.sendBase)
+  const length = Math.min(unsent, connection.sendWindow, connection.segmentSize)
+  const withFin = connection.finQueued && length === unsent && length < connection.sendWindow
+  if (length <= 0 && !withFin) return false
+  connection.persisting = false
+  connection.timeout.backoff = 0
+  const flags = Flag.Ack | (length > 0 && length === unsent ? Flag.Psh : 0) | (withFin ? Flag.Fin : 0)
+  return sendData(connection, distance(connection.sendNext, connection.sendBase), length, flags)
+}
+
 /** Sends [offset, offset + length) of the buffer at SND.NXT. @returns false if packet memory is exhausted */
 function sendData(connection: Connection, offset: number, length: number, flags: number): boolean {
   const now = connection.context.time()
   const sequence = connection.sendNext
-  const idle = connection.unacknowledged === sequence
+  // Not SND.NXT, which is back at SND.UNA when the timer has expired.
+  const idle = connection.unacknowledged === connection.sendHighest
   if (!sendSegment(connection, sequence, offset, length, flags)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
@@ -141,7 +158,7 @@ export function retransmit(connection: Connection): void {
   const withFin =
     connection.finQueued && length >= unacknowledged && distance(connection.sendHighest, connection.sendEnd) > 0
   if (length <= 0 && !withFin) return
-  const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (length === unacknowledged ? Flag.Psh : 0)
+  const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (length > 0 && length === unacknowledged ? Flag.Psh : 0)
   connection.context.counters.RetransSegs++
   connection.retransmissions++
   connection.retransmittedAt = connection.context.time()
@@ -192,7 +209,10 @@ function sendSegment(
  * while SND.NXT is back for retransmission: to a peer that has received what we send again, anything less is an old
  * segment, whose acknowledgment it must ignore; two such peers would never hear each other.
  */
-export function sendAcknowledgment(connection: Connection, sequence: SequenceNumber = connection.sendHighest): void {
+export function sendAcknowledgment(
+  connection: Connection,
+  sequence: SequenceNumber = acceptableSequence(connection),
+): void {
   const packet = connection.context.memory.allocate(0)
   if (packet === null) {
     connection.context.counters.TCPSendNoMemory++
@@ -201,6 +221,14 @@ export function sendAcknowledgment(connection: Connection, sequence: SequenceNum
   pushHeader(connection, packet, sequence, Flag.Ack)
   acknowledged(connection)
   send(connection, packet)
+}
+
+/** SND.NXT, unless the peer has shrunk its window so that it would drop this as too far ahead: its edge (as Linux). */
+function acceptableSequence(connection: Connection): SequenceNumber {
+  const beyond = distance(connection.sendHighest, connection.unacknowledged) - connection.sendWindow
+  // A scaled window is rounded down: it may seem to shrink by less than a unit (RFC 7323, 2.4).
+  if (beyond < 1 << connection.sendWindowScale) return connection.sendHighest
+  return advance(connection.unacknowledged, connection.sendWindow)
 }
 
 /** SYN (in SYN-SENT) or SYN-ACK (in SYN-RECEIVED). */

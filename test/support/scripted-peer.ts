@@ -310,8 +310,8 @@ export class ScriptedPeer {
 
   /** All that has arrived up to now, numbers relative. */
   take(): TcpView[] {
-    const segments = this.inbox.splice(0).map((segment) => dissect(this.relative(segment)).tcp!)
-    return segments
+    this.wire.world.clock.advance(0)
+    return this.inbox.splice(0).map((segment) => dissect(this.relative(segment)).tcp!)
   }
 
   /** Lets `duration` pass, in which nothing may come. */
