@@ -13,6 +13,8 @@ export interface Pair {
   readonly client: Stack
   readonly serverAddress: string
   readonly clientAddress: string
+  /** Bytes of the largest datagram that can be sent. */
+  readonly longestDatagram: number
   /** Where a SYN gets no answer at all. */
   silentEndpoint(): Promise<Endpoint>
   /** Closes both stacks and checks that nothing is left behind. */
@@ -29,6 +31,7 @@ export async function socketPair(): Promise<Pair> {
     client,
     serverAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
+    longestDatagram: 65_507,
     async silentEndpoint() {
       const silent = await fullListener()
       cleanUps.push(silent.close)
@@ -54,6 +57,8 @@ export async function directPair(): Promise<Pair> {
     client,
     serverAddress: '10.0.0.2',
     clientAddress: '10.0.0.1',
+    // What an MTU of 1,500 carries: UDP does not fragment.
+    longestDatagram: 1472,
     async silentEndpoint() {
       return { address: '10.0.0.99', port: 7 }
     },

@@ -122,9 +122,10 @@ export function streamBehaviour(pair: () => Pair): void {
       expect(server.toDuplex()).toBe(duplex)
       const chunks: Buffer[] = []
       duplex.on('data', (chunk) => chunks.push(chunk))
+      const ended = new Promise((resolve) => duplex.once('end', resolve))
       await client.write('body')
       await client.shutdown('write')
-      await new Promise((resolve) => duplex.once('end', resolve))
+      await ended
       expect(Buffer.concat(chunks).toString()).toBe('body')
       duplex.end()
       await Promise.all([client.closed, server.closed])

@@ -24,12 +24,12 @@ export function udpBehaviour(pair: () => Pair): void {
     })
 
     test('sizes from 0 to the largest; the bytes may be changed after send', async () => {
-      const { server, client, serverAddress } = pair()
+      const { server, client, serverAddress, longestDatagram } = pair()
       const a = await server.udp()
       const b = await client.udp()
       const received: Buffer[] = []
       a.onDatagram((data) => received.push(Buffer.from(data)))
-      for (const size of [0, 1, 1472, 1473, 9000, 65_507]) {
+      for (const size of [0, 1, 512, 1472, longestDatagram]) {
         const data = pattern(size, size)
         const expected = Buffer.from(data)
         received.length = 0
@@ -41,10 +41,10 @@ export function udpBehaviour(pair: () => Pair): void {
     })
 
     test('more than the largest: EMSGSIZE', async () => {
-      const { client, serverAddress } = pair()
+      const { client, serverAddress, longestDatagram } = pair()
       const socket = await client.udp()
       const to = { address: serverAddress, port: 9 }
-      expect(thrown(() => socket.send(Buffer.alloc(65_508), to))).toMatchObject({
+      expect(thrown(() => socket.send(Buffer.alloc(longestDatagram + 1), to))).toMatchObject({
         code: 'EMSGSIZE',
         syscall: 'send',
         errno: -constants.errno.EMSGSIZE,
