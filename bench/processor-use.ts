@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs'
 
 const CLOCK_TICKS_PER_SECOND = 100
 
+/** The machine is quiet when it uses less than this of a core for a moment. */
+const QUIET = 0.1
+const MOMENT_MILLISECONDS = 250
+
 /** Shares of one core: 1 is one core kept busy. */
 export interface ProcessorUse {
   /** Of the subject, all its threads. */
@@ -94,15 +98,32 @@ export class ProcessorWatch {
   }
 }
 
-/** Waits until the machine does next to nothing for a moment. @returns whether it did within `seconds` */
-export async function waitForQuiet(seconds: number): Promise<boolean> {
-  const momentMilliseconds = 250
-  const finish = Date.now() + seconds * 1000
-  for (let before = machineTime(); Date.now() < finish; ) {
-    await new Promise((resolve) => setTimeout(resolve, momentMilliseconds))
-    const now = machineTime()
-    if (now - before <= (0.1 * momentMilliseconds * CLOCK_TICKS_PER_SECOND) / 1000) return true
-    before = now
+/** Waits for quiet moments of a machine that others use too, until a limit over all of them is used up. */
+export class Patience {
+  private milliseconds: number
+
+  constructor(minutes: number) {
+    this.milliseconds = minutes * 60_000
   }
-  return false
+
+  get isExhausted(): boolean {
+    return this.milliseconds <= 0
+  }
+
+  /** Waits until the machine does next to nothing for a moment, or until patience is exhausted. */
+  async waitForQuiet(): Promise<void> {
+    const start = Date.now()
+    for (let before = machineTime(); Date.now() - start < this.milliseconds; ) {
+      await new Promise((resolve) => setTimeout(resolve, MOMENT_MILLISECONDS))
+      const now = machineTime()
+      if (now - before <= (QUIET * MOMENT_MILLISECONDS * CLOCK_TICKS_PER_SECOND) / 1000) break
+      before = now
+    }
+    this.milliseconds -= Date.now() - start
+  }
+
+  /** A sample was taken in vain. */
+  spend(seconds: number): void {
+    this.milliseconds -= seconds * 1000
+  }
 }

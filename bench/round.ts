@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type Duration, type Measurement, measure } from './measurements.ts'
 import { type Namespaces, SUBJECT_ADDRESS } from './namespaces.ts'
 import { type Placement, runningPids, Subject } from './processes.ts'
-import { type ProcessorUse, ProcessorWatch, waitForQuiet } from './processor-use.ts'
+import { type Patience, type ProcessorUse, ProcessorWatch } from './processor-use.ts'
 import { formatProfile, summarize } from './profile.ts'
 import type { Round, SubjectName } from './report.ts'
 
@@ -18,12 +18,12 @@ const PROFILE_INTERVAL_MICROSECONDS = 250
 /** More than this of a core used by others, and a patient bench takes the sample again. */
 const DISTURBANCE = 0.1
 const PATIENT_ATTEMPTS = 5
-const PATIENT_SECONDS = 60
 
 export interface RoundOptions {
   readonly duration: Duration
   readonly placement: Placement | null
-  readonly patient: boolean
+  /** Null: takes samples when their turn has come, whatever else the machine does. */
+  readonly patience: Patience | null
   readonly profile: boolean
   /** Functions of a profile that are printed. */
   readonly lines: number
@@ -46,13 +46,15 @@ export async function takeRound(
   namespaces: Namespaces,
   generator: string,
 ): Promise<TakenRound> {
-  if (!options.patient) return takeSample(options, measurement, name, namespaces, generator)
+  const { patience } = options
+  if (patience === null) return takeSample(options, measurement, name, namespaces, generator)
   let best: TakenRound | null = null
   for (let attempt = 0; attempt < PATIENT_ATTEMPTS; attempt++) {
-    await waitForQuiet(PATIENT_SECONDS)
+    await patience.waitForQuiet()
     const taken = await takeSample(options, measurement, name, namespaces, generator)
     if (best === null || disturbance(taken) < disturbance(best)) best = taken
-    if (disturbance(best) <= DISTURBANCE) break
+    if (disturbance(best) <= DISTURBANCE || patience.isExhausted) break
+    patience.spend(options.duration.warmup + options.duration.seconds)
   }
   return best!
 }

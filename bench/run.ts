@@ -11,6 +11,7 @@ import { runMicroBenchmarks } from './micro/index.ts'
 import { formatMicro, isMicroGoalMet } from './micro-report.ts'
 import { Namespaces, whyNot } from './namespaces.ts'
 import { killAll } from './processes.ts'
+import { Patience } from './processor-use.ts'
 import { disturbance, formatOutcomes, isMet, type Outcome, outcomesAsJson, type SubjectName } from './report.ts'
 import { PROFILE_FOLDER, type RoundOptions, takeRound } from './round.ts'
 
@@ -22,7 +23,7 @@ const USAGE = `usage: npm run bench -- [options]
   --only A,B         of ${measurements.map((each) => each.name).join(', ')}, micro
   --subject NAME     tapstack or node:net alone
   --placement WHERE  subject and load generator on one core (together), on two (apart), or where they like (free)
-  --patient          on a machine that others use too: waits for quiet moments, and takes disturbed samples again
+  --patient MINUTES  on a machine that others use too: waits for quiet moments and takes disturbed samples again
   --profile          profiles the subject (tapstack unless --subject says otherwise), prints where the time went
   --lines N          functions printed of each profile, default 25
   --json             prints JSON instead of tables
@@ -82,7 +83,7 @@ function readArguments(): Plan {
     micro: only.includes('micro') && !values.profile && subject === undefined,
     profile: values.profile,
     placement: placement ?? null,
-    patient: values.patient,
+    patience: values.patient === undefined ? null : new Patience(number(values.patient, 0, 'patient', 0, 1440)),
     lines: number(values.lines, 25, 'lines', 1, 1000),
     json: values.json,
     check: values.check,
@@ -100,7 +101,7 @@ function parse() {
         only: { type: 'string' },
         subject: { type: 'string' },
         placement: { type: 'string' },
-        patient: { type: 'boolean', default: false },
+        patient: { type: 'string' },
         profile: { type: 'boolean', default: false },
         lines: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -182,7 +183,7 @@ if (plan.measurements.length > 0) {
 const busy = disturbance(outcomes)
 if (busy > BUSY) {
   const share = `${Math.round(busy * 100)} % of a core`
-  process.stderr.write(`bench: other programs used up to ${share} meanwhile; --patient waits for quiet moments\n`)
+  process.stderr.write(`bench: other programs used up to ${share} meanwhile; --patient 10 waits for quiet moments\n`)
 }
 const micro = plan.micro ? await runMicroBenchmarks() : []
 const missed =
