@@ -88,6 +88,16 @@ export function endingBehaviour(pair: () => Pair): void {
       await server.close()
     })
 
+    test('shutdown does not wait for a peer that does not read, and loses nothing', async () => {
+      const { client, server } = await connected(pair())
+      const data = pattern(30_000_000, 7)
+      client.write(data)
+      await client.shutdown('write')
+      expect((await readAll(server)).equals(data)).toBe(true)
+      await server.close()
+      await client.closed
+    })
+
     test('closing, shutting down and aborting twice does no harm', async () => {
       const { client, server } = await connected(pair())
       await client.shutdown('write')

@@ -229,15 +229,8 @@ export class SocketFlow implements Flow {
     if (direction !== 'write') this.#discard()
     if (direction === 'read') return DONE
     if (this.#failure !== null) return refused(this.#failure)
-    const socket = this.#socket
-    if (socket.writableFinished || socket.destroyed) return DONE
-    if (this.#finish === null) {
-      const finish = waiter<void>()
-      this.#finish = finish
-      socket.once('finish', () => finish.resolve())
-      if (!socket.writableEnded) socket.end()
-    }
-    return this.#finish.promise
+    if (!this.#socket.writableEnded) this.#socket.end()
+    return DONE
   }
 
   async close(): Promise<void> {
@@ -250,9 +243,23 @@ export class SocketFlow implements Flow {
         () => clearTimeout(timer),
       )
     }
-    // The kernel does not tell Node when the peer has acknowledged everything; what it tells is that it has taken
-    // everything, and from then on it delivers or gives up on its own.
     await this.shutdown('both').catch(ignore)
+    await this.#finished().catch(ignore)
+  }
+
+  /**
+   * The kernel does not tell Node when the peer has acknowledged everything. What it tells is that it has taken
+   * everything, and from then on it delivers or gives up on its own.
+   */
+  #finished(): Promise<void> {
+    const socket = this.#socket
+    if (socket.writableFinished || socket.destroyed) return DONE
+    if (this.#finish === null) {
+      const finish = waiter<void>()
+      this.#finish = finish
+      socket.once('finish', () => finish.resolve())
+    }
+    return this.#finish.promise
   }
 
   abort(): void {
