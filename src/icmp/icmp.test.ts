@@ -132,6 +132,28 @@ describe('answering echo requests', () => {
   })
 })
 
+test('echo requests from 5,000 strangers, on our link and beyond, make no table grow past its bound', () => {
+  const host = new TestHost({
+    arp: { announce: false, cacheSize: 64 },
+    ipv4: { cidr: '10.0.0.2/8', pathCacheSize: 128 },
+  })
+  let answers = 0
+  for (let i = 0; i < 5000; i++) {
+    const source = `${i % 2 === 0 ? 10 : 11}.1.${i >> 8}.${i & 255}`
+    answers += host
+      .receive(host.fromPeer.icmp({ type: 8 }, 'x', { source }))
+      .filter((frame) => dissect(frame).icmp).length
+    expect(host.ipv4.pathCount).toBeLessThanOrEqual(128)
+    expect(host.arp.neighborCount).toBeLessThanOrEqual(64)
+    expect(host.memory.inUse).toBeLessThanOrEqual(3 * 64)
+  }
+  // Those beyond the gateway are answered; the others do not answer ARP, and their answers go nowhere.
+  expect(answers).toBe(2500)
+  expect(host.receive(host.fromPeer.icmp({ type: 8 }, 'x'))[0]).toBeIcmp({ icmpType: 0 })
+  host.advance(10 * SECOND)
+  host.expectNoLeaks()
+})
+
 describe('messages that get no answer', () => {
   const host = () => new TestHost()
   const message = (fields: IcmpFields, payload: Uint8Array | string = bytes(40)) =>
