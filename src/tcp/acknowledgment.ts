@@ -93,7 +93,7 @@ function sampleRoundTrip(connection: Connection, segment: Segment, now: number):
 function countDuplicate(connection: Connection, segment: Segment): void {
   if (
     connection.sendHighest === connection.unacknowledged ||
-    segment.length !== 0 ||
+    segment.sequenceLength !== 0 ||
     segment.window << connection.sendWindowScale !== connection.sendWindow
   ) {
     return

@@ -91,6 +91,8 @@ export class Connection implements TimerHandler {
   finQueued = false
   /** Payload bytes of a full segment, options already taken off: Eff.snd.MSS of RFC 9293, 3.7.1. */
   segmentSize = DEFAULT_MSS_V4
+  /** The path's MTU that `segmentSize` was made for: the path may learn of another from any of its users. */
+  pathMtu = 0
   /** What the peer's MSS option allows. */
   peerSegmentSize = DEFAULT_MSS_V4
 
@@ -256,10 +258,11 @@ export class Connection implements TimerHandler {
 
   /** Takes the segment size from the peer's option, the path and the options that every segment will carry. */
   updateSegmentSize(): void {
+    this.pathMtu = this.path.mtu
     const overhead = this.path.headerLength + HEADER_LENGTH
     const options = this.timestamps ? TIMESTAMPS_LENGTH : 0
     // A path MTU or an MSS option so small that nothing fits would divide by zero further down.
-    this.segmentSize = Math.max(Math.min(this.peerSegmentSize, this.path.mtu - overhead) - options, 16)
+    this.segmentSize = Math.max(Math.min(this.peerSegmentSize, this.pathMtu - overhead) - options, 16)
     this.congestion.setSegmentSize(this.segmentSize)
   }
 

@@ -31,7 +31,8 @@ export function receiveIcmpError(
 /** The path became narrower: RFC 1191, section 6.4. */
 function reduceMtu(connection: Connection, mtu: number): void {
   const before = connection.segmentSize
-  if (connection.path.mtu > mtu) return
+  const { path } = connection
+  path.ip.lowerMtu(path, mtu)
   connection.updateSegmentSize()
   if (connection.segmentSize >= before || connection.isOpening) return
   // What was too big is lost: sent again in smaller segments, without backing off.

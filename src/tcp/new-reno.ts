@@ -69,7 +69,9 @@ export class NewReno implements CongestionControl {
   }
 
   setSegmentSize(bytes: number): void {
+    // The segment size is known only after the SYNs: until something has moved the window it is the initial one.
+    const isInitial = this.window === initialWindow(this.#segmentSize)
     this.#segmentSize = bytes
-    this.window = Math.max(this.window, bytes)
+    this.window = isInitial ? initialWindow(bytes) : Math.max(this.window, bytes)
   }
 }

@@ -190,8 +190,7 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
     return false
   }
   connection.state = connection.finQueued ? State.FinWait1 : State.Established
-  if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
-  connection.retransmissions = 0
+  countLostSyns(connection)
   // The window of a SYN is not scaled: RFC 7323, 2.2.
   const window = segment.hasSyn ? segment.window : segment.window << connection.sendWindowScale
   setSendWindow(connection, window, segment.sequence, segment.acknowledgment)
@@ -199,6 +198,14 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
   connection.sendWindow = window
   connection.establishedEvent = true
   return true
+}
+
+/** A handshake that needed retransmissions says something about the path: RFC 6298, 5.7 and RFC 5681, 3.1. */
+function countLostSyns(connection: Connection): void {
+  if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
+  // As Linux: one loss may be chance.
+  if (connection.retransmissions > 1) connection.congestion.timedOut(0, true)
+  connection.retransmissions = 0
 }
 
 function reset(connection: Connection): void {
@@ -281,8 +288,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     return
   }
   connection.state = State.Established
-  if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
-  connection.retransmissions = 0
+  countLostSyns(connection)
   connection.retransmitAt = NEVER
   connection.lastReceivedAt = context.time()
   // The window of a SYN is not scaled: RFC 7323, 2.2.

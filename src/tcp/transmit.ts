@@ -23,6 +23,7 @@ export function timestampNow(connection: Connection): number {
 export function transmit(connection: Connection): void {
   const state = connection.state
   if (state < State.Established) return
+  if (connection.path.mtu !== connection.pathMtu) connection.updateSegmentSize()
   if (connection.retransmitFirst) {
     connection.retransmitFirst = false
     retransmit(connection)
@@ -148,6 +149,7 @@ function sendData(connection: Connection, offset: number, length: number, flags:
 
 /** Sends the first unacknowledged segment once more: one segment, as the network may be congested. */
 export function retransmit(connection: Connection): void {
+  if (connection.path.mtu !== connection.pathMtu) connection.updateSegmentSize()
   const offset = distance(connection.unacknowledged, connection.sendBase)
   const unacknowledged = connection.sendBuffer.length - offset
   const length = Math.min(
