@@ -7,9 +7,9 @@ import type { Connection, ConnectionUser } from '../../tcp/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger } from '../options.ts'
 import type { Endpoint, Flow } from '../stack.ts'
+import { DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { FlowDuplex } from './flow-duplex.ts'
-import { DONE, ignore, refused, Waiter } from './waiter.ts'
 
 /** The most that one `read` returns. */
 const READ_LIMIT = 262_144

@@ -23,10 +23,10 @@ import type {
   UdpOptions,
   UdpSocket,
 } from '../stack.ts'
+import { DONE } from '../waiter.ts'
 import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
-import { DONE } from './waiter.ts'
 
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1000

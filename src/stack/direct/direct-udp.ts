@@ -5,7 +5,7 @@ import type { PacketBuffer } from '../../packet/index.ts'
 import type { Udp, UdpBinding, UdpReceiver } from '../../udp/index.ts'
 import { checkAddress, checkPort } from '../options.ts'
 import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
-import { DONE, ignore } from './waiter.ts'
+import { DONE, ignore } from '../waiter.ts'
 
 /** What a datagram socket needs of its stack. */
 export interface UdpOwner {

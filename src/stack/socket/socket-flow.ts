@@ -5,6 +5,7 @@ import type { Log } from '../../log/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger } from '../options.ts'
 import type { Endpoint, Flow } from '../stack.ts'
+import { DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
@@ -16,38 +17,10 @@ import { systemErrorOf } from './node-errors.ts'
 export const BUFFER_BYTES = 262_144
 
 /**
- * After `close` the socket goes on discarding what the peer sends, for this long at most; then the kernel resets it.
+ * After `close`, when all has been sent, the socket goes on discarding what the peer sends, for this long at most; then the kernel resets it.
  * Linux gives an orphaned connection as much in FIN-WAIT-2 (tcp_fin_timeout, 60 s).
  */
 const DISCARD_MILLISECONDS = 60_000
-
-const DONE = Promise.resolve()
-const ignore = () => {}
-
-/** A promise that more than one caller waits for, with the handles to settle it. */
-interface Waiter<T> {
-  readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(error: Error): void
-}
-
-/** Nobody is obliged to look at the promise: a failed flow is reported by `closed` and by every later call anyway. */
-function waiter<T>(): Waiter<T> {
-  let resolve: (value: T) => void = ignore
-  let reject: (error: Error) => void = ignore
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  promise.catch(ignore)
-  return { promise, resolve, reject }
-}
-
-function refused<T>(error: Error): Promise<T> {
-  const promise = Promise.reject<T>(error)
-  promise.catch(ignore)
-  return promise
-}
 
 /** Who takes the received bytes: nobody yet, `read`, `onData`, or nobody any more. */
 type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
@@ -71,12 +44,12 @@ export class SocketFlow implements Flow {
   #paused = false
   /** Whether the peer's end of stream has been seen, behind all of its data. */
   #ended = false
-  #closing = false
   /** What ended the connection before its time; later calls reject with it. */
   #failure: Error | null = null
   #reader: Waiter<Buffer | null> | null = null
   #drain: Waiter<void> | null = null
   #finish: Waiter<void> | null = null
+  #discardTimer: NodeJS.Timeout | null = null
   #readable: ReadableStream<Uint8Array> | null = null
   #writable: WritableStream<Uint8Array> | null = null
 
@@ -86,7 +59,7 @@ export class SocketFlow implements Flow {
     this.#log = log
     this.local = { address: withoutMapping(socket.localAddress ?? ''), port: socket.localPort ?? 0 }
     this.remote = { address: withoutMapping(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
-    this.#closed = waiter()
+    this.#closed = new Waiter()
     this.closed = this.#closed.promise
     socket.on('error', (error) => this.#fail(systemErrorOf(error, 'read', this.remote)))
     socket.on('close', () => this.#onClose())
@@ -108,7 +81,7 @@ export class SocketFlow implements Flow {
     if (data !== null) return Promise.resolve(data)
     if (this.#ended) return Promise.resolve(null)
     if (this.#failure !== null) return refused(this.#failure)
-    this.#reader = waiter()
+    this.#reader = new Waiter()
     return this.#reader.promise
   }
 
@@ -214,7 +187,7 @@ export class SocketFlow implements Flow {
     // The write may have failed within the call, and then nothing will drain.
     if (this.#failure !== null) return refused(this.#failure)
     if (!this.#socket.writableNeedDrain) return DONE
-    this.#drain ??= waiter()
+    this.#drain ??= new Waiter()
     return this.#drain.promise
   }
 
@@ -234,17 +207,11 @@ export class SocketFlow implements Flow {
   }
 
   async close(): Promise<void> {
-    if (!this.#closing) {
-      this.#closing = true
-      const timer = setTimeout(() => this.#socket.destroy(), DISCARD_MILLISECONDS)
-      timer.unref()
-      this.closed.then(
-        () => clearTimeout(timer),
-        () => clearTimeout(timer),
-      )
-    }
     await this.shutdown('both').catch(ignore)
     await this.#finished().catch(ignore)
+    if (this.#discardTimer !== null || this.#socket.destroyed) return
+    this.#discardTimer = setTimeout(() => this.#socket.destroy(), DISCARD_MILLISECONDS)
+    this.#discardTimer.unref()
   }
 
   /**
@@ -255,7 +222,7 @@ export class SocketFlow implements Flow {
     const socket = this.#socket
     if (socket.writableFinished || socket.destroyed) return DONE
     if (this.#finish === null) {
-      const finish = waiter<void>()
+      const finish = new Waiter<void>()
       this.#finish = finish
       socket.once('finish', () => finish.resolve())
     }
@@ -288,6 +255,7 @@ export class SocketFlow implements Flow {
   }
 
   #onClose(): void {
+    if (this.#discardTimer !== null) clearTimeout(this.#discardTimer)
     if (this.#failure !== null) return
     this.#reader?.resolve(null)
     this.#reader = null

@@ -1,0 +1,382 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { IpPrefix } from '../address/index.ts'
+import { SystemError } from '../errors/index.ts'
+import { type CreateStackOptions, SocketStack, type Stack, type StackEvents } from '../stack/index.ts'
+import { run } from './run.ts'
+import { type UnikernelOptions, unikernel } from './unikernel.ts'
+
+/** A run with all that it touches in the hands of the test; its stack is on loopback. */
+class Trial {
+  readonly signals = new EventEmitter()
+  stdout = ''
+  stderr = ''
+  readonly created: CreateStackOptions[] = []
+  stack: ShownStack | null = null
+  failure: Error | null = null
+
+  start(options: Partial<UnikernelOptions<Record<never, never>>>, ...argv: string[]): Promise<number> {
+    const application = unikernel({ name: 'trial', start: () => {}, ...options })
+    return run(application, argv, {
+      command: 'tapstack run trial.ts',
+      stdout: { write: (text) => (this.stdout += text) },
+      stderr: { write: (text) => (this.stderr += text) },
+      signals: this.signals,
+      createStack: async (created) => {
+        this.created.push(created)
+        if (this.failure !== null) throw this.failure
+        this.stack = new ShownStack()
+        return this.stack
+      },
+    })
+  }
+}
+
+/** Shows one address of its own, and more when the test says so. */
+class ShownStack extends SocketStack {
+  tell: Parameters<StackEvents['onAddress']>[0] = () => {}
+
+  override get addresses() {
+    return [IpPrefix.parse('10.0.0.2/24')]
+  }
+
+  override onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
+    this.tell = handler
+  }
+}
+
+/** Until a signal comes. */
+const untilStopped = async ({ signal }: { signal: AbortSignal }) => {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve))
+}
+
+const pause = (milliseconds = 10) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+describe('boot arguments', () => {
+  test('defaults', async () => {
+    const trial = new Trial()
+    expect(await trial.start({})).toBe(0)
+    expect(trial.created).toEqual([
+      { net: 'direct', interface: 'tap0', ipv4: '10.0.0.2/24', logs: expect.any(Function) },
+    ])
+  })
+
+  test('all of them', async () => {
+    const trial = new Trial()
+    const argv = ['--interface=tap7', '--ipv4', '10.1.0.5/16', '--ipv4-gateway=10.1.0.1', '--capture', 'a/b.pcapng']
+    let name = ''
+    const start = (context: { name: string }) => {
+      name = context.name
+    }
+    expect(await trial.start({ start }, ...argv, '--name=web-1', '-l', 'trial:debug', '--net', 'direct')).toBe(0)
+    expect(trial.created).toEqual([
+      {
+        net: 'direct',
+        interface: 'tap7',
+        ipv4: '10.1.0.5/16',
+        ipv4Gateway: '10.1.0.1',
+        capture: 'a/b.pcapng',
+        logs: expect.any(Function),
+      },
+    ])
+    expect(name).toBe('web-1')
+    expect(trial.stdout).toBe('web-1 answers on 10.0.0.2\n')
+  })
+
+  test.each([
+    ['--ipv4', '10.0.0.0/24'],
+    ['--ipv4', '10.0.0.255/24'],
+    ['--ipv4', '10.0.0.2'],
+    ['--ipv4', '224.0.0.1/24'],
+    ['--ipv4', 'fd00::2/64'],
+    ['--ipv4', '0.0.0.0/0'],
+    ['--ipv4-gateway', '10.0.1.1'],
+    ['--ipv4-gateway', '10.0.0.2'],
+    ['--interface', 'a-name-that-is-too-long'],
+    ['--interface', '..'],
+    ['--net', 'both'],
+    ['--logs', 'tcp:loud'],
+    ['--logs', 'nobody:debug'],
+    ['--capture', 'frames.txt'],
+    ['--name', 'no_underscores'],
+    ['--grace', '1'],
+  ])('%s %s: one line that names it, exit code 64, and no stack', async (option, value) => {
+    const trial = new Trial()
+    expect(await trial.start({}, option, value)).toBe(64)
+    expect(trial.stderr).toMatch(new RegExp(`^trial: ${option}: expected .*, not "${value.replace(/[.]/g, '\\.')}"\n$`))
+    expect(trial.stdout).toBe('')
+    expect(trial.created).toEqual([])
+  })
+
+  test.each(['10.0.0.2/31', '10.0.0.3/31', '10.0.0.2/32', '172.16.0.1/12'])('--ipv4 %s is fine', async (ipv4) => {
+    const trial = new Trial()
+    expect(await trial.start({}, '--ipv4', ipv4)).toBe(0)
+  })
+
+  test('with --net socket, --capture is refused and what has no effect is said', async () => {
+    const refused = new Trial()
+    expect(await refused.start({}, '--net', 'socket', '--capture', 'x.pcapng')).toBe(64)
+    expect(refused.stderr).toMatch(/^trial: --capture: expected only with --net direct.*\n$/)
+    const warned = new Trial()
+    expect(await warned.start({}, '--net=socket', '--ipv4=10.0.0.9/24')).toBe(0)
+    expect(warned.stderr).toMatch(/warn {2}unikernel: without effect with --net socket unused=\["ipv4"\]/)
+  })
+
+  test('--help shows the own arguments and those of every unikernel, also when one is missing', async () => {
+    const trial = new Trial()
+    const declared = { target: { type: 'address', required: true, doc: 'whom to ask' } } as never
+    expect(await trial.start({ description: 'asks', arguments: declared }, '--help')).toBe(0)
+    expect(trial.stdout).toContain('Usage: tapstack run trial.ts [arguments]\n\ntrial: asks\n')
+    expect(trial.stdout).toMatch(/Arguments of trial:\n {2}--target ADDRESS +whom to ask \(required; an IP address/)
+    for (const option of ['interface', 'ipv4', 'ipv4-gateway', 'net', 'logs', 'name', 'capture', 'grace', 'help']) {
+      expect(trial.stdout).toContain(`--${option}`)
+    }
+    for (const line of trial.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    expect(trial.created).toEqual([])
+    const missing = new Trial()
+    expect(await missing.start({ arguments: declared })).toBe(64)
+    expect(missing.stderr).toBe('trial: --target is missing: expected an IP address such as 10.0.0.1\n')
+  })
+})
+
+describe('addresses', () => {
+  test('one line each, also for those that come and go later', async () => {
+    const trial = new Trial()
+    const running = trial.start({ start: untilStopped })
+    await pause()
+    expect(trial.stdout).toBe('trial answers on 10.0.0.2\n')
+    const prefix = IpPrefix.parse('fd00::2/64')
+    trial.stack?.tell({ type: 'added', prefix, interface: 'tap0' })
+    trial.stack?.tell({ type: 'added', prefix, interface: 'tap0' })
+    trial.stack?.tell({ type: 'removed', prefix, interface: 'tap0' })
+    expect(trial.stdout).toBe(
+      'trial answers on 10.0.0.2\ntrial answers on fd00::2\ntrial no longer answers on fd00::2\n',
+    )
+    trial.signals.emit('SIGINT')
+    expect(await running).toBe(0)
+  })
+})
+
+describe('life and end', () => {
+  test('it ends when start has returned and nothing is open', async () => {
+    const trial = new Trial()
+    expect(await trial.start({})).toBe(0)
+    expect(trial.signals.listenerCount('SIGINT')).toBe(0)
+    await expect(trial.stack?.udp()).rejects.toMatchObject({ code: 'ENETDOWN' })
+  })
+
+  test.each<[string, (stack: Stack) => Promise<() => PromiseLike<void>>]>([
+    [
+      'a listener',
+      async (stack) => {
+        const listener = await stack.listen({ port: 0 }, () => {})
+        return () => listener.close()
+      },
+    ],
+    [
+      'a UDP socket',
+      async (stack) => {
+        const socket = await stack.udp()
+        return () => socket[Symbol.asyncDispose]()
+      },
+    ],
+    [
+      'an accepted flow',
+      async (stack) => {
+        const other = new SocketStack()
+        const listener = await stack.listen({ port: 0 }, (flow) => flow.shutdown('read'))
+        const flow = await other.connect({ address: '127.0.0.1', port: listener.local.port })
+        await pause()
+        await listener.close()
+        return async () => {
+          flow.abort()
+          await other.close(0)
+        }
+      },
+    ],
+    [
+      'a flow that it has opened',
+      async (stack) => {
+        const other = new SocketStack()
+        const listener = await other.listen({ port: 0 }, () => {})
+        const flow = await stack.connect({ address: '127.0.0.1', port: listener.local.port })
+        return async () => {
+          flow.abort()
+          await other.close(0)
+        }
+      },
+    ],
+  ])('it goes on while %s is open', async (_what, open) => {
+    const trial = new Trial()
+    let close: () => PromiseLike<void> = async () => {}
+    let ended = false
+    const running = trial.start({
+      start: async ({ stack }) => {
+        close = await open(stack)
+      },
+    })
+    running.then(() => {
+      ended = true
+    })
+    await pause(60)
+    expect(ended).toBe(false)
+    await close()
+    expect(await running).toBe(0)
+  })
+
+  test('a number that start returns is the exit code, whatever is open', async () => {
+    const trial = new Trial()
+    const start = async ({ stack }: { stack: Stack }) => {
+      await stack.listen({ port: 0 }, () => {})
+      return 7
+    }
+    expect(await trial.start({ start })).toBe(7)
+  })
+
+  test.each(['SIGINT', 'SIGTERM'])(
+    '%s: the signal fires, listeners close, connections finish, exit code 0',
+    async (name) => {
+      const trial = new Trial()
+      let aborted = false
+      let port = 0
+      const running = trial.start({
+        start: async ({ stack, signal }) => {
+          signal.addEventListener('abort', () => {
+            aborted = true
+          })
+          const listener = await stack.listen({ port: 0 }, async (flow) => {
+            for await (const data of flow) await flow.write(data)
+            await flow.close()
+          })
+          port = listener.local.port
+        },
+      })
+      await pause(30)
+      const client = new SocketStack()
+      const flow = await client.connect({ address: '127.0.0.1', port })
+      await pause()
+      trial.signals.emit(name)
+      expect(aborted).toBe(true)
+      await pause()
+      await expect(client.connect({ address: '127.0.0.1', port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+      await flow.write('last words')
+      await flow.shutdown('write')
+      let text = ''
+      for await (const data of flow) text += data
+      expect(text).toBe('last words')
+      expect(await running).toBe(0)
+      expect(trial.stderr).toMatch(new RegExp(`info {2}unikernel: ${name}: shutting down\n$`))
+      await client.close(0)
+    },
+  )
+
+  test('connections that do not finish are reset after --grace', async () => {
+    const trial = new Trial()
+    let port = 0
+    const running = trial.start(
+      {
+        start: async ({ stack }) => {
+          port = (await stack.listen({ port: 0 }, () => {})).local.port
+        },
+      },
+      '--grace=150ms',
+    )
+    await pause(30)
+    await using client = new SocketStack()
+    const flow = await client.connect({ address: '127.0.0.1', port })
+    const reading = flow.read()
+    const started = performance.now()
+    trial.signals.emit('SIGTERM')
+    await expect(reading).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect(performance.now() - started).toBeGreaterThanOrEqual(140)
+    expect(await running).toBe(0)
+  })
+
+  test('a second signal ends at once', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const trial = new Trial()
+      const running = trial.start({ start: () => new Promise(() => {}) }, '--grace=1m')
+      await pause()
+      trial.signals.emit('SIGINT')
+      await pause()
+      const started = performance.now()
+      trial.signals.emit(signal)
+      expect(await running).toBe(code)
+      expect(performance.now() - started).toBeLessThan(100)
+    }
+  })
+
+  test('a start that goes on after a signal is waited for as long as --grace', async () => {
+    const trial = new Trial()
+    let finished = false
+    const running = trial.start({
+      start: async (context) => {
+        await untilStopped(context)
+        await pause(50)
+        finished = true
+        return 3
+      },
+    })
+    await pause()
+    trial.signals.emit('SIGINT')
+    expect(await running).toBe(3)
+    expect(finished).toBe(true)
+    const stubborn = new Trial()
+    const hanging = stubborn.start({ start: () => new Promise(() => {}) }, '--grace', '50ms')
+    await pause()
+    stubborn.signals.emit('SIGINT')
+    expect(await hanging).toBe(0)
+  })
+
+  test('what fails because of the shutdown is no failure', async () => {
+    const trial = new Trial()
+    const running = trial.start({
+      start: async (context) => {
+        await untilStopped(context)
+        throw context.signal.reason
+      },
+    })
+    await pause()
+    trial.signals.emit('SIGINT')
+    expect(await running).toBe(0)
+    expect(trial.stderr).not.toContain('failed')
+  })
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new SystemError('EADDRINUSE', 'listen', { address: '10.0.0.2', port: 80 })
+      },
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new SystemError('EADDRINUSE', 'listen', { address: '10.0.0.2', port: 80 })
+      },
+    ],
+  ])('start that %s: one line, exit code 1', async (_how, start) => {
+    const trial = new Trial()
+    expect(await trial.start({ start })).toBe(1)
+    expect(trial.stderr).toBe('trial: failed: listen EADDRINUSE 10.0.0.2:80\n')
+  })
+
+  test('with debug logs the stack trace follows', async () => {
+    const trial = new Trial()
+    const start = () => {
+      throw new Error('two\nlines')
+    }
+    expect(await trial.start({ start }, '-l', 'trial:debug')).toBe(1)
+    expect(trial.stderr).toMatch(/^trial: failed: two lines\nError: two\nlines\n +at .*run\.test\.ts/)
+  })
+
+  test('a stack that cannot be made: one line with the hint, exit code 1', async () => {
+    const trial = new Trial()
+    trial.failure = new SystemError('EPERM', 'open', { hint: 'run it in `tapstack sandbox`' })
+    expect(await trial.start({})).toBe(1)
+    expect(trial.stderr).toBe('trial: cannot start the network: open EPERM (run it in `tapstack sandbox`)\n')
+  })
+})
