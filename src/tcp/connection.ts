@@ -107,6 +107,10 @@ export class Connection implements TimerHandler {
   /** Bytes that the application has read since the window was last grown. */
   readSinceGrowth = 0
   readonly receiveQueue = new ReceiveQueue()
+  /** Its part of `TcpContext.receiveBytes`: what is unread while the connection is open. */
+  countedBytes = 0
+  /** The application has read since the last decision about an acknowledgment: the window may have opened. */
+  hasRead = false
   outOfOrder: OutOfOrderQueue | null = null
   finReceived = false
 
@@ -307,7 +311,9 @@ export class Connection implements TimerHandler {
   /** Reads no more: what is queued and what arrives is dropped, and acknowledged so that the peer can finish. */
   discardReceived(): void {
     this.discarding = true
-    this.context.receiveBytes -= this.receiveQueue.clear()
+    this.receiveQueue.clear()
+    this.uncount(this.countedBytes)
+    this.hasRead = true
     this.limitFinWait()
     this.context.settle(this)
   }
@@ -357,9 +363,13 @@ export class Connection implements TimerHandler {
     this.context.touch(this)
   }
 
-  /** Gives back what only an open connection needs. Data received in order stays readable. */
+  /**
+   * Gives back what only an open connection needs. Data received in order stays readable, but no longer counts: nobody
+   * may ever read it.
+   */
   releaseMemory(): void {
     this.context.disarm(this.timer)
+    this.uncount(this.countedBytes)
     this.sendBuffer.clear()
     this.outOfOrder?.clear()
     this.outOfOrder = null
@@ -376,7 +386,7 @@ export class Connection implements TimerHandler {
   drain(sink: (view: Uint8Array) => boolean): void {
     const before = this.receiveQueue.length
     if (before === 0) return
-    // Not counted in `receiveBytes` twice if the sink fails: whoever throws has taken the data.
+    // Also if the sink fails: whoever throws has taken the data.
     try {
       this.receiveQueue.drain(sink)
     } finally {
@@ -387,7 +397,8 @@ export class Connection implements TimerHandler {
   /** The application has taken `count` bytes: the window opens, and grows while it keeps up. */
   consumed(count: number): void {
     const context = this.context
-    context.receiveBytes -= count
+    this.uncount(Math.min(count, this.countedBytes))
+    this.hasRead = true
     this.readSinceGrowth += count
     // Dynamic right-sizing in its simplest form: whoever reads a whole window's worth and leaves nothing gets twice as
     // much, unless all connections together hold a quarter of the budget.
@@ -397,9 +408,16 @@ export class Connection implements TimerHandler {
       context.receiveBytes < context.settings.receiveBudget / 4
     ) {
       this.readSinceGrowth = 0
-      this.receiveLimit = Math.min(this.receiveLimit * 2, context.settings.maximumReceiveBuffer)
+      const most = this.windowScaling ? context.settings.maximumReceiveBuffer : 65_535
+      this.receiveLimit = Math.max(Math.min(this.receiveLimit * 2, most), this.receiveLimit)
     }
     context.settle(this)
+  }
+
+  /** @param count bytes that this connection holds no longer */
+  uncount(count: number): void {
+    this.countedBytes -= count
+    this.context.receiveBytes -= count
   }
 
   /** Makes sure that the timer fires at `deadline` or before. */

@@ -64,9 +64,10 @@ function decideAcknowledgment(connection: Connection): void {
       connection.schedule(connection.acknowledgeAt)
     }
   }
-  // A window update when the window that the peer knows of could double; as Linux. Not before the first data: the
-  // window of a SYN is small because it cannot be scaled, and the next segment tells the true one anyway.
-  if (distance(connection.receiveNext, connection.initialReceiveSequence) <= 1) return
+  // A window update when the window that the peer knows of could double; as Linux, only after the application has read:
+  // nothing else opens a window.
+  if (!connection.hasRead) return
+  connection.hasRead = false
   const offered = distance(connection.receiveEdge, connection.receiveNext)
   const offerable = connection.offerableWindow()
   if (offerable > offered && offerable >= 2 * offered && !connection.finReceived) sendAcknowledgment(connection)

@@ -58,6 +58,7 @@ function deliver(connection: Connection, packet: PacketBuffer, length: number, a
   }
   if (adopt) connection.receiveQueue.adopt(packet)
   else connection.receiveQueue.append(packet)
+  connection.countedBytes += length
   connection.context.receiveBytes += length
   connection.readableEvent = true
 }

@@ -85,9 +85,11 @@ export class ReceiveQueue {
       const count = packet.payloadEnd - packet.payload
       this.#packetBytes -= count
       this.length -= count
-      const goOn = sink(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))
-      packet.release()
-      if (!goOn) return
+      try {
+        if (!sink(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))) return
+      } finally {
+        packet.release()
+      }
     }
   }
 
@@ -107,17 +109,15 @@ export class ReceiveQueue {
     }
   }
 
-  /** Drops everything. @returns how many bytes that were */
-  clear(): number {
+  /** Drops everything. */
+  clear(): void {
     while (this.#firstPacket !== null) {
       const packet = this.#firstPacket
       this.#unlinkFirst()
       packet.release()
     }
-    const dropped = this.length
     this.#chunks = null
     this.length = this.#packetBytes = 0
-    return dropped
   }
 
   /** Copies the first `count` bytes of the packets to `target` at `position` and releases what is used up. */

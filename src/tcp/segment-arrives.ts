@@ -34,7 +34,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       now - connection.recentTimestampAt < TIMESTAMP_LIFETIME
     ) {
       connection.context.counters.PAWSEstab++
-      answerUnacceptable(connection)
+      answerUnacceptable(connection, segment)
       return
     }
   }
@@ -60,7 +60,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       }
     }
     if (segment.hasSyn) challengeSyn(connection)
-    else answerUnacceptable(connection)
+    else answerUnacceptable(connection, segment)
     // RFC 9293, 3.10.7.4: with a closed window, valid acknowledgments (and the window in them) still count.
     if (
       connection.receiveNext === connection.receiveEdge &&
@@ -242,8 +242,15 @@ function challengeSyn(connection: Connection): void {
   challenge(connection)
 }
 
-/** "An acknowledgment should be sent in reply": at most twice a second, so that two confused hosts do not loop. */
-function answerUnacceptable(connection: Connection): void {
+/**
+ * "An acknowledgment should be sent in reply": at most twice a second, so that two confused hosts do not loop. Data is
+ * always acknowledged, as in Linux: it is no part of a loop, and whoever sends it again has missed an acknowledgment.
+ */
+function answerUnacceptable(connection: Connection, segment: Segment): void {
+  if (segment.length > 0 && !segment.hasSyn && connection.state >= State.Established) {
+    connection.acknowledgeNow = true
+    return
+  }
   const now = connection.context.time()
   if (now - connection.lastChallenge < ANSWER_INTERVAL) {
     connection.context.counters.TCPACKSkippedChallenge++

@@ -432,6 +432,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     // Application code runs in here; what it sends joins this burst.
     this.#inBurst = true
     this.#burstTime = this.clock.now()
+    let current: Connection | null = null
     try {
       this.#deliverAccepted()
       while (this.#firstTouched !== null) {
@@ -439,6 +440,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         this.#firstTouched = connection.nextTouched
         if (this.#firstTouched === null) this.#lastTouched = null
         connection.nextTouched = null
+        current = connection
         // Still marked: what it does to itself meanwhile is dealt with in the same pass.
         finishBurst(connection)
         connection.touched = false
@@ -446,6 +448,8 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         this.#deliverAccepted()
       }
     } finally {
+      // Also when a user threw: its connection goes on.
+      if (current !== null) current.touched = false
       this.#inBurst = false
     }
   }
