@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compileLoadGenerator } from '../bench/load-generator.ts'
+import { measurements } from '../bench/measurements.ts'
+import { summarize } from '../bench/profile.ts'
+import { formatOutcomes, isMet, median, type Outcome, type Round } from '../bench/report.ts'
+
+const execute = promisify(execFile)
+
+describe('the load generator, against node:net on loopback', () => {
+  let generator: { path: string; remove: () => void }
+  /** What the server does with the bytes of the next connections. */
+  let answer: (data: Buffer) => Buffer | null = (data) => data
+  let closesAtOnce = false
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {})
+    if (closesAtOnce) {
+      socket.end()
+      socket.resume()
+      return
+    }
+    socket.on('data', (data) => {
+      const response = answer(data)
+      if (response !== null) socket.write(response)
+    })
+    socket.on('end', () => socket.end())
+  })
+
+  beforeAll(async () => {
+    generator = compileLoadGenerator()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  })
+  afterAll(() => {
+    server.close()
+    generator.remove()
+  })
+
+  async function load(mode: string, ...rest: (string | number)[]): Promise<Record<string, unknown>> {
+    const { port } = server.address() as AddressInfo
+    const parameters = ['--congestion', 'system', '--warmup', 0.05, mode, '127.0.0.1', port, ...rest].map(String)
+    const { stdout } = await execute(generator.path, parameters).catch((error: { stdout: string }) => error)
+    return JSON.parse(stdout)
+  }
+
+  test('echo accepts what comes back unchanged', async () => {
+    answer = (data) => data
+    expect(await load('echo', 5_000_000)).toMatchObject({ mode: 'echo', bytes: 5_000_000 })
+  })
+
+  test('echo finds one changed byte and says where', async () => {
+    let seen = 0
+    answer = (data) => {
+      const place = 3_000_000 - seen
+      seen += data.length
+      const copy = Buffer.from(data)
+      if (place >= 0 && place < copy.length) copy[place] ^= 1
+      return copy
+    }
+    expect(await load('echo', 5_000_000)).toEqual({ error: 'echo: byte 3000000 came back changed' })
+  })
+
+  test('echo misses bytes that never come back', async () => {
+    let seen = 0
+    answer = (data) => {
+      const left = Math.max(0, 1000 - seen)
+      seen += data.length
+      return data.subarray(0, left)
+    }
+    expect(await load('echo', 5000)).toEqual({ error: 'echo: 5000 bytes sent, 1000 came back' })
+  })
+
+  test('pingpong, send, connect and hold report what they measured', async () => {
+    answer = (data) => data
+    expect(await load('pingpong', 64, 0.1)).toMatchObject({ size: 64, roundTripsPerSecond: expect.any(Number) })
+    expect(await load('hold', 50)).toMatchObject({ connections: 50 })
+    answer = () => null
+    expect(await load('send', 0.1)).toMatchObject({ mode: 'send', retransmitted: expect.any(Number) })
+    closesAtOnce = true
+    expect(await load('connect', 0.1, 4)).toMatchObject({ concurrency: 4, failed: 0 })
+    closesAtOnce = false
+  })
+
+  test('a refused connection is one line', async () => {
+    const { stdout } = await execute(generator.path, ['send', '127.0.0.1', '1', '1']).catch((error) => error)
+    expect(JSON.parse(stdout)).toEqual({ error: 'connect: Connection refused' })
+  })
+})
+
+describe('the report', () => {
+  const rounds = (...values: number[]): Round[] =>
+    values.map((value) => ({ value, processor: null, details: {}, counters: null }))
+  const outcome = (ours: number[], theirs: number[]): Outcome => ({
+    measurement: measurements.find((each) => each.name === 'receive')!,
+    rounds: { tapstack: rounds(...ours), 'node:net': rounds(...theirs) },
+    failures: {},
+  })
+
+  test('medians, also of an even number', () => {
+    expect(median([3, 1, 2])).toBe(2)
+    expect(median([4, 1, 2, 3])).toBe(2.5)
+  })
+
+  test('a goal is met, missed or unknown', () => {
+    expect(isMet(outcome([8, 9, 1], [10, 10, 10]))).toBe(true)
+    expect(isMet(outcome([7, 7, 7], [10, 10, 10]))).toBe(false)
+    expect(isMet(outcome([7], []))).toBeNull()
+    expect(formatOutcomes([outcome([7, 7, 7], [10, 10, 10])])).toMatch(/7\.00\s+±0%\s+10\.00\s+±0%\s+0\.70.*MISSED$/m)
+  })
+})
+
+test('a profile is summed up by function, recursion counted once, inside a window', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tapstack-profile-'))
+  const file = join(folder, 'a.cpuprofile')
+  const frame = (functionName: string) => ({ functionName, url: 'node:x', lineNumber: 0, columnNumber: 0 })
+  const profile = {
+    nodes: [
+      { id: 1, callFrame: { ...frame('(root)'), url: '' }, children: [2] },
+      { id: 2, callFrame: frame('outer'), children: [3] },
+      { id: 3, callFrame: frame('toString'), children: [4] },
+      { id: 4, callFrame: frame('outer') },
+    ],
+    startTime: 1000,
+    endTime: 1600,
+    // At 1100, 1200, 1300, 1400, 1500; each stands for the 100 microseconds that follow it.
+    samples: [2, 3, 4, 4, 2],
+    timeDeltas: [100, 100, 100, 100, 100],
+  }
+  try {
+    writeFileSync(file, JSON.stringify(profile))
+    const { duration, functions } = summarize(file, { begin: 1150, end: 1450 })
+    expect(duration).toBe(300)
+    expect(functions).toEqual([
+      { name: 'outer', where: 'node:x:1', self: 200, total: 300 },
+      { name: 'toString', where: 'node:x:1', self: 100, total: 300 },
+    ])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
