@@ -8,4 +8,5 @@ if (!existsSync(main)) {
   process.exit(1)
 }
 const { main: run } = await import(main)
-process.exitCode = await run(process.argv.slice(2))
+// At once: an application may leave something behind that would keep the process.
+process.exit(await run(process.argv.slice(2)))

@@ -10,7 +10,7 @@ const NEEDS_COMPILER = new Set([
   'ERR_INVALID_TYPESCRIPT_SYNTAX',
 ])
 
-let isOwnNameRegistered = false
+let isPrepared = false
 
 /**
  * Loads a JavaScript or TypeScript file: TypeScript by Node itself where it can (22.18 and newer), otherwise by `tsx`.
@@ -21,21 +21,31 @@ let isOwnNameRegistered = false
  * @throws what the module throws while loading, or why it cannot be loaded
  */
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
-  if (!isOwnNameRegistered) {
-    isOwnNameRegistered = true
-    register(new URL(`./resolve-own-name${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
+  if (!isPrepared) {
+    isPrepared = true
+    // Before the compiler's hooks, which ask those registered earlier.
+    const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+    register(new URL(`./load-hooks${ending}`, import.meta.url))
   }
   const url = pathToFileURL(resolve(file)).href
-  const isTypeScript = /\.[cm]?tsx?$/.test(file)
-  if (!isTypeScript) return await import(url)
-  // Newer than the type declarations of the oldest Node that we support.
-  if ('typescript' in process.features && process.features.typescript) {
-    try {
-      return await import(url)
-    } catch (error) {
-      if (!NEEDS_COMPILER.has((error as NodeJS.ErrnoException).code ?? '')) throw error
-    }
+  const needsCompiler = /\.[cm]?tsx?$/.test(file) && !isTypeScriptNative()
+  if (needsCompiler) await registerCompiler()
+  try {
+    return await import(url)
+  } catch (error) {
+    if (needsCompiler || !NEEDS_COMPILER.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    await registerCompiler()
+    // Another address for the same file: under the first one Node remembers that it failed.
+    return await import(`${url}?compiled`)
   }
-  const { tsImport } = await import('tsx/esm/api')
-  return await tsImport(url, import.meta.url)
+}
+
+/** Whether Node runs TypeScript by itself; newer than the type declarations of the oldest Node that we support. */
+function isTypeScriptNative(): boolean {
+  return 'typescript' in process.features && Boolean(process.features.typescript)
+}
+
+async function registerCompiler(): Promise<void> {
+  const tsx = await import('tsx/esm/api')
+  tsx.register()
 }
