@@ -33,6 +33,7 @@ export async function ping(address: string, options: PingOptions, closing: Abort
   const request: EchoRequest = { address, size, timeout, signal }
   try {
     const rawSocket = await loadRawSocket()
+    signal.throwIfAborted()
     return await (rawSocket === null ? systemPing(request) : rawSocketPing(rawSocket, request))
   } catch (error) {
     if (asked?.aborted) throw new AbortError(asked.reason)
