@@ -15,7 +15,7 @@ const START_TIMEOUT = 15_000
 /** How long it may take to end, in milliseconds; after that the sandbox ends it. */
 const END_TIMEOUT = 5_000
 /** Lines of a page that are shown. */
-const SHOWN_LINES = 6
+const SHOWN_LINES = 8
 
 const [service, port, mode] = process.argv.slice(2) as [string, string, 'once' | 'stay']
 const address = DEMO_STACK_ADDRESS.split('/')[0]!
@@ -52,8 +52,10 @@ const started =
 
 if (started) {
   const file = relative(process.cwd(), service)
-  console.log(`\n${file.startsWith('..') ? service : file} runs on its own TCP/IP stack: ${DEMO_STACK_ADDRESS} on a`)
-  console.log(`private ${DEMO_INTERFACE}. The kernel is its neighbour, ${DEMO_KERNEL_ADDRESS}:\n`)
+  console.log(
+    `\n${file.startsWith('..') ? service : file} answers at ${address}, on a TCP/IP stack of its own inside Node.js.`,
+  )
+  console.log(`Its neighbour on a private ${DEMO_INTERFACE} is the kernel, ${DEMO_KERNEL_ADDRESS}, which asks:\n`)
   const passed = [show(pingOnce(address)), show(await fetchOnce(`http://${address}/`))].every((ok) => ok)
   if (!passed) {
     process.exitCode = 1

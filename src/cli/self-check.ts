@@ -58,22 +58,35 @@ export function pingOnce(address: string): Check {
 
 /** One request by `curl`, or by Node's own client over the kernel's sockets where there is none. */
 export async function fetchOnce(url: string): Promise<Check> {
-  const command = `curl ${url}`
-  const result = run('curl', ['-sS', '--fail', '--noproxy', '*', '--max-time', String(PATIENCE), url])
-  if (result !== null) return { command, passed: result.status === 0, answer: result.output.trim() }
+  const command = `curl -i ${url}`
+  const result = run('curl', ['-isS', '--noproxy', '*', '--max-time', String(PATIENCE), url])
+  if (result !== null) {
+    const [head = '', body = ''] = result.output.split(/\r?\n\r?\n(.*)/s)
+    const status = head.split('\n')[0]!.trim()
+    return { command, passed: result.status === 0 && / 200\b/.test(status), answer: summary(status, body) }
+  }
   return await new Promise((resolve) => {
     const failed = (answer: string) => resolve({ command, passed: false, answer })
     const request = get(url, { agent: false, timeout: PATIENCE * 1_000 }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', (error) => failed(error.message))
-      response.on('end', () =>
-        resolve({ command, passed: response.statusCode === 200, answer: Buffer.concat(chunks).toString().trim() }),
-      )
+      response.on('end', () => {
+        const { httpVersion, statusCode, statusMessage } = response
+        const answer = summary(`HTTP/${httpVersion} ${statusCode} ${statusMessage}`, Buffer.concat(chunks).toString())
+        resolve({ command, passed: statusCode === 200, answer })
+      })
     })
     request.on('timeout', () => request.destroy(new Error(`no answer within ${PATIENCE} s`)))
     request.on('error', (error) => failed(error.message))
   })
+}
+
+/** The status line and what a reader would see of the page. */
+function summary(status: string, body: string): string {
+  const text = body.replace(/<(style|title)>.*?<\/\1>/gs, '').replace(/<[^>]*>/g, ' ')
+  const lines = text.split('\n').map((line) => line.replace(/\s+/g, ' ').trim())
+  return [status, ...lines.filter((line) => line !== '')].join('\n')
 }
 
 /** Null if there is no such program. */

@@ -43,7 +43,7 @@ function clone(name: string): { checkout: string; home: string; env: NodeJS.Proc
   return { checkout, home, env }
 }
 
-const ANSWERS = [/64 bytes from 10\.0\.0\.2/, /\$ curl http:\/\/10\.0\.0\.2\//]
+const ANSWERS = [/64 bytes from 10\.0\.0\.2/, /\$ curl -i http:\/\/10\.0\.0\.2\/\n {2}HTTP\/1\.1 200 OK\n/]
 
 test('on a fresh clone, as whoever runs the tests', { timeout: INSTALL_TIMEOUT }, async () => {
   const { checkout, env } = clone('own')
