@@ -39,6 +39,19 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
     }
   }
 
+  if (
+    connection.state === State.SynReceived &&
+    segment.hasSyn &&
+    !segment.hasAck &&
+    !segment.hasRst &&
+    segment.sequence === connection.initialReceiveSequence
+  ) {
+    // The peer's SYN again, perhaps with data, which would make it acceptable: our SYN-ACK was lost.
+    connection.context.counters.RetransSegs++
+    sendSyn(connection)
+    return
+  }
+
   if (!isAcceptable(connection, segment)) {
     if (segment.hasRst) return
     if (
@@ -46,12 +59,6 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       segment.hasSyn &&
       segment.sequence === connection.initialReceiveSequence
     ) {
-      if (!segment.hasAck) {
-        // The peer's SYN again: our SYN-ACK was lost.
-        connection.context.counters.RetransSegs++
-        sendSyn(connection)
-        return
-      }
       // The SYN-ACK of a simultaneous open, RFC 9293, figure 8: its SYN is old, its acknowledgment is what counts.
       if (segment.acknowledgment === connection.sendHighest) {
         becomeEstablished(connection, segment)
@@ -192,10 +199,12 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
   connection.state = connection.finQueued ? State.FinWait1 : State.Established
   countLostSyns(connection)
   // The window of a SYN is not scaled: RFC 7323, 2.2.
-  const window = segment.hasSyn ? segment.window : segment.window << connection.sendWindowScale
+  const scale = connection.sendWindowScale
+  if (segment.hasSyn) connection.sendWindowScale = 0
+  const window = segment.window << connection.sendWindowScale
   setSendWindow(connection, window, segment.sequence, segment.acknowledgment)
   acknowledge(connection, segment)
-  connection.sendWindow = window
+  connection.sendWindowScale = scale
   connection.establishedEvent = true
   return true
 }

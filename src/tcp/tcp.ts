@@ -283,14 +283,14 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   /** LISTEN (3.10.7.2), or CLOSED (3.10.7.1) where nobody listens. */
   #arrivesForNobody(segment: Segment, packet: PacketBuffer, ip: Ip, ports: number, previous: TimeWait | null): void {
     if (segment.hasRst) return
-    const listener = segment.hasSyn && !segment.hasAck ? this.#listenerFor(packet, ports & 0xffff) : null
+    const listener = segment.hasAck ? null : this.#listenerFor(packet, ports & 0xffff)
     if (listener === null) {
       // Also what a listener does with an ACK: there is nothing that it could acknowledge.
       this.#refuse(segment, packet, ip, ports)
       return
     }
-    // SYN with FIN makes no sense; as Linux, dropped without an answer.
-    if (segment.hasFin) return
+    // Neither SYN nor ACK, dropped as 3.10.7.2 says; SYN with FIN makes no sense and is dropped as in Linux.
+    if (!segment.hasSyn || segment.hasFin) return
     if (
       listener.isFull ||
       listener.halfOpen.size >= listener.backlog ||
