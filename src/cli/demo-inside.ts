@@ -24,7 +24,7 @@ const tapstack = fileURLToPath(new URL('../../bin/tapstack.mjs', import.meta.url
 let ending = false
 const child = spawn(
   process.execPath,
-  [tapstack, 'run', service, '--interface', DEMO_INTERFACE, '--ipv4', DEMO_STACK_ADDRESS],
+  [tapstack, 'run', service, '--interface', DEMO_INTERFACE, '--ipv4', DEMO_STACK_ADDRESS, '--logs', '*:warn'],
   // What it logs would stand between our lines; it is shown if the check fails, and after it. In a group of its own, so
   // that a Ctrl-C of the terminal reaches it once, through us.
   { stdio: ['ignore', 'pipe', 'pipe'], detached: true },

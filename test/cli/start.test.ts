@@ -100,7 +100,7 @@ test('on a fresh clone, as an ordinary user, with no programs but those it asks 
   const mode = statSync(tun).mode & 0o777
   chmodSync(tun, 0o666)
   try {
-    const run = new Running('setpriv', [...words, 'npm', 'start', '--', '--once'], {
+    const run = new Running(pathOf('setpriv'), [...words, 'npm', 'start', '--', '--once'], {
       cwd: checkout,
       env: { ...env, PATH: programs },
     })
@@ -111,10 +111,14 @@ test('on a fresh clone, as an ordinary user, with no programs but those it asks 
     expect(existsSync(join(checkout, 'build/ping'))).toBe(true)
 
     chmodSync(tun, 0o600)
-    const refused = await new Running('setpriv', [...words, 'node', 'bin/tapstack.mjs', 'sandbox', '--', 'true'], {
-      cwd: checkout,
-      env,
-    }).ended
+    const refused = await new Running(
+      pathOf('setpriv'),
+      [...words, 'node', 'bin/tapstack.mjs', 'sandbox', '--', 'true'],
+      {
+        cwd: checkout,
+        env,
+      },
+    ).ended
     expect(refused.stderr).toContain('/dev/net/tun cannot be opened (EACCES)')
     expect(refused.stderr).toContain('sudo chmod 666 /dev/net/tun')
     expect(refused.code).toBe(1)
