@@ -78,6 +78,21 @@ test('on a fresh clone, as whoever runs the tests', { timeout: INSTALL_TIMEOUT }
     () => 'all processes to end',
   )
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
+
+  // However npm ends, nothing is left behind.
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const stopped = new Running('npm', ['start', '--', '--port', String(port)], { cwd: checkout, env })
+    await stopped.says(`http://127.0.0.1:${port}/`)
+    const processes = [stopped.pid, ...descendants(stopped.pid)]
+    expect(processes.length).toBeGreaterThan(5)
+    stopped.process.kill(signal)
+    await stopped.ended
+    await until(
+      () => !processes.some(isAlive),
+      10_000,
+      () => `all processes to end after ${signal}`,
+    )
+  }
 })
 
 test('on a fresh clone, as an ordinary user, with no programs but those it asks for', {
