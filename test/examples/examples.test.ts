@@ -9,6 +9,7 @@ import http from '../../examples/http.ts'
 import ping from '../../examples/ping.ts'
 import type { Flow } from '../../src/stack/index.ts'
 import { run, type Unikernel } from '../../src/unikernel/index.ts'
+import { requires } from '../requirements.ts'
 import { pattern, readExactly, receiveHash, rejection, sendPattern, until } from '../stack/flows.ts'
 import { directPair, type Pair, socketPair } from '../stack/pairs.ts'
 
@@ -174,7 +175,8 @@ describe.each([
     expect((await readExactly(polite, 15)).toString()).toMatch(/^HTTP\/1.1 200 OK/)
   })
 
-  test('ping', async () => {
+  test('ping', async (context) => {
+    if (pair.client.kind === 'socket') requires(context, 'ping')
     const lines: string[] = []
     const { log } = console
     console.log = (line: string) => lines.push(line)

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { SystemError } from '../../src/errors/index.ts'
 import type { Flow } from '../../src/stack/index.ts'
+import { requires } from '../requirements.ts'
 import { connected, connectTo, listenEcho, readAll, readExactly, rejection } from './flows.ts'
 import type { Pair } from './pairs.ts'
 
@@ -178,8 +179,9 @@ export function connectionBehaviour(pair: () => Pair): void {
       expect((await readAll(flow)).toString()).toBe('to myself')
     })
 
-    test('it answers on the addresses that it shows, and to ping', async () => {
+    test('it answers on the addresses that it shows, and to ping', async (context) => {
       const { server, client, serverAddress } = pair()
+      if (client.kind === 'socket') requires(context, 'ping')
       expect(server.addresses.map((prefix) => prefix.address.toString())).toContain(serverAddress)
       const reply = await client.ping(serverAddress, { size: 100, timeout: 2000 })
       expect(reply).toMatchObject({ address: serverAddress, size: 100, hopLimit: 64 })
