@@ -44,6 +44,7 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
     connection.sendBase = advance(connection.sendBase, data)
   }
   connection.progressAt = now
+  connection.softError = null
   sampleRoundTrip(connection, segment, now)
   // RFC 6298, 5.2 and 5.3
   if (acknowledgment === connection.sendHighest) {

@@ -9,11 +9,11 @@ import { sendAcknowledgment, transmit } from './transmit.ts'
 
 export function finishBurst(connection: Connection): void {
   const user = connection.user
-  if (connection.establishedEvent) {
+  // While nobody has accepted it, what happens to it waits.
+  if (connection.establishedEvent && user !== null) {
     connection.establishedEvent = false
-    user?.onEstablished(connection)
+    user.onEstablished(connection)
   }
-  // Nobody accepted it yet: data waits, the handshake is all there is to do.
   if (connection.readableEvent && connection.listener === null && connection.user !== null) {
     connection.readableEvent = false
     if (!connection.discarding || connection.finReceived) connection.user.onReadable(connection)

@@ -42,7 +42,17 @@ export class Listener {
       const connection = this.pending.shift()!
       connection.listener = null
       this.acceptor.accept(connection)
+      // One that has waited has something to tell.
+      connection.context.touch(connection)
     }
+  }
+
+  /** Ends a pause. */
+  resume(): void {
+    this.paused = false
+    const first = this.pending[0]
+    this.deliver()
+    first?.context.settle(first)
   }
 }
 

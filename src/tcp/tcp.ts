@@ -144,6 +144,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     const local = options.local?.isUnspecified ? null : options.local
     const path = ip.path(remote, local)
     if (typeof path === 'string') throw failure(path)
+    if (path.isBroadcast) throw failure('ENETUNREACH')
     if (this.#connections >= this.settings.maximumConnections) throw failure('ENOBUFS')
     let localPort = options.localPort ?? 0
     const isFree = (candidate: number) => this.#isFree(path, candidate, port)

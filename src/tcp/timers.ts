@@ -103,13 +103,12 @@ function probeWindow(connection: Connection, now: number): void {
 }
 
 function setRetransmission(connection: Connection, now: number): void {
-  let interval = connection.timeout.current
-  if (connection.sendWindow === 0) interval = Math.min(interval, connection.userTimeout / PROBES_PER_USER_TIMEOUT)
-  connection.retransmitAt = now + interval
-  // So that it is given up when the user timeout says, not at the next doubling.
+  connection.retransmitAt = now + connection.timeout.current
   if (!connection.isOpening) {
-    connection.retransmitAt = Math.min(connection.retransmitAt, connection.progressAt + connection.userTimeout)
-    if (connection.retransmitAt <= now) connection.retransmitAt = now + 1
+    // So that it is given up when the user timeout says, not at the next doubling.
+    let latest = connection.progressAt + connection.userTimeout
+    if (connection.sendWindow === 0) latest = Math.min(latest, now + connection.userTimeout / PROBES_PER_USER_TIMEOUT)
+    connection.retransmitAt = Math.max(Math.min(connection.retransmitAt, latest), now + 1)
   }
   connection.schedule(connection.retransmitAt)
 }

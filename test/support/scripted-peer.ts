@@ -172,7 +172,7 @@ export class ScriptedWire implements FrameReceiver {
 
   /** A segment from the peer's address, numbers as they stand. */
   tcp(fields: TcpFields, payload: Payload = '', ip: Partial<Ipv4Fields> = {}): Uint8Array {
-    return this.#fromPeer(ip).tcp(fields, payload)
+    return this.#fromPeer(ip).tcp(fields, payload, ip)
   }
 
   icmp(fields: { type: number; code: number; rest?: number }, quoted: Uint8Array): Uint8Array {
