@@ -161,4 +161,9 @@ export interface Stack extends StackEvents, AsyncDisposable {
    * releases the device. Idempotent.
    */
   close(grace?: number): Promise<void>
+  /**
+   * Resolves when the stack has closed, rejects when it lost its interface (ENODEV, ENETDOWN: the stack then closes by
+   * itself). Never an unhandled rejection.
+   */
+  readonly closed: Promise<void>
 }

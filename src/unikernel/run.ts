@@ -195,11 +195,12 @@ class Run {
     // In a function of its own, so that what `start` throws at once is caught as well.
     const started = (async () => this.#unikernel.start(context))()
     try {
-      await Promise.race([started, stopped])
+      // An interface that is lost ends the run with an error, whatever the application waits for.
+      await Promise.race([started, stopped, stack.closed])
       if (!stopping.aborted) {
-        const result = await started
+        const result = await Promise.race([started, stack.closed])
         if (typeof result === 'number') return result & 255
-        await Promise.race([stack.idle(), stopped])
+        await Promise.race([stack.idle(), stopped, stack.closed])
         return 0
       }
     } catch (error) {

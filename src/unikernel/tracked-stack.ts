@@ -71,6 +71,10 @@ export class TrackedStack implements Stack {
     return this.#stack.close(grace)
   }
 
+  get closed(): Promise<void> {
+    return this.#stack.closed
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

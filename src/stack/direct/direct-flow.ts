@@ -25,6 +25,8 @@ export interface FlowOwner {
   readonly log: Log
   /** The flow's connection is gone. */
   flowClosed(flow: DirectFlow): void
+  /** The peer has acknowledged all that the flow had to say. */
+  flowFinished(): void
 }
 
 /** A TCP connection of this stack. */
@@ -107,6 +109,7 @@ export class DirectFlow implements Flow, ConnectionUser {
   }
 
   onFinished(): void {
+    this.#owner.flowFinished()
     this.#finisher?.resolve()
     this.#duplex?.finished()
   }
@@ -134,6 +137,11 @@ export class DirectFlow implements Flow, ConnectionUser {
   #finish(waiter: Waiter<void> | null, failure: Error | null): void {
     if (failure === null) waiter?.resolve()
     else waiter?.reject(failure)
+  }
+
+  /** The application has let go of it and the peer has everything: only the peer's FIN is missing. */
+  get isDone(): boolean {
+    return (this.#receiving === 'discard' || this.connection.orphaned) && this.connection.isFinished
   }
 
   // --- receiving -----------------------------------------------------------------------------------------------

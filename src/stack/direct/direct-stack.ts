@@ -23,7 +23,7 @@ import type {
   UdpOptions,
   UdpSocket,
 } from '../stack.ts'
-import { DONE } from '../waiter.ts'
+import { DONE, Waiter } from '../waiter.ts'
 import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
@@ -66,7 +66,9 @@ export class DirectStack implements Stack, FlowOwner {
   readonly #flows = new Set<DirectFlow>()
   readonly #sockets = new Set<DirectUdp>()
   #closing: Promise<void> | null = null
-  #onLastFlow: (() => void) | null = null
+  readonly #closed = new Waiter<void>()
+  /** While closing: told of each flow that needs no more time. */
+  #onFlowDone: (() => void) | null = null
 
   constructor(layers: DirectStackLayers) {
     this.#layers = layers
@@ -181,7 +183,16 @@ export class DirectStack implements Stack, FlowOwner {
   /** For `DirectFlow` only. */
   flowClosed(flow: DirectFlow): void {
     this.#flows.delete(flow)
-    if (this.#flows.size === 0) this.#onLastFlow?.()
+    this.#onFlowDone?.()
+  }
+
+  /** For `DirectFlow` only: nothing is left to send. */
+  flowFinished(): void {
+    this.#onFlowDone?.()
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise
   }
 
   /** For `DirectListener` only. */
@@ -197,8 +208,9 @@ export class DirectStack implements Stack, FlowOwner {
   async #close(grace: number): Promise<void> {
     for (const listener of [...this.#listeners]) await listener.close()
     for (const socket of [...this.#sockets]) await socket.close()
-    if (this.#flows.size > 0 && grace > 0) await this.#lastFlow(grace)
+    if (grace > 0) await this.#lastFlow(grace)
     await this.#release()
+    this.#closed.resolve()
   }
 
   async #release(): Promise<void> {
@@ -211,17 +223,22 @@ export class DirectStack implements Stack, FlowOwner {
     await this.#layers.onClosed?.()
   }
 
-  /** Waits until no flow is left, for `grace` milliseconds at most. */
+  /** Waits until no flow has anything left to say, for `grace` milliseconds at most. */
   #lastFlow(grace: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         this.clock.disarm(timer)
-        this.#onLastFlow = null
+        this.#onFlowDone = null
         resolve()
       }
       const timer = new Timer({ onTimer: done })
+      const look = () => {
+        for (const flow of this.#flows) if (!flow.isDone) return
+        done()
+      }
       this.clock.arm(timer, this.clock.now() + grace * 1000)
-      this.#onLastFlow = done
+      this.#onFlowDone = look
+      look()
     })
   }
 
@@ -229,6 +246,7 @@ export class DirectStack implements Stack, FlowOwner {
   #deviceGone(error: Error | null): void {
     if (this.#closing !== null) return
     this.log.error('the network interface is gone', { interface: this.netif.name, error: error?.message })
+    this.#closed.reject(error ?? new SystemError('ENETDOWN', 'read', { hint: 'the network interface is gone' }))
     this.#closing = this.#close(0)
   }
 

@@ -15,6 +15,7 @@ import type {
   UdpOptions,
   UdpSocket,
 } from '../stack.ts'
+import { Waiter } from '../waiter.ts'
 import { HostAddresses } from './host-addresses.ts'
 import { ping } from './ping.ts'
 import { connectSocket } from './socket-connect.ts'
@@ -41,6 +42,7 @@ export class SocketStack implements Stack {
   /** Fires when the stack begins to close: ends what is still connecting. */
   readonly #closing = new AbortController()
   #closed: Promise<void> | null = null
+  readonly #ended = new Waiter<void>()
   #onLastFlow: (() => void) | null = null
 
   constructor(options: SocketStackOptions = {}) {
@@ -122,6 +124,10 @@ export class SocketStack implements Stack {
     return this.#closed
   }
 
+  get closed(): Promise<void> {
+    return this.#ended.promise
+  }
+
   async #close(grace: number): Promise<void> {
     this.#closing.abort()
     this.#addresses.close()
@@ -129,6 +135,7 @@ export class SocketStack implements Stack {
     if (this.#flows.size > 0 && grace > 0) await this.#lastFlow(grace)
     for (const flow of this.#flows) flow.abort()
     if (this.#flows.size > 0) await this.#lastFlow(DEFAULT_GRACE)
+    this.#ended.resolve()
   }
 
   #lastFlow(atMost: number): Promise<void> {
