@@ -64,7 +64,7 @@ test('Ctrl-C in the terminal reaches the command once', async (context) => {
   requires(context, 'script')
   const command = [process.execPath, tapstack, 'sandbox', '--', process.execPath, '-e', counter('SIGINT')]
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
-  const run = new Running('script', ['-qec', quoted, '/dev/null'])
+  const run = new Running('script', ['-qec', `exec ${quoted}`, '/dev/null'])
   await run.says('ready')
   // What the terminal's driver does at Ctrl-C: a signal to the whole foreground group.
   process.kill(-descendants(run.pid)[0]!, 'SIGINT')
