@@ -273,9 +273,14 @@ export class Connection implements TimerHandler {
   /**
    * Queues bytes for sending. `chunk` is kept by reference until acknowledged.
    * @param packet the packet in whose slot `chunk` lies (its reference passes on), or null
-   * @returns whether the send buffer has room for more; otherwise wait for `writable`
+   * @returns whether the send buffer has room for more; otherwise wait for `onWritable`. What is written while
+   * `canWrite` is false is dropped
    */
   write(chunk: Uint8Array, packet: PacketBuffer | null): boolean {
+    if (!this.canWrite) {
+      packet?.release()
+      return false
+    }
     this.sendBuffer.append(chunk, packet)
     this.context.settle(this)
     return this.hasRoom
@@ -283,6 +288,7 @@ export class Connection implements TimerHandler {
 
   /** Queues bytes without sending yet: more follows, ended by `write` or `push`. */
   enqueue(chunk: Uint8Array): void {
+    if (!this.canWrite) return
     this.sendBuffer.append(chunk, null)
   }
 
@@ -441,6 +447,7 @@ export class Connection implements TimerHandler {
   }
 
   setKeepAlive(on: boolean, idle: Microseconds): void {
+    if (this.state === State.Closed) return
     this.keepAlive = on
     this.keepAliveIdle = idle
     this.keepAliveProbesSent = 0

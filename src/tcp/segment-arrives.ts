@@ -227,13 +227,17 @@ function reset(connection: Connection): void {
       return
     case State.Closing:
     case State.LastAck:
-      // Both sides have said all that they had to.
-      connection.destroy(null)
-      return
-    default:
-      counters.EstabResets++
-      connection.destroy(connection.state === State.CloseWait && connection.finQueued ? 'EPIPE' : 'ECONNRESET')
+    case State.TimeWait:
+      // Both sides have said all that they had to, if there is nothing left that the peer has not seen.
+      if (connection.sendBuffer.length === 0) {
+        connection.destroy(null)
+        return
+      }
+      break
   }
+  counters.EstabResets++
+  // As Linux: who has read the end of the stream learns that there is nobody to write to either.
+  connection.destroy(connection.state === State.CloseWait ? 'EPIPE' : 'ECONNRESET')
 }
 
 /** An ACK with the numbers that we expect, so that an honest peer can put itself right: RFC 5961. */

@@ -353,10 +353,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   /** RFC 9293, 3.10.7.4 for TIME-WAIT, RFC 1122, 4.2.2.13 and RFC 6191 for a SYN. */
   #arrivesInTimeWait(record: TimeWait, segment: Segment, packet: PacketBuffer, ip: Ip): void {
     const { options } = segment
-    const isNewer =
-      record.timestamps && options.hasTimestamps && ((options.timestampValue - record.recentTimestamp) | 0) > 0
+    const age = record.timestamps && options.hasTimestamps ? (record.recentTimestamp - options.timestampValue) | 0 : 0
     if (segment.hasSyn && !segment.hasAck && !segment.hasRst) {
-      if (isAfter(segment.sequence, record.receiveNext) || isNewer) {
+      // A newer timestamp, or a higher number unless the timestamp shows that it is an old SYN (PAWS).
+      if (age < 0 || (age === 0 && isAfter(segment.sequence, record.receiveNext))) {
         this.counters.TWRecycled++
         if (this.#listenerFor(packet, record.incomingPorts & 0xffff) === null) {
           this.#timeWaits.delete(record)

@@ -24,7 +24,7 @@ export function runTimers(connection: Connection): void {
     else if (connection.persisting) probeWindow(connection, now)
     else retransmissionTimeout(connection, now)
   }
-  if (connection.keepAliveAt <= now) keepAlive(connection, now)
+  if (connection.keepAliveAt <= now && connection.state !== State.Closed) keepAlive(connection, now)
   if (connection.finWaitAt <= now && connection.state === State.FinWait2) {
     connection.finWaitAt = NEVER
     // As Linux: gone without TIME-WAIT; a late FIN is answered with a reset.

@@ -94,18 +94,19 @@ export function established(options: EstablishedOptions = {}) {
   if (options.window !== undefined) peer.window = options.window
   let connection: Connection
   let user: Recorder
+  let listener: TcpListener | null = null
   if (active) {
     const opened = server.connect()
     connection = opened.connection
     user = opened.user
     peer.answer(syn)
   } else {
-    server.listen()
+    listener = server.listen()
     peer.open(syn)
     connection = server.connection
     user = server.recorder
   }
-  return { ...made, peer, connection, user }
+  return { ...made, peer, connection, user, listener }
 }
 
 /** What the stack's application does: listens, collects, connects. */
