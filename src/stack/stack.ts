@@ -69,7 +69,7 @@ export interface ListenOptions {
   port: number
   /** One of the stack's addresses; default all of them, of both families. */
   address?: string
-  /** Connections that may wait for being accepted; 1 to 65,535, default 511. */
+  /** Connections that may wait for being accepted; 1 to 65,535; default 4,096, or 511 on the socket stack. */
   backlog?: number
 }
 

@@ -30,8 +30,11 @@ import { DirectUdp, type UdpOwner } from './direct-udp.ts'
 
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1000
-/** As node:net. */
-const DEFAULT_BACKLOG = 511
+/**
+ * Linux's net.core.somaxconn. More than the 511 of node:net: so many clients that connect at once would otherwise find
+ * the queue full and try again only after a second.
+ */
+const DEFAULT_BACKLOG = 4096
 
 /** The layers of a stack, as composed by `createStack` or by hand. */
 export interface DirectStackLayers {
