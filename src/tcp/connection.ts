@@ -124,7 +124,8 @@ export class Connection implements TimerHandler {
   quickAcknowledgments = QUICK_ACKNOWLEDGMENTS
   /** Last.ACK.sent of RFC 7323. */
   lastAcknowledgmentSent: SequenceNumber = sequenceNumber(0)
-  lastChallenge: Microseconds = Number.NEGATIVE_INFINITY
+  /** When a segment that cannot be right was last answered. */
+  lastAnswer: Microseconds = Number.NEGATIVE_INFINITY
 
   // Timestamps, RFC 7323.
   timestamps = false

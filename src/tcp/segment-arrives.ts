@@ -14,8 +14,8 @@ import { Flag } from './wire.ts'
 
 /** RFC 7323, 5.5: after 24 days a timestamp says nothing any more. */
 const TIMESTAMP_LIFETIME = 24 * 24 * 3600 * 1_000_000
-/** Linux tcp_invalid_ratelimit: answers to segments outside the window, per connection. */
-const ANSWER_INTERVAL = 500_000
+/** Linux tcp_invalid_ratelimit: between answers to segments that cannot be right, for each connection. */
+export const ANSWER_INTERVAL = 500_000
 
 /** Processes one segment. The payload is [packet.payload, packet.payloadEnd). */
 export function segmentArrives(connection: Connection, segment: Segment, packet: PacketBuffer): void {
@@ -242,11 +242,13 @@ function reset(connection: Connection): void {
 
 /** An ACK with the numbers that we expect, so that an honest peer can put itself right: RFC 5961. */
 function challenge(connection: Connection): void {
-  if (!connection.context.mayChallenge()) {
-    connection.context.counters.TCPACKSkippedChallenge++
+  const { context } = connection
+  if (!mayAnswer(connection)) return
+  if (!context.mayChallenge()) {
+    context.counters.TCPACKSkippedChallenge++
     return
   }
-  connection.context.counters.TCPChallengeACK++
+  context.counters.TCPChallengeACK++
   sendAcknowledgment(connection)
 }
 
@@ -255,22 +257,27 @@ function challengeSyn(connection: Connection): void {
   challenge(connection)
 }
 
+/** At most twice a second for one connection: two hosts that confuse each other must not answer each other for ever. */
+function mayAnswer(connection: Connection): boolean {
+  const now = connection.context.time()
+  if (now - connection.lastAnswer < ANSWER_INTERVAL) {
+    connection.context.counters.TCPACKSkippedChallenge++
+    return false
+  }
+  connection.lastAnswer = now
+  return true
+}
+
 /**
- * "An acknowledgment should be sent in reply": at most twice a second, so that two confused hosts do not loop. Data is
- * always acknowledged, as in Linux: it is no part of a loop, and whoever sends it again has missed an acknowledgment.
+ * "An acknowledgment should be sent in reply". Data is always acknowledged, as in Linux: it is no part of a loop, and
+ * whoever sends it again has missed an acknowledgment.
  */
 function answerUnacceptable(connection: Connection, segment: Segment): void {
   if (segment.length > 0 && !segment.hasSyn && connection.state >= State.Established) {
     connection.acknowledgeNow = true
     return
   }
-  const now = connection.context.time()
-  if (now - connection.lastChallenge < ANSWER_INTERVAL) {
-    connection.context.counters.TCPACKSkippedChallenge++
-    return
-  }
-  connection.lastChallenge = now
-  sendAcknowledgment(connection)
+  if (mayAnswer(connection)) sendAcknowledgment(connection)
 }
 
 /** RFC 9293, 3.10.7.3. */

@@ -18,7 +18,7 @@ import { InitialSequenceNumbers } from './initial-sequence-number.ts'
 import { type Acceptor, Listener, ListenerTable } from './listener.ts'
 import { LARGEST_WINDOW_SCALE, TIMESTAMPS_LENGTH, writeTimestamps } from './options.ts'
 import { Segment } from './segment.ts'
-import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
+import { ANSWER_INTERVAL, segmentArrives, takeSynOptions } from './segment-arrives.ts'
 import { advance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { type TcpSettings, tcpSettings } from './settings.ts'
 import { State } from './state.ts'
@@ -67,7 +67,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   #acceptable: Listener[] = []
   #inBurst = false
   #burstTime: Microseconds = 0
-  #challengeWindow: Microseconds = 0
+  #challengeWindow: Microseconds = Number.NEGATIVE_INFINITY
   #challenges = 0
   #connections = 0
   #closed = false
@@ -381,6 +381,14 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     } else if (segment.sequenceLength === 0 && segment.sequence === record.receiveNext) {
       // Nothing new, nothing to say.
       return
+    } else if (segment.length === 0) {
+      // Two hosts that confuse each other must not answer each other for ever.
+      const now = this.time()
+      if (now - record.lastAnswer < ANSWER_INTERVAL) {
+        this.counters.TCPACKSkippedChallenge++
+        return
+      }
+      record.lastAnswer = now
     }
     this.#acknowledgeTimeWait(record)
   }
@@ -546,8 +554,8 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     if (now - this.#challengeWindow >= 1_000_000) {
       this.#challengeWindow = now
       // RFC 5961, section 7; the limit varies, as in Linux, so that nobody can count what is left of it (CVE-2016-5696).
-      const half = this.settings.challengeAcknowledgments >> 1
-      this.#challenges = half + this.random.below(half + 1)
+      const half = (this.settings.challengeAcknowledgments + 1) >> 1
+      this.#challenges = half + this.random.below(this.settings.challengeAcknowledgments - half + 1)
     }
     if (this.#challenges <= 0) return false
     this.#challenges--

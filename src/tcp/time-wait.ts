@@ -27,6 +27,8 @@ export class TimeWait implements ConnectionKey {
   readonly timestampOffset: number
   readonly recentTimestamp: number
   expiry: Microseconds = 0
+  /** When a segment that cannot be right was last answered. */
+  lastAnswer: Microseconds = Number.NEGATIVE_INFINITY
   previous: TimeWait | null = null
   following: TimeWait | null = null
 

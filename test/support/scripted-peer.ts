@@ -14,7 +14,7 @@
  */
 import { expect } from 'vitest'
 import { IpAddress, MacAddress } from '../../src/address/index.ts'
-import { type Microseconds, SECOND } from '../../src/clock/index.ts'
+import type { Microseconds } from '../../src/clock/index.ts'
 import type { FrameReceiver, VirtualNetif, VirtualPortOptions } from '../../src/netif/index.ts'
 import { type PacketBuffer, PacketMemory } from '../../src/packet/index.ts'
 import type { Connection, TcpConnectOptions, TcpListener, TcpSettings } from '../../src/tcp/index.ts'
@@ -155,7 +155,6 @@ export class ScriptedWire implements FrameReceiver {
     this.#port = world.network.port({ offload: false, mtu, mac: MacAddress.parse(PEER_MAC) })
     this.#port.attach(this)
     host.arp.addStatic(IpAddress.parse(PEER_ADDRESS).word3, MacAddress.parse(PEER_MAC))
-    world.clock.advance(10 * SECOND)
   }
 
   /** @param ports the peer's, and the stack's that it talks to */
