@@ -66,8 +66,9 @@ function run(words: readonly string[]): void {
   const [program, ...rest] = words
   command = spawn(program!, rest, { stdio: 'inherit' })
   command.on('error', (error: NodeJS.ErrnoException) => {
-    // As a shell does: 127 not found, 126 found but not to be run.
-    if (error.code === 'ENOENT') fail(`command not found: ${program}`, 127)
+    // As a shell does: 127 not found, 126 found but not to be run. A folder of the path that may not be searched is no
+    // finding.
+    if (error.code === 'ENOENT' || !program!.includes('/')) fail(`command not found: ${program}`, 127)
     fail(`${program} cannot be run (${error.code})`, 126)
   })
   command.on('exit', (code, signal) => process.exit(signal === null ? code! : 128 + constants.signals[signal]))

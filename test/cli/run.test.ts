@@ -1,0 +1,93 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runTapstack } from './process.ts'
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tapstack-run-'))
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function write(file: string, text: string): string {
+  mkdirSync(dirname(join(folder, file)), { recursive: true })
+  writeFileSync(join(folder, file), text)
+  return join(folder, file)
+}
+
+/** Ends with 7 if what the stack throws is an error of the library that the file has imported, so that there is one. */
+const APPLICATION = `
+import { SystemError, unikernel } from 'tapstack'
+import { port } from './port.ts'
+
+interface Result { code: number }
+
+export default unikernel({
+  name: 'trial',
+  async start({ stack }) {
+    const flow = stack.connect({ address: '127.0.0.1', port })
+    const result: Result = await flow.then(() => ({ code: 1 }), (error: unknown) => ({ code: error instanceof SystemError ? 7 : 2 }))
+    return result.code
+  },
+})
+`
+const PORT = `import 'tapstack'\nexport const port: number = 1\n`
+
+test.each([
+  ['no package.json', null],
+  ['ES modules', '{ "type": "module" }'],
+  ['CommonJS', '{ "type": "commonjs" }'],
+])('runs TypeScript outside of this package, in a folder with %s', async (name, manifest) => {
+  if (manifest !== null) write(`${name}/package.json`, manifest)
+  write(`${name}/port.ts`, PORT)
+  const file = write(`${name}/application.ts`, APPLICATION)
+  const { code, stderr } = await runTapstack(['run', file, '--net', 'socket'])
+  expect(stderr).toBe('')
+  expect(code).toBe(7)
+})
+
+test('runs TypeScript that has to be compiled', async () => {
+  write('enum/port.ts', PORT)
+  const file = write('enum/application.ts', `${APPLICATION}\nexport enum Colour { Red }\n`)
+  expect(await runTapstack(['run', file, '--net', 'socket'])).toMatchObject({ stderr: '', code: 7 })
+})
+
+test('runs JavaScript', async () => {
+  const program = `import { unikernel } from 'tapstack'\nexport default unikernel({ name: 'trial', start: () => 7 })\n`
+  expect(await runTapstack(['run', write('module.mjs', program), '--net', 'socket'])).toMatchObject({ code: 7 })
+})
+
+test('hands the boot arguments over', async () => {
+  const file = write(
+    'arguments.mjs',
+    `import { unikernel } from 'tapstack'
+     export default unikernel({
+       name: 'trial',
+       arguments: { answer: { type: 'integer', doc: 'what to end with', default: 1 } },
+       start: (context) => context.arguments.answer,
+     })`,
+  )
+  expect(await runTapstack(['run', file, '--net', 'socket', '--answer', '42'])).toMatchObject({ code: 42 })
+  const wrong = await runTapstack(['run', file, '--answer', 'x'])
+  expect(wrong.stderr).toMatch(/^trial: --answer: [^\n]*\n$/)
+  expect(wrong.code).toBe(64)
+  const help = await runTapstack(['run', file, '--help'])
+  expect(help.stdout).toContain('--answer')
+  expect(help.code).toBe(0)
+})
+
+test('says so when the file exports no application', async () => {
+  const { code, stderr } = await runTapstack(['run', write('nothing.mjs', 'export const x = 1\n')])
+  expect(stderr).toMatch(/^tapstack: .*nothing\.mjs does not export an application: expected .*\n$/)
+  expect(code).toBe(64)
+})
+
+test('shows where a file fails that cannot be loaded', async () => {
+  const { code, stderr } = await runTapstack(['run', write('broken.mjs', `\n\nthrow new Error('not today')\n`)])
+  expect(stderr).toContain('broken.mjs cannot be loaded: Error: not today')
+  expect(stderr).toContain('broken.mjs:3')
+  expect(code).toBe(1)
+})
