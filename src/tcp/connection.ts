@@ -8,6 +8,7 @@ import { type Microseconds, Timer, type TimerHandler } from '../clock/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
+import { sendReset } from './bare-segments.ts'
 import type { CongestionControl } from './congestion-control.ts'
 import type { Listener } from './listener.ts'
 import { NewReno } from './new-reno.ts'
@@ -352,7 +353,7 @@ export class Connection implements TimerHandler {
   abort(error: SystemErrorCode | null = 'ECONNABORTED'): void {
     if (this.state === State.Closed) return
     if (this.state !== State.SynSent) {
-      this.context.sendReset(this.path, this.outgoingPorts, this.sendHighest, this.receiveNext, true)
+      sendReset(this.context, this.path, this.outgoingPorts, this.sendHighest, this.receiveNext, true)
     }
     this.destroy(error)
     this.context.settle(this)

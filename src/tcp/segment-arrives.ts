@@ -4,6 +4,7 @@
  */
 import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
+import { sendReset } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
@@ -113,7 +114,8 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       !isAfter(segment.acknowledgment, connection.unacknowledged) ||
       isAfter(segment.acknowledgment, connection.sendHighest)
     ) {
-      connection.context.sendReset(
+      sendReset(
+        connection.context,
         connection.path,
         connection.outgoingPorts,
         segment.acknowledgment,
@@ -287,7 +289,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     const acknowledgment = segment.acknowledgment
     if (!isAfter(acknowledgment, connection.initialSendSequence) || isAfter(acknowledgment, connection.sendHighest)) {
       if (!segment.hasRst) {
-        context.sendReset(connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
+        sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
       }
       return
     }

@@ -4,7 +4,6 @@ import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Connection } from './connection.ts'
 import type { TcpCounters } from './counters.ts'
-import type { SequenceNumber } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
 
 /** All that a connection may touch of the stack around it. `Tcp` is it; tests may be another. */
@@ -34,8 +33,6 @@ export interface TcpContext {
   mayChallenge(): boolean
   /** Bytes received and not yet read by all applications together. */
   receiveBytes: number
-  /** Sends a reset outside of any connection's state. */
-  sendReset(path: Path, ports: number, sequence: SequenceNumber, acknowledgment: SequenceNumber, withAck: boolean): void
   /** The way anew, after routes changed. */
   refreshPath(path: Path): Path | null
   readonly ips: readonly Ip[]

@@ -3,12 +3,20 @@
  * 3.10.7.1 (CLOSED) and 3.10.7.2 (LISTEN).
  */
 import { IpAddress } from '../address/index.ts'
-import { fold, pseudoHeaderSum } from '../checksum/index.ts'
 import { type Clock, KeyedHash, type Microseconds, type Random, type Timer } from '../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../errors/index.ts'
-import { type Ip, type IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import {
+  type Ip,
+  type IpErrorKind,
+  IpProtocol,
+  type IpProtocolHandler,
+  type Path,
+  pickEphemeralPort,
+} from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
+import { sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
+import { ChallengeLimit } from './challenge-limit.ts'
 import { Connection, type ConnectionUser } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
@@ -16,14 +24,16 @@ import { finishBurst } from './end-of-burst.ts'
 import { receiveIcmpError } from './icmp-errors.ts'
 import { InitialSequenceNumbers } from './initial-sequence-number.ts'
 import { type Acceptor, Listener, ListenerTable } from './listener.ts'
-import { LARGEST_WINDOW_SCALE, TIMESTAMPS_LENGTH, writeTimestamps } from './options.ts'
+import { LARGEST_WINDOW_SCALE } from './options.ts'
 import { Segment } from './segment.ts'
-import { ANSWER_INTERVAL, segmentArrives, takeSynOptions } from './segment-arrives.ts'
-import { advance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
+import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
+import { isChecksumRight } from './segment-checksum.ts'
+import { advance, sequenceNumber } from './sequence-number.ts'
 import { type TcpSettings, tcpSettings } from './settings.ts'
 import { State } from './state.ts'
 import type { TcpContext } from './tcp-context.ts'
 import { TimeWait, TimeWaitList } from './time-wait.ts'
+import { answerInTimeWait, TimeWaitAnswer } from './time-wait-arrives.ts'
 import { sendSyn } from './transmit.ts'
 import * as wire from './wire.ts'
 
@@ -60,6 +70,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly #listeners = new ListenerTable()
   readonly #timeWaits: TimeWaitList
   readonly #initialSequenceNumbers: InitialSequenceNumbers
+  readonly #challengeLimit: ChallengeLimit
   readonly #segment = new Segment()
   /** Connections that the end of the burst has to look at. */
   #firstTouched: Connection | null = null
@@ -67,8 +78,6 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   #acceptable: Listener[] = []
   #inBurst = false
   #burstTime: Microseconds = 0
-  #challengeWindow: Microseconds = Number.NEGATIVE_INFINITY
-  #challenges = 0
   #connections = 0
   #closed = false
 
@@ -83,6 +92,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.hash = new KeyedHash(options.random)
     this.#table = new ConnectionTable(this.hash)
     this.#initialSequenceNumbers = new InitialSequenceNumbers(options.random)
+    this.#challengeLimit = new ChallengeLimit(options.random, this.settings.challengeAcknowledgments)
     this.#timeWaits = new TimeWaitList(options.clock, this.settings.timeWait, (record) => this.#table.delete(record))
     for (const ip of ips) ip.addProtocol(IpProtocol.Tcp, this)
   }
@@ -163,16 +173,9 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     return connection
   }
 
-  /** RFC 6056, algorithm 1: from a random place in the range, the next one that is free. 0 if there is none. */
   #freePort(isFree: (port: number) => boolean): number {
     const [least, most] = this.settings.ephemeralPorts
-    const count = most - least + 1
-    const offset = this.random.below(count)
-    for (let i = 0; i < count; i++) {
-      const port = least + ((offset + i) % count)
-      if (isFree(port)) return port
-    }
-    return 0
+    return pickEphemeralPort(this.random, isFree, least, most)
   }
 
   #isFree(path: Path, localPort: number, remotePort: number): boolean {
@@ -334,10 +337,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     const path = this.#pathBack(packet, ip)
     if (path === null) return
     const outgoing = (ports << 16) | (ports >>> 16)
-    if (segment.hasAck) this.sendReset(path, outgoing, segment.acknowledgment, sequenceNumber(0), false)
+    if (segment.hasAck) sendReset(this, path, outgoing, segment.acknowledgment, sequenceNumber(0), false)
     else {
       const acknowledgment = advance(segment.sequence, segment.sequenceLength)
-      this.sendReset(path, outgoing, sequenceNumber(0), acknowledgment, true)
+      sendReset(this, path, outgoing, sequenceNumber(0), acknowledgment, true)
     }
   }
 
@@ -350,13 +353,25 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     return typeof path === 'string' ? null : path
   }
 
-  /** RFC 9293, 3.10.7.4 for TIME-WAIT, RFC 1122, 4.2.2.13 and RFC 6191 for a SYN. */
   #arrivesInTimeWait(record: TimeWait, segment: Segment, packet: PacketBuffer, ip: Ip): void {
-    const { options } = segment
-    const age = record.timestamps && options.hasTimestamps ? (record.recentTimestamp - options.timestampValue) | 0 : 0
-    if (segment.hasSyn && !segment.hasAck && !segment.hasRst) {
-      // A newer timestamp, or a higher number unless the timestamp shows that it is an old SYN (PAWS).
-      if (age < 0 || (age === 0 && isAfter(segment.sequence, record.receiveNext))) {
+    switch (answerInTimeWait(record, segment, this.time())) {
+      case TimeWaitAnswer.Ignore:
+        break
+      case TimeWaitAnswer.HoldBack:
+        this.counters.TCPACKSkippedChallenge++
+        break
+      case TimeWaitAnswer.Restart:
+        this.#timeWaits.restart(record)
+        sendTimeWaitAcknowledgment(this, record)
+        break
+      case TimeWaitAnswer.Acknowledge:
+        sendTimeWaitAcknowledgment(this, record)
+        break
+      case TimeWaitAnswer.End:
+        this.#timeWaits.delete(record)
+        this.#table.delete(record)
+        break
+      case TimeWaitAnswer.Reopen:
         this.counters.TWRecycled++
         if (this.#listenerFor(packet, record.incomingPorts & 0xffff) === null) {
           this.#timeWaits.delete(record)
@@ -365,55 +380,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         } else {
           this.#arrivesForNobody(segment, packet, ip, record.incomingPorts, record)
         }
-        return
-      }
     }
-    if (segment.hasRst) {
-      // RFC 1337: a reset does not end TIME-WAIT, unless it can only come from the peer of that connection.
-      if (segment.sequence === record.receiveNext) {
-        this.#timeWaits.delete(record)
-        this.#table.delete(record)
-      }
-      return
-    }
-    if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {
-      this.#timeWaits.restart(record)
-    } else if (segment.sequenceLength === 0 && segment.sequence === record.receiveNext) {
-      // Nothing new, nothing to say.
-      return
-    } else if (segment.length === 0) {
-      // Two hosts that confuse each other must not answer each other for ever.
-      const now = this.time()
-      if (now - record.lastAnswer < ANSWER_INTERVAL) {
-        this.counters.TCPACKSkippedChallenge++
-        return
-      }
-      record.lastAnswer = now
-    }
-    this.#acknowledgeTimeWait(record)
-  }
-
-  #acknowledgeTimeWait(record: TimeWait): void {
-    const packet = this.memory.allocate(0)
-    if (packet === null) {
-      this.counters.TCPSendNoMemory++
-      return
-    }
-    const length = record.timestamps ? wire.HEADER_LENGTH + TIMESTAMPS_LENGTH : wire.HEADER_LENGTH
-    const header = packet.push(length)
-    if (record.timestamps) {
-      const now = (Math.floor(this.time() / 1000) + record.timestampOffset) | 0
-      writeTimestamps(packet.memory.view, header + wire.HEADER_LENGTH, now, record.recentTimestamp)
-    }
-    this.#sendBare(
-      packet,
-      record.path,
-      record.outgoingPorts,
-      record.sendNext,
-      record.receiveNext,
-      length,
-      wire.Flag.Ack,
-    )
   }
 
   /** For `receiveError` of the internet layer. */
@@ -550,59 +517,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   mayChallenge(): boolean {
-    const now = this.time()
-    if (now - this.#challengeWindow >= 1_000_000) {
-      this.#challengeWindow = now
-      // RFC 5961, section 7; the limit varies, as in Linux, so that nobody can count what is left of it (CVE-2016-5696).
-      const half = (this.settings.challengeAcknowledgments + 1) >> 1
-      this.#challenges = half + this.random.below(this.settings.challengeAcknowledgments - half + 1)
-    }
-    if (this.#challenges <= 0) return false
-    this.#challenges--
-    return true
-  }
-
-  sendReset(
-    path: Path,
-    ports: number,
-    sequence: SequenceNumber,
-    acknowledgment: SequenceNumber,
-    withAck: boolean,
-  ): void {
-    const packet = this.memory.allocate(0)
-    if (packet === null) {
-      this.counters.TCPSendNoMemory++
-      return
-    }
-    packet.push(wire.HEADER_LENGTH)
-    const flags = withAck ? wire.Flag.Rst | wire.Flag.Ack : wire.Flag.Rst
-    this.counters.OutRsts++
-    this.#sendBare(packet, path, ports, sequence, acknowledgment, wire.HEADER_LENGTH, flags)
-  }
-
-  #sendBare(
-    packet: PacketBuffer,
-    path: Path,
-    ports: number,
-    sequence: SequenceNumber,
-    acknowledgment: SequenceNumber,
-    length: number,
-    flags: number,
-  ): void {
-    const header = packet.start
-    packet.transport = header
-    packet.checksum = ChecksumState.Partial
-    packet.checksumStart = header
-    packet.checksumField = header + wire.CHECKSUM_OFFSET
-    const sum = pseudoHeaderSum(path.addressSum, IpProtocol.Tcp, length)
-    wire.writeHeader(packet.memory.view, header, ports, sequence, acknowledgment, length, flags, 0, sum)
-    const fresh = path.isStale ? this.refreshPath(path) : path
-    if (fresh === null) {
-      packet.release()
-      return
-    }
-    this.counters.OutSegs++
-    fresh.ip.send(packet, fresh, IpProtocol.Tcp, 0, 0)
+    return this.#challengeLimit.take(this.time())
   }
 
   refreshPath(path: Path): Path | null {
@@ -627,24 +542,4 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.forEachConnection((connection) => connection.abort())
     this.#timeWaits.close()
   }
-}
-
-function isChecksumRight(packet: PacketBuffer): boolean {
-  const length = packet.end - packet.start
-  const addresses =
-    wordSum(packet.source0) +
-    wordSum(packet.source1) +
-    wordSum(packet.source3) +
-    wordSum(packet.destination0) +
-    wordSum(packet.destination1) +
-    wordSum(packet.destination3) +
-    // The marker of an IPv4-mapped address, 0xffff, is a zero of one's-complement arithmetic.
-    wordSum(packet.source2) +
-    wordSum(packet.destination2)
-  const initial = fold(addresses + IpProtocol.Tcp + wordSum(length))
-  return packet.memory.checksum.sum(packet.start, length, initial) === 0xffff
-}
-
-function wordSum(word: number): number {
-  return (word >>> 16) + (word & 0xffff)
 }

@@ -12,10 +12,9 @@ import {
 import '../../test/support/packet-matchers.ts'
 import { IpAddress, IpPrefix } from '../address/index.ts'
 import { SeededRandom } from '../clock/index.ts'
-import { IpErrorKind } from '../ip/index.ts'
+import { FIRST_EPHEMERAL_PORT, IpErrorKind, LAST_EPHEMERAL_PORT, pickEphemeralPort } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer } from '../packet/index.ts'
 import type { UdpCounters } from './counters.ts'
-import { FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT, pickEphemeralPort } from './ports.ts'
 import type { UdpBindOptions } from './udp.ts'
 import type { UdpBinding } from './udp-binding.ts'
 

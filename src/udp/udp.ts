@@ -1,10 +1,9 @@
 import { IpAddress, type IpFamily } from '../address/index.ts'
 import { addressSum4, addressSum6, pseudoHeaderSum } from '../checksum/index.ts'
 import type { Random } from '../clock/index.ts'
-import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path, pickEphemeralPort } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 import { newUdpCounters, type UdpCounters } from './counters.ts'
-import { pickEphemeralPort } from './ports.ts'
 import { UdpBinding, type UdpFill, type UdpReceiver, type UdpSendError } from './udp-binding.ts'
 import * as wire from './wire.ts'
 

@@ -1,0 +1,71 @@
+/** Segments that belong to no open connection: resets, and acknowledgments in TIME-WAIT. */
+import { pseudoHeaderSum } from '../checksum/index.ts'
+import { IpProtocol, type Path } from '../ip/index.ts'
+import { ChecksumState, type PacketBuffer } from '../packet/index.ts'
+import { TIMESTAMPS_LENGTH, writeTimestamps } from './options.ts'
+import type { SequenceNumber } from './sequence-number.ts'
+import type { TcpContext } from './tcp-context.ts'
+import type { TimeWait } from './time-wait.ts'
+import * as wire from './wire.ts'
+
+/** @param ports ours in the upper half @param withAck whether the acknowledgment number means something */
+export function sendReset(
+  context: TcpContext,
+  path: Path,
+  ports: number,
+  sequence: SequenceNumber,
+  acknowledgment: SequenceNumber,
+  withAck: boolean,
+): void {
+  const packet = context.memory.allocate(0)
+  if (packet === null) {
+    context.counters.TCPSendNoMemory++
+    return
+  }
+  packet.push(wire.HEADER_LENGTH)
+  context.counters.OutRsts++
+  const flags = withAck ? wire.Flag.Rst | wire.Flag.Ack : wire.Flag.Rst
+  send(context, packet, path, ports, sequence, acknowledgment, flags)
+}
+
+/** RFC 9293, 3.10.7.4: what TIME-WAIT answers to a segment that comes again. */
+export function sendTimeWaitAcknowledgment(context: TcpContext, record: TimeWait): void {
+  const packet = context.memory.allocate(0)
+  if (packet === null) {
+    context.counters.TCPSendNoMemory++
+    return
+  }
+  const header = packet.push(record.timestamps ? wire.HEADER_LENGTH + TIMESTAMPS_LENGTH : wire.HEADER_LENGTH)
+  if (record.timestamps) {
+    const now = (Math.floor(context.time() / 1000) + record.timestampOffset) | 0
+    writeTimestamps(packet.memory.view, header + wire.HEADER_LENGTH, now, record.recentTimestamp)
+  }
+  send(context, packet, record.path, record.outgoingPorts, record.sendNext, record.receiveNext, wire.Flag.Ack)
+}
+
+/** Sends the packet, which is nothing but a header. */
+function send(
+  context: TcpContext,
+  packet: PacketBuffer,
+  path: Path,
+  ports: number,
+  sequence: SequenceNumber,
+  acknowledgment: SequenceNumber,
+  flags: number,
+): void {
+  const header = packet.start
+  const length = packet.end - header
+  packet.transport = header
+  packet.checksum = ChecksumState.Partial
+  packet.checksumStart = header
+  packet.checksumField = header + wire.CHECKSUM_OFFSET
+  const sum = pseudoHeaderSum(path.addressSum, IpProtocol.Tcp, length)
+  wire.writeHeader(packet.memory.view, header, ports, sequence, acknowledgment, length, flags, 0, sum)
+  const fresh = path.isStale ? context.refreshPath(path) : path
+  if (fresh === null) {
+    packet.release()
+    return
+  }
+  context.counters.OutSegs++
+  fresh.ip.send(packet, fresh, IpProtocol.Tcp, 0, 0)
+}

@@ -1,0 +1,43 @@
+/** SEGMENT ARRIVES in TIME-WAIT: RFC 9293, 3.10.7.4, with RFC 1122, 4.2.2.13 and RFC 6191 for a SYN, RFC 1337 for RST. */
+import type { Microseconds } from '../clock/index.ts'
+import type { Segment } from './segment.ts'
+import { ANSWER_INTERVAL } from './segment-arrives.ts'
+import { advance, isAfter } from './sequence-number.ts'
+import type { TimeWait } from './time-wait.ts'
+
+export const TimeWaitAnswer = {
+  /** Nothing new, nothing to say. */
+  Ignore: 0,
+  /** An acknowledgment is due, but there was one just now. */
+  HoldBack: 1,
+  Acknowledge: 2,
+  /** The peer's FIN again: acknowledge, and wait anew. */
+  Restart: 3,
+  End: 4,
+  /** A SYN that begins a new connection. */
+  Reopen: 5,
+} as const
+export type TimeWaitAnswer = (typeof TimeWaitAnswer)[keyof typeof TimeWaitAnswer]
+
+export function answerInTimeWait(record: TimeWait, segment: Segment, now: Microseconds): TimeWaitAnswer {
+  const { options } = segment
+  if (segment.hasSyn && !segment.hasAck && !segment.hasRst) {
+    // A newer timestamp, or a higher number unless the timestamp shows that it is an old SYN (PAWS).
+    const age = record.timestamps && options.hasTimestamps ? (record.recentTimestamp - options.timestampValue) | 0 : 0
+    if (age < 0 || (age === 0 && isAfter(segment.sequence, record.receiveNext))) return TimeWaitAnswer.Reopen
+  }
+  if (segment.hasRst) {
+    // RFC 1337: a reset does not end TIME-WAIT, unless it can only come from the peer of that connection.
+    return segment.sequence === record.receiveNext ? TimeWaitAnswer.End : TimeWaitAnswer.Ignore
+  }
+  if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {
+    return TimeWaitAnswer.Restart
+  }
+  if (segment.sequenceLength === 0 && segment.sequence === record.receiveNext) return TimeWaitAnswer.Ignore
+  if (segment.length === 0) {
+    // Two hosts that confuse each other must not answer each other for ever.
+    if (now - record.lastAnswer < ANSWER_INTERVAL) return TimeWaitAnswer.HoldBack
+    record.lastAnswer = now
+  }
+  return TimeWaitAnswer.Acknowledge
+}
