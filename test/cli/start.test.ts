@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { accessSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -108,38 +108,32 @@ test('on a fresh clone, as an ordinary user, with no programs but those it asks 
     symlinkSync(pathOf(name), join(programs, name))
   }
   execFileSync('chown', ['-R', `${ORDINARY_USER}:${ORDINARY_USER}`, checkout, home])
-  const words = [`--reuid=${ORDINARY_USER}`, `--regid=${ORDINARY_USER}`, '--clear-groups']
+  const user = ['setpriv', `--reuid=${ORDINARY_USER}`, `--regid=${ORDINARY_USER}`, '--clear-groups']
 
-  // Mostly every user may open it; where not, for the time of this test.
-  const tun = '/dev/net/tun'
-  const mode = statSync(tun).mode & 0o777
-  chmodSync(tun, 0o666)
-  try {
-    const run = new Running(pathOf('setpriv'), [...words, 'npm', 'start', '--', '--once'], {
-      cwd: checkout,
-      env: { ...env, PATH: programs },
-    })
-    const { code, stdout, stderr } = await run.ended
-    expect(stdout + stderr).toMatch(ANSWERS[0]!)
-    expect(stdout).toMatch(ANSWERS[1]!)
-    expect(code).toBe(0)
-    expect(existsSync(join(checkout, 'build/ping'))).toBe(true)
-
-    chmodSync(tun, 0o600)
-    const refused = await new Running(
-      pathOf('setpriv'),
-      [...words, 'node', 'bin/tapstack.mjs', 'sandbox', '--', 'true'],
-      {
-        cwd: checkout,
-        env,
-      },
+  // Mostly every user may open /dev/net/tun. In a view of their own of the file system, these commands see one that
+  // everybody may open, or only root, whatever this machine's is.
+  const device = join(folder, 'device')
+  mkdirSync(device)
+  const prepare =
+    'mount -t tmpfs none "$1" && mknod -m "$2" "$1/tun" c 10 200 && mount --bind "$1/tun" /dev/net/tun && ' +
+    'shift 2 && exec "$@"'
+  const asUser = (mode: string, environment: NodeJS.ProcessEnv, ...command: string[]) =>
+    new Running(
+      'unshare',
+      ['--mount', 'sh', '-c', prepare, 'sh', device, mode, ...user, 'env', `PATH=${environment.PATH}`, ...command],
+      { cwd: checkout, env: { ...environment, PATH: process.env.PATH } },
     ).ended
-    expect(refused.stderr).toContain('/dev/net/tun cannot be opened (EACCES)')
-    expect(refused.stderr).toContain('sudo chmod 666 /dev/net/tun')
-    expect(refused.code).toBe(1)
-  } finally {
-    chmodSync(tun, mode)
-  }
+
+  const { code, stdout, stderr } = await asUser('666', { ...env, PATH: programs }, 'npm', 'start', '--', '--once')
+  expect(stdout + stderr).toMatch(ANSWERS[0]!)
+  expect(stdout).toMatch(ANSWERS[1]!)
+  expect(code).toBe(0)
+  expect(existsSync(join(checkout, 'build/ping'))).toBe(true)
+
+  const refused = await asUser('600', env, 'node', 'bin/tapstack.mjs', 'sandbox', '--', 'true')
+  expect(refused.stderr).toContain('/dev/net/tun cannot be opened (EACCES)')
+  expect(refused.stderr).toContain('sudo chmod 666 /dev/net/tun')
+  expect(refused.code).toBe(1)
 })
 
 function pathOf(command: string): string {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import type { Socket } from 'node:net'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe } from 'vitest'
@@ -42,18 +43,8 @@ export class Namespace implements AsyncDisposable {
   readonly #processes = new Set<RunningProcess>()
 
   static async create(): Promise<Namespace> {
-    const flags = AS_ROOT ? ['--net'] : ['--user', '--map-root-user', '--net']
-    // `cat` ends when the pipe to it does, that is, with us at the latest.
-    const holder = spawn('unshare', [...flags, 'sh', '-c', 'ip link set lo up && echo ready && exec cat'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    const ready = await new Promise<boolean>((resolve) => {
-      holder.stdout.once('data', () => resolve(true))
-      holder.once('exit', () => resolve(false))
-      holder.once('error', () => resolve(false))
-    })
-    if (!ready) throw new Error('a network namespace could not be made')
-    return new Namespace(holder)
+    const enter = AS_ROOT ? [] : ['nsenter', `--user=${await userNamespace()}`, '--preserve-credentials']
+    return new Namespace(await hold([...enter, 'unshare', '--net'], 'ip link set lo up'))
   }
 
   private constructor(holder: ChildProcess) {
@@ -104,6 +95,35 @@ export class Namespace implements AsyncDisposable {
     this.#holder.kill('SIGKILL')
     await gone
   }
+}
+
+/** Starts a process that holds namespaces open: `cat` ends when the pipe to it does, that is, with us at the latest. */
+async function hold(enter: readonly string[], prepare: string): Promise<ChildProcess> {
+  const [first, ...rest] = [...enter, 'sh', '-c', `${prepare} && echo ready && exec cat`]
+  const holder = spawn(first!, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ready = await new Promise<boolean>((resolve) => {
+    holder.stdout.once('data', () => resolve(true))
+    holder.once('exit', () => resolve(false))
+    holder.once('error', () => resolve(false))
+  })
+  if (!ready) throw new Error('a namespace could not be made')
+  return holder
+}
+
+let sharedUserNamespace: Promise<string> | null = null
+
+/**
+ * The user namespace in which an ordinary user counts as root. One for all: only what lies in the same one may be moved
+ * from one network namespace to another.
+ */
+function userNamespace(): Promise<string> {
+  sharedUserNamespace ??= hold(['unshare', '--user', '--map-root-user'], 'true').then((holder) => {
+    // Neither it nor its pipes keep the test runner.
+    holder.unref()
+    for (const stream of [holder.stdin, holder.stdout]) (stream as Socket).unref()
+    return `/proc/${holder.pid}/ns/user`
+  })
+  return sharedUserNamespace
 }
 
 /**
