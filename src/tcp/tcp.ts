@@ -81,7 +81,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   #connections = 0
   #closed = false
 
-  /** @param ips the internet layers to run over: one of each family at most */
+  /**
+   * @param ips the internet layers to run over: at least one, and one of each family at most
+   * @throws RangeError naming the setting that is out of its range
+   */
   constructor(ips: readonly Ip[], options: TcpOptions) {
     this.ips = ips
     this.memory = ips[0].memory
@@ -102,6 +105,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     return this.#connections
   }
 
+  /** Connections in TIME-WAIT. */
   get timeWaits(): number {
     return this.#timeWaits.size
   }
@@ -112,6 +116,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
    * Passive open.
    * @param address null for all
    * @param port 0 for a free one
+   * @param backlog connections that may wait for the end of their handshake, and for being accepted, each
    * @throws SystemError EADDRINUSE, EADDRNOTAVAIL
    */
   listen(address: IpAddress | null, port: number, backlog: number, acceptor: Acceptor): Listener {
@@ -143,7 +148,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
 
   /**
    * Active open. The user hears `onEstablished`, or `onClosed` with the reason.
-   * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH, EACCES
+   * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH (also for group addresses), ENOBUFS (`maximumConnections`)
    */
   connect(options: TcpConnectOptions): Connection {
     const { remote, port } = options
