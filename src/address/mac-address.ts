@@ -6,6 +6,7 @@ export class MacAddress {
   readonly high: number
   readonly low: number
 
+  /** @param high the first 16 bits @param low the last 32 bits, signed or not */
   constructor(high: number, low: number) {
     this.high = high & 0xffff
     this.low = low | 0
@@ -27,6 +28,7 @@ export class MacAddress {
     )
   }
 
+  /** @param offset of the first of six bytes */
   static fromBytes(bytes: Uint8Array, offset: number): MacAddress {
     return new MacAddress(
       (bytes[offset] << 8) | bytes[offset + 1],
@@ -44,6 +46,7 @@ export class MacAddress {
     return (this.high & 0x0100) !== 0
   }
 
+  /** Writes six bytes. */
   writeTo(bytes: Uint8Array, offset: number): void {
     bytes[offset] = this.high >>> 8
     bytes[offset + 1] = this.high

@@ -3,8 +3,8 @@ import type { Random } from './random.ts'
 /**
  * A keyed hash for tables whose keys a peer can choose: HalfSipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast
  * short-input PRF", 2012, in its 32-bit form), which Linux uses for the same end (hsiphash). Without the key nobody can
- * make entries collide. For tables within one process only: 32 bits are too few for anything that leaves it, such as
- * sequence numbers or cookies.
+ * make entries collide. For tables: its key of 64 bits and its 32 bits of result are too few for numbers that others see,
+ * unless two hashes with independent keys are combined, as initial sequence numbers do.
  *
  * Words are 32-bit integers, signed or not. Nothing is allocated.
  */

@@ -51,7 +51,7 @@ export interface EthernetCounters {
 export class Ethernet implements FrameReceiver {
   readonly netif: Netif
   readonly mac: MacAddress
-  /** Largest payload of a frame in bytes. */
+  /** Largest payload of a frame in bytes: the interface's MTU when this was made. */
   readonly mtu: number
   readonly memory: PacketMemory
   readonly counters: EthernetCounters = {

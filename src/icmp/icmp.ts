@@ -54,6 +54,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   /** The way of the last answer: most echo requests come from where the one before came from. */
   #answerPath: Path | null = null
 
+  /** @throws RangeError naming the option that is out of its range */
   constructor(ip: Ipv4, options: IcmpOptions) {
     const { clock, random } = options
     this.#ip = ip

@@ -69,7 +69,8 @@ export interface Ip {
   isLocalAddress(address: IpAddress): boolean
   /**
    * The way to `destination`, from `source` if given.
-   * @returns the path, or why there is none: no route (ENETUNREACH) or `source` is not ours (EADDRNOTAVAIL)
+   * @returns the path, or why there is none: no route (ENETUNREACH), `source` is not ours (EADDRNOTAVAIL), or a layer that
+   *   forbids the destination (EACCES; IPv4 forbids none)
    */
   path(destination: IpAddress, source?: IpAddress | null): Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES'
   /**

@@ -30,7 +30,7 @@ export interface NetifCounters {
   transmittedBytes: number
   /** Wake-ups that delivered at least one frame. */
   bursts: number
-  /** Received frames dropped because packet memory was exhausted. */
+  /** Received frames dropped because packet memory, or a queue of the netif's own, had no room. */
   receiveNoMemory: number
   /** Received frames dropped because they were no frames (too short, too long, a bad device header). */
   receiveMalformed: number
@@ -62,7 +62,7 @@ export interface Netif {
   readonly name: string
   /** The address that a stack on this interface should own. */
   readonly mac: MacAddress
-  /** Largest IP packet in bytes; 68 to 65,535. */
+  /** Largest IP packet in bytes; 68 to 65,535. A stack reads it once, when it is composed. */
   readonly mtu: number
   readonly features: NetifFeatures
   /** Where frames live: received ones are in it, and those to transmit must be. */

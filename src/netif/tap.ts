@@ -257,7 +257,10 @@ export class Tap implements Netif, AsyncDisposable {
     this.#check(this.#binding.setAddress(this.#device, bytes), 'ioctl SIOCSIFHWADDR')
   }
 
-  /** Sets the MTU of both ends; 68 to 65,521. @throws SystemError EPERM, EINVAL, ENODEV */
+  /**
+   * Sets the MTU of both ends; 68 to 65,521. A stack that has been composed over this tap keeps the one that it began with.
+   * @throws SystemError EPERM, EINVAL, ENODEV
+   */
   setMtu(mtu: number): void {
     this.#check(this.#binding.setMtu(this.#device, mtu), 'ioctl SIOCSIFMTU')
     this.#mtu = mtu

@@ -50,6 +50,7 @@ export class PacketMemory {
   readonly #large: PacketBuffer[] = []
   readonly #live: Set<PacketBuffer> | null
 
+  /** @throws RangeError naming the option that is out of its range, or if the system has not that much memory */
   constructor(options: PacketMemoryOptions = {}) {
     this.smallSlots = inRange('smallSlots', options.smallSlots ?? 8192, 16, 262_144)
     this.largeSlots = inRange('largeSlots', options.largeSlots ?? 512, 4, 8192)

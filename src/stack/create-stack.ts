@@ -25,7 +25,7 @@ export interface CreateStackOptions {
   ipv4?: string
   /** Default gateway; an address on that network. */
   ipv4Gateway?: string
-  /** Writes every frame to this pcapng file. */
+  /** Writes every frame to this pcapng file, which is created or emptied. `close()` rejects if that failed. */
   capture?: string
   /** Default: the host's monotonic clock. */
   clock?: Clock
@@ -33,14 +33,16 @@ export interface CreateStackOptions {
   random?: Random
   /** Default: no logs. */
   logs?: LogFactory
-  /** Packet memory of the tap device; a `netif` brings its own. */
+  /** Packet memory of the tap device, 48 MiB by default; a `netif` brings its own. */
   memory?: PacketMemoryOptions
+  /** What differs from `DEFAULT_TCP_SETTINGS`. */
   tcp?: Partial<TcpSettings>
 }
 
 /**
  * Picks and composes a stack: the long way of `DirectStack` or `SocketStack` in one call.
- * @throws TypeError or RangeError for an option, SystemError for the tap device (EPERM, EBUSY, ENOENT) or the capture file
+ * @throws TypeError or RangeError for an option; SystemError for the tap device (EPERM, EACCES, EBUSY, ENOENT, ...); the
+ *   errors of `open` for the capture file
  */
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs

@@ -19,12 +19,13 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
   readonly remote: Endpoint
   /**
    * The next bytes, as many as are there (up to 256 KiB); they are the caller's own. Null at the end of the stream.
-   * @throws SystemError when the connection failed; data that had arrived in order is delivered before
+   * @throws SystemError when the connection failed (data that had arrived in order is delivered before); EBUSY while
+   *   another read waits, or when `onData` or `toDuplex` reads
    */
   read(): Promise<Buffer | null>
   /**
    * Sends bytes. They are kept by reference until acknowledged and must not be changed. Resolves when the send buffer
-   * has taken all of them, so that awaiting each write respects back-pressure.
+   * has room for more, so that awaiting each write respects back-pressure.
    * @throws SystemError EPIPE after `shutdown('write')`, or what ended the connection
    */
   write(data: Uint8Array | string): Promise<void>
@@ -33,11 +34,13 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
   /**
    * Sends `size` bytes that `fill` writes in place: `fill` gets a view of exactly `size` bytes, valid during the call.
    * @param size 1 to 65,536
+   * @throws RangeError for the size and whatever `fill` throws, both from the call itself; otherwise as `write`
    */
   writeInto(size: number, fill: (view: Uint8Array) => void): Promise<void>
   /**
    * Delivers data by callback, without a copy where the stack can: `view` is valid only during the call. `end` runs
-   * at the end of the stream. Errors reject `closed`.
+   * at the end of the stream. Errors reject `closed`. What `data` throws resets the connection.
+   * @throws SystemError EBUSY if somebody reads already
    */
   onData(data: (view: Uint8Array) => void, end?: () => void): void
   /** Stops (and later resumes) delivery by `onData`; the peer is slowed down by the receive window. */
@@ -54,13 +57,20 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
   abort(): void
   /** Resolves when both directions have ended, rejects with what ended them otherwise. Never an unhandled rejection. */
   readonly closed: Promise<void>
+  /** True turns Nagle's algorithm off (RFC 9293, 3.7.4). */
   setNoDelay(on: boolean): void
-  /** @param initialDelay seconds of silence before the first probe, 1 to 32,767 */
+  /**
+   * @param initialDelay seconds of silence before the first probe, 1 to 32,767; default the stack's, two hours
+   * @throws RangeError for the delay
+   */
   setKeepAlive(on: boolean, initialDelay?: number): void
   /** Web Streams over the same flow. */
   readonly readable: ReadableStream<Uint8Array>
   readonly writable: WritableStream<Uint8Array>
-  /** The flow as a Node stream, shaped enough like a `net.Socket` for `http` and its agents. Takes over the flow. */
+  /**
+   * The flow as a Node stream, shaped enough like a `net.Socket` for `http` and its agents. Takes over the flow.
+   * @throws SystemError EBUSY if `onData` reads, or reading was ended
+   */
   toDuplex(): Duplex
 }
 
@@ -84,12 +94,15 @@ export interface ConnectOptions {
   address: string
   /** 1 to 65,535. */
   port: number
+  /** One of the stack's addresses; default the one that routes give. */
   localAddress?: string
+  /** 0 to 65,535; default 0, a free one. */
   localPort?: number
   /** Gives up with an AbortError. */
   signal?: AbortSignal
-  /** Milliseconds until ETIMEDOUT; default is the protocol's own. */
+  /** Milliseconds until ETIMEDOUT, 1 to 2^31 - 1; default is the protocol's own, 127 s. */
   timeout?: number
+  /** As `Flow.setNoDelay(true)` from the beginning; default false. */
   noDelay?: boolean
 }
 
@@ -113,16 +126,17 @@ export interface UdpSocket extends AsyncDisposable {
   onError(handler: (error: Error) => void): void
   /**
    * Sends one datagram, copying `data`. What the network loses is lost silently, as UDP does.
-   * @throws SystemError EMSGSIZE, EACCES, ENETUNREACH, EDESTADDRREQ, ENOBUFS
+   * @throws SystemError EMSGSIZE, EACCES, ENETUNREACH, EDESTADDRREQ, EISCONN (`to` on a socket with `remote`), ENOBUFS,
+   *   EBADF after `close`; TypeError or RangeError for `to`
    */
   send(data: Uint8Array | string, to?: Endpoint): void
   close(): Promise<void>
 }
 
 export interface PingOptions {
-  /** Payload bytes, 0 to 65,507; default 56. */
+  /** Payload bytes, 0 to 65,507; default 56. On the direct stack they have to fit the path's MTU, or it is EMSGSIZE. */
   size?: number
-  /** Milliseconds to wait; default 5,000. */
+  /** Milliseconds to wait, 1 to 2^31 - 1; default 5,000. */
   timeout?: number
   signal?: AbortSignal
 }
@@ -131,6 +145,7 @@ export interface PingReply {
   readonly address: string
   /** Payload bytes that came back. */
   readonly size: number
+  /** TTL or hop limit of the answer; 0 where it is not known. */
   readonly hopLimit: number
   readonly roundTripMilliseconds: number
 }
@@ -147,14 +162,24 @@ export interface Stack extends StackEvents, AsyncDisposable {
   readonly addresses: readonly IpPrefix[]
   /**
    * @param onFlow is called for each accepted flow; what it throws, or its promise rejects with, aborts that flow only
-   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL
+   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENETDOWN (the stack is closed); TypeError or RangeError for an option
    */
   listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener>
-  /** @throws SystemError ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL; AbortError */
+  /**
+   * @throws SystemError ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENETDOWN;
+   *   AbortError; TypeError or RangeError for an option
+   */
   connect(options: ConnectOptions): Promise<Flow>
-  /** @throws SystemError EADDRINUSE, EADDRNOTAVAIL */
+  /**
+   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL; with `remote` ENETUNREACH, EACCES; ENETDOWN; TypeError or RangeError for
+   *   an option
+   */
   udp(options?: UdpOptions): Promise<UdpSocket>
-  /** One echo request. @throws SystemError ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EPERM */
+  /**
+   * One echo request.
+   * @throws SystemError ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EACCES, ENOBUFS, ENETDOWN; EPERM or ENOTSUP on the
+   *   socket stack; AbortError; TypeError or RangeError
+   */
   ping(address: string, options?: PingOptions): Promise<PingReply>
   /**
    * Closes listeners, lets connections finish for `grace` milliseconds (default 1,000), resets what is left and

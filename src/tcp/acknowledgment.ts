@@ -66,7 +66,7 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
     return
   }
   connection.duplicateAcknowledgments = 0
-  // Growth only while the window is what limits us (RFC 7661, 4.1 in spirit; Linux tcp_is_cwnd_limited): an application
+  // Growth only while the window is what limits us (in the spirit of RFC 7661; Linux tcp_is_cwnd_limited): an application
   // that sends little must not earn a window that it never proved.
   if (flightBefore * 2 >= connection.congestion.window) connection.congestion.acknowledged(acknowledged)
 }

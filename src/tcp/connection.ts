@@ -448,6 +448,7 @@ export class Connection implements TimerHandler {
     return free
   }
 
+  /** RFC 9293, 3.8.4. @param idle silence before the first probe */
   setKeepAlive(on: boolean, idle: Microseconds): void {
     if (this.state === State.Closed) return
     this.keepAlive = on
@@ -457,6 +458,7 @@ export class Connection implements TimerHandler {
     if (on) this.schedule(this.keepAliveAt)
   }
 
+  /** Turns Nagle's rule off, RFC 9293, 3.7.4; what it held back goes out at once. */
   setNoDelay(on: boolean): void {
     this.noDelay = on
     if (on) this.context.settle(this)

@@ -44,7 +44,7 @@ export interface TcpCounters {
   /** Segments queued ahead of a gap, and those dropped because the queue or memory was full. */
   TCPOFOQueue: number
   TCPOFODrop: number
-  /** Segments dropped because the receive window or the budget was full. */
+  /** Segments cut or dropped because they went beyond the receive window. */
   TCPRcvQDrop: number
   /** Segments that could not be sent because packet memory was exhausted; they are tried again. */
   TCPSendNoMemory: number

@@ -20,7 +20,7 @@ export function receiveIcmpError(
   const code = errorCode(kind)
   if (code === null) return
   if (connection.state === State.SynSent || (connection.state === State.SynReceived && connection.listener === null)) {
-    // As Linux: an attempt to connect fails at once, so that the application can try another address (RFC 5461, 4.1).
+    // As Linux: an attempt to connect fails at once, so that the application can try another address (RFC 5461).
     connection.context.counters.AttemptFails++
     connection.destroy(code)
   } else {

@@ -60,7 +60,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       segment.hasSyn &&
       segment.sequence === connection.initialReceiveSequence
     ) {
-      // The SYN-ACK of a simultaneous open, RFC 9293, figure 8: its SYN is old, its acknowledgment is what counts.
+      // The SYN-ACK of a simultaneous open, RFC 9293, figure 7: its SYN is old, its acknowledgment is what counts.
       if (segment.acknowledgment === connection.sendHighest) {
         becomeEstablished(connection, segment)
         connection.acknowledgeNow = true
@@ -293,7 +293,6 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
       }
       return
     }
-    // RFC 7323, 3.2: an echo of a timestamp that we never sent.
   }
   if (segment.hasRst) {
     if (segment.hasAck) {

@@ -8,7 +8,10 @@ export interface TcpSettings {
   receiveBuffer: number
   /** What the receive window may grow to, 64 KiB to 1 GiB. Default 6 MiB, as Linux. */
   maximumReceiveBuffer: number
-  /** Bytes that all connections together may hold unread, above which windows stay closed. Default 256 MiB. */
+  /**
+   * Bytes that all connections together may hold unread, above which no window opens further; what was offered before is
+   * still taken. 64 KiB and more. Default 256 MiB.
+   */
   receiveBudget: number
   /** How long data may stay unacknowledged before the connection is given up (R2 of RFC 9293, 3.8.3). Default 100 s. */
   userTimeout: Microseconds
@@ -18,24 +21,29 @@ export interface TcpSettings {
   synAckRetries: number
   /** Longest time an acknowledgment is held back; RFC 9293, 3.8.6.3, allows 500 ms. Default 40 ms, as Linux. */
   delayedAcknowledgment: Microseconds
-  /** Silence before the first keep-alive probe, between probes, and how many may stay unanswered; as Linux. */
+  /** Silence before the first keep-alive probe, up to 32,767 s; Linux tcp_keepalive_time. Default two hours. */
   keepAliveIdle: Microseconds
+  /** Between two probes, up to 32,767 s; Linux tcp_keepalive_intvl. Default 75 s. */
   keepAliveInterval: Microseconds
+  /** Probes that may stay unanswered, 1 to 127; Linux tcp_keepalive_probes. Default 9. */
   keepAliveProbes: number
   /** How long a closed connection waits in FIN-WAIT-2 for the peer's FIN; Linux tcp_fin_timeout. Default 60 s. */
   finWait2Timeout: Microseconds
-  /** 2 MSL; Linux takes 60 s. */
+  /** 2 MSL, up to 240 s. Default 60 s, as Linux. */
   timeWait: Microseconds
-  /** TIME-WAIT records kept; beyond, the oldest goes. Default 8,192. */
+  /** TIME-WAIT records kept, 0 to 1,048,576; beyond, the oldest goes. Default 8,192. */
   maximumTimeWait: number
-  /** Connections of a stack, half-open ones included; beyond, SYNs are dropped. Default 262,144. */
+  /** Connections of a stack, half-open ones included, 1 to 16,777,216; beyond, SYNs are dropped. Default 262,144. */
   maximumConnections: number
   /** Offer timestamps and window scaling (RFC 7323). Default true. */
   timestamps: boolean
   windowScaling: boolean
-  /** Challenge ACKs per second of the whole stack; RFC 5961, section 7. Default 1,000. */
+  /**
+   * Challenge ACKs of the whole stack in a second, 1 to 1,000,000; RFC 5961, section 7. At least half as many are sent, the
+   * rest by chance. Default 1,000.
+   */
   challengeAcknowledgments: number
-  /** Ports for connections that we open; Linux ip_local_port_range. */
+  /** Ports for connections that we open; Linux ip_local_port_range. Default 32,768 to 60,999. */
   ephemeralPorts: readonly [least: number, most: number]
 }
 

@@ -27,7 +27,8 @@ export function answerInTimeWait(record: TimeWait, segment: Segment, now: Micros
     if (age < 0 || (age === 0 && isAfter(segment.sequence, record.receiveNext))) return TimeWaitAnswer.Reopen
   }
   if (segment.hasRst) {
-    // RFC 1337: a reset does not end TIME-WAIT, unless it can only come from the peer of that connection.
+    // RFC 1337 has all resets ignored, since an old one must not end TIME-WAIT. One with exactly the next number is most
+    // likely no old one, and in Linux any reset ends it.
     return segment.sequence === record.receiveNext ? TimeWaitAnswer.End : TimeWaitAnswer.Ignore
   }
   if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {

@@ -299,7 +299,7 @@ export class Udp implements IpProtocolHandler {
     return best
   }
 
-  /** RFC 1122, 4.1.3.5 (and Linux): each one that fits gets what was sent to a group. */
+  /** As Linux: each one that fits gets what was sent to a group. */
   #deliverToAll(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): void {
     let delivered = false
     for (let binding = first; binding !== null; binding = binding.next) {
