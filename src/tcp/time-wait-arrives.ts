@@ -31,6 +31,8 @@ export function answerInTimeWait(record: TimeWait, segment: Segment, now: Micros
     // likely no old one, and in Linux any reset ends it.
     return segment.sequence === record.receiveNext ? TimeWaitAnswer.End : TimeWaitAnswer.Ignore
   }
+  // Fifth check: without ACK, dropped.
+  if (!segment.hasAck && !segment.hasSyn) return TimeWaitAnswer.Ignore
   if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {
     return TimeWaitAnswer.Restart
   }
