@@ -22,6 +22,7 @@ const address = DEMO_STACK_ADDRESS.split('/')[0]!
 const tapstack = fileURLToPath(new URL('../../bin/tapstack.mjs', import.meta.url))
 
 let ending = false
+let interruptedBy: NodeJS.Signals | null = null
 const child = spawn(
   process.execPath,
   [tapstack, 'run', service, '--interface', DEMO_INTERFACE, '--ipv4', DEMO_STACK_ADDRESS, '--logs', '*:warn'],
@@ -43,7 +44,12 @@ ended.then(() => {
   running = false
 })
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    interruptedBy ??= signal
+    end()
+  })
+}
 
 const giveUpAt = performance.now() + START_TIMEOUT
 const isOver = () => !running || ending || performance.now() > giveUpAt
@@ -57,7 +63,7 @@ if (started) {
   )
   console.log(`Its neighbour on a private ${DEMO_INTERFACE} is the kernel, ${DEMO_KERNEL_ADDRESS}, which asks:\n`)
   const passed = [show(pingOnce(address)), show(await fetchOnce(`http://${address}/`))].every((ok) => ok)
-  if (!passed) {
+  if (!passed && !ending) {
     process.exitCode = 1
     showLog()
   }
@@ -78,6 +84,8 @@ if (started) {
 }
 end()
 const exitCode = await ended
+// Before the check was over: no verdict, and nothing to complain of.
+if (interruptedBy !== null) process.exit(128 + constants.signals[interruptedBy])
 if (exitCode !== 0 && !process.exitCode) {
   console.error(`The service ended with exit code ${exitCode}.`)
   showLog()

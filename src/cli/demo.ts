@@ -40,6 +40,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       command: [process.execPath, program, service, String(options.port), options.once ? 'once' : 'stay'],
       // Checked once and gone again: nobody could look at it.
       publish: options.once ? [] : [{ hostPort: options.port, address: '10.0.0.2', port: 80 }],
+      portOption: '--port',
       interface: DEMO_INTERFACE,
       address: IpPrefix.parse(DEMO_KERNEL_ADDRESS),
     })

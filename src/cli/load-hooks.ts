@@ -2,7 +2,7 @@
 
 import type { ResolveHook } from 'node:module'
 
-const OWN_NAME = /^tapstack(?:\/|$)/
+export const OWN_NAME = /^tapstack(?:\/|$)/
 const TYPESCRIPT = /^file:(?!.*\/node_modules\/).*\.tsx?(?:\?|$)/
 
 // Newer than the type declarations of the oldest Node that we support; there it is the compiler that sees the types.

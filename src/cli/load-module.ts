@@ -1,6 +1,7 @@
-import { register } from 'node:module'
+import Module, { register } from 'node:module'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { OWN_NAME } from './load-hooks.ts'
 
 /** Error codes with which Node refuses TypeScript that it cannot run by leaving the types out; tsx can. */
 const NEEDS_COMPILER = new Set([
@@ -26,6 +27,7 @@ export async function loadModule(file: string): Promise<Record<string, unknown>>
     // Before the compiler's hooks, which ask those registered earlier.
     const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     register(new URL(`./load-hooks${ending}`, import.meta.url))
+    answerRequire()
   }
   const url = pathToFileURL(resolve(file)).href
   const needsCompiler = /\.[cm]?tsx?$/.test(file) && !isTypeScriptNative()
@@ -40,6 +42,20 @@ export async function loadModule(file: string): Promise<Record<string, unknown>>
   }
 }
 
+/** What Node's `require` asks for a file's path; not public, but what every tool that hooks into `require` replaces. */
+type ResolveFilename = (this: unknown, request: string, parent: unknown, ...rest: unknown[]) => string
+
+/** The hooks do not see `require('tapstack')`: it is resolved as if it stood in this file. */
+function answerRequire(): void {
+  const loader = Module as unknown as { _resolveFilename: ResolveFilename }
+  const byNode = loader._resolveFilename
+  const here = new Module(fileURLToPath(import.meta.url))
+  here.filename = here.id
+  loader._resolveFilename = function (request, parent, ...rest) {
+    return byNode.call(this, request, OWN_NAME.test(request) ? here : parent, ...rest)
+  }
+}
+
 /** Whether Node runs TypeScript by itself; newer than the type declarations of the oldest Node that we support. */
 function isTypeScriptNative(): boolean {
   return 'typescript' in process.features && Boolean(process.features.typescript)
@@ -47,5 +63,6 @@ function isTypeScriptNative(): boolean {
 
 async function registerCompiler(): Promise<void> {
   const tsx = await import('tsx/esm/api')
-  tsx.register()
+  // Without the tsconfig.json of the current folder, as Node runs TypeScript: its `paths` could mean another `tapstack`.
+  tsx.register({ tsconfig: false })
 }

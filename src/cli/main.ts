@@ -10,7 +10,7 @@ import { runSandbox } from './sandbox.ts'
 /**
  * The `tapstack` command.
  * @param words what stands after the command's name
- * @param name what the person typed to get here, for help and error messages
+ * @param name what the person typed to get here, for help; another one than `tapstack` stands for `tapstack demo`
  * @returns the exit code: 0, that of the command which ran, 64 for a wrong command line, 1 for what could not be done
  */
 export async function main(words: readonly string[], name = 'tapstack'): Promise<number> {
@@ -100,15 +100,22 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       finish(await runSandbox({ command, publish, interface: options.interface, address: options.address }))
     })
 
-  program
+  const demo = program
     .command('demo')
     .summary('an example service in a sandbox, for your browser (what `npm start` shows)')
     .description('Starts the example service examples/http.ts on a stack of its own, checks it and publishes it.')
     .option('--port <PORT>', "port on the host's 127.0.0.1", parsePort, DEMO_PORT)
     .option('--once', 'end after the check, with exit code 0 or 1')
-    .action(async (options: { port: number; once?: boolean }) => {
+    .allowExcessArguments()
+    .action(async (options: { port: number; once?: boolean }, command: Command) => {
+      const [excess] = command.args
+      if (excess !== undefined)
+        throw new Failure(`unexpected argument '${excess}'; see --help for what is expected`, EXIT_USAGE)
       finish(await runDemo({ port: options.port, once: options.once === true }))
     })
+
+  // Under `npm start` nobody has typed `demo`.
+  if (name !== 'tapstack') demo.configureHelp({ commandUsage: () => `${name} [options]` })
 
   // Last, because commands inherit it: what excess there is, is the unknown command that the action names.
   return program.allowExcessArguments()
@@ -128,7 +135,8 @@ function version(): string {
 
 /** As the kernel's dev_valid_name: up to 15 bytes, no slash, colon or white space, not `.` or `..`. */
 function parseInterfaceName(text: string): string {
-  if (!/^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)) {
+  // A percent sign is a pattern for the kernel to number.
+  if (!/^(?!\.\.?$)(?!.*%)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)) {
     throw new InvalidArgumentError('Expected a device name of 1 to 15 characters, such as tap0.')
   }
   return text
@@ -137,7 +145,10 @@ function parseInterfaceName(text: string): string {
 function parsePrefix(text: string): IpPrefix {
   try {
     if (!text.includes('/')) throw new TypeError('no length')
-    return IpPrefix.parse(text)
+    const prefix = IpPrefix.parse(text)
+    const { isUnspecified, isLoopback, isMulticast } = prefix.address
+    if (isUnspecified || isLoopback || isMulticast) throw new TypeError('no address of a network device')
+    return prefix
   } catch {
     throw new InvalidArgumentError('Expected an address and the length of its prefix, such as 10.0.0.1/24.')
   }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { extname } from 'node:path'
 import { isUnikernel, run } from '../unikernel/index.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { loadModule } from './load-module.ts'
@@ -9,9 +10,31 @@ import { loadModule } from './load-module.ts'
  * @throws Failure if FILE is no file, cannot be loaded or exports no application
  */
 export async function runFile(file: string, bootArguments: readonly string[]): Promise<number> {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
-    throw new Failure(`${file}: no such file; expected a TypeScript or JavaScript file`, EXIT_USAGE)
+  const status = statSync(file, { throwIfNoEntry: false })
+  const ending = extname(file)
+  if (!status?.isFile() || (ending !== '' && !/^\.[cm]?[jt]sx?$/.test(ending))) {
+    const what = status === undefined ? 'no such file; ' : status.isDirectory() ? 'a folder; ' : ''
+    throw new Failure(`${file}: ${what}expected a TypeScript or JavaScript file`, EXIT_USAGE)
   }
+  // A service goes on when whoever has read its messages is gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)
+  const stuck = () => {
+    console.error(`tapstack: ${file} waits for a promise that nothing can settle any more`)
+    process.exit(1)
+  }
+  process.once('beforeExit', stuck)
+  try {
+    return await start(file, bootArguments)
+  } finally {
+    process.off('beforeExit', stuck)
+  }
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
+
+async function start(file: string, bootArguments: readonly string[]): Promise<number> {
   const module = await load(file)
   // A CommonJS file's `exports.default` arrives one level deeper.
   const exported = [module.default, (module.default as { default?: unknown } | undefined)?.default].find(isUnikernel)

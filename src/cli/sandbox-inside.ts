@@ -44,6 +44,8 @@ process.on('disconnect', () => {
   command.kill('SIGTERM')
   setTimeout(() => process.exit(1), ORPHAN_GRACE)
 })
+// It may have gone while this program was being loaded, and the event with it; a port it has sent would keep us.
+if (!process.connected) process.exit(1)
 
 /** So that /proc shows the process numbers of this namespace. Some containers forbid it; then it shows the host's. */
 function mountProc(): void {
@@ -64,6 +66,8 @@ function ip(...words: string[]): void {
 
 function run(words: readonly string[]): void {
   const [program, ...rest] = words
+  // Node throws for an empty name; a shell does not find it.
+  if (program === '') fail("command not found: ''", 127)
   command = spawn(program!, rest, { stdio: 'inherit' })
   command.on('error', (error: NodeJS.ErrnoException) => {
     // As a shell does: 127 not found, 126 found but not to be run. A folder of the path that may not be searched is no

@@ -11,6 +11,8 @@ import { FORWARDED_SIGNALS, type SandboxMessage } from './sandbox-messages.ts'
 export interface SandboxOptions {
   readonly command: readonly string[]
   readonly publish: readonly Publication[]
+  /** What a person changes where a port is taken; default `--publish`. */
+  readonly portOption?: string
   /** Name of the tap device. */
   readonly interface: string
   /** The kernel's address on it. */
@@ -25,7 +27,7 @@ export interface SandboxOptions {
  */
 export async function runSandbox(options: SandboxOptions): Promise<number> {
   // The ports first: that they are taken should be known before anything starts.
-  const servers = await listenOnLoopback(options.publish)
+  const servers = await listenOnLoopback(options.publish, options.portOption ?? '--publish')
   let inside: ChildProcess
   let mountProc: boolean
   try {
@@ -80,7 +82,7 @@ function tell(inside: ChildProcess, message: SandboxMessage, server?: Server): v
   inside.send(message, server, undefined, () => server?.close())
 }
 
-async function listenOnLoopback(publications: readonly Publication[]): Promise<Server[]> {
+async function listenOnLoopback(publications: readonly Publication[], option: string): Promise<Server[]> {
   const servers: Server[] = []
   try {
     for (const { hostPort } of publications) {
@@ -90,7 +92,7 @@ async function listenOnLoopback(publications: readonly Publication[]): Promise<S
         server.once('error', reject)
         server.listen({ host: '127.0.0.1', port: hostPort }, resolve)
       }).catch((error: NodeJS.ErrnoException) => {
-        throw new Failure(explainListen(error.code, hostPort))
+        throw new Failure(explainListen(error.code, hostPort, option))
       })
     }
     return servers
@@ -100,12 +102,12 @@ async function listenOnLoopback(publications: readonly Publication[]): Promise<S
   }
 }
 
-function explainListen(code: string | undefined, port: number): string {
+function explainListen(code: string | undefined, port: number, option: string): string {
   switch (code) {
     case 'EADDRINUSE':
-      return `port ${port} on 127.0.0.1 is taken by another program: choose another`
+      return `port ${port} on 127.0.0.1 is taken already: choose another with ${option}`
     case 'EACCES':
-      return `port ${port} on 127.0.0.1 is for root only: choose one from 1024 up`
+      return `port ${port} on 127.0.0.1 is for root only: choose one from 1024 up with ${option}`
     default:
       return `port ${port} on 127.0.0.1 cannot be opened (${code})`
   }

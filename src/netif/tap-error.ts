@@ -39,6 +39,9 @@ function hintFor(code: SystemErrorCode, syscall: string, name: string): string |
   switch (code) {
     case 'EPERM':
     case 'EACCES':
+      if (syscall.startsWith('open')) {
+        return 'let every user open it, as most systems do, with "sudo chmod 666 /dev/net/tun", or run as root'
+      }
       return (
         `no permission for ${it}: run as root, or give it to this user with ` +
         `"sudo ip tuntap add dev ${name === '' ? 'tap0' : name} mode tap user $USER", or run under "tapstack sandbox"`

@@ -18,7 +18,9 @@ function parseHostPrefix(text: string): IpPrefix | undefined {
   try {
     const prefix = IpPrefix.parse(text)
     const { address, length } = prefix
-    if (address.isUnspecified || address.isMulticast || length === 0) return undefined
+    // RFC 1122, 3.2.1.3: networks 0 and 127 have no hosts; 224 and up are multicast (RFC 1112) and reserved.
+    const network = address.word3 >>> 24
+    if (network === 0 || network === 127 || network >= 224 || length === 0) return undefined
     // RFC 1122, 3.2.1.3: no host has the network's own or its broadcast address; RFC 3021: a /31 has neither.
     const hostBits = ~prefix.maskWord(3)
     const host = address.word3 & hostBits
@@ -43,7 +45,7 @@ export function bootArguments(application: string) {
     },
     interface: {
       type: 'custom',
-      expected: "an interface's name of 1 to 15 letters such as tap0",
+      expected: "an interface's name of 1 to 15 characters such as tap0",
       parse: parseInterfaceName,
       placeholder: 'NAME',
       default: 'tap0',
@@ -113,7 +115,8 @@ export function checkTogether(values: BootValues): void {
   }
   if (ipv4Gateway === undefined || net === 'socket') return
   const gateway = IpAddress.parse(ipv4Gateway)
-  if (!ipv4.contains(gateway) || gateway.equals(ipv4.address)) {
+  const isHost = parseHostPrefix(`${ipv4Gateway}/${ipv4.length}`) !== undefined
+  if (!isHost || !ipv4.contains(gateway) || gateway.equals(ipv4.address)) {
     throw new BadArgument(`--ipv4-gateway: expected another address in ${ipv4.network}, not "${ipv4Gateway}"`)
   }
 }

@@ -156,9 +156,9 @@ describe('complaints name the argument and what is expected', () => {
     [['--everySoOften', '7'], 'unknown argument --everySoOften: --help lists them all'],
     [['-x'], 'unknown argument -x: --help lists them all'],
     [['--no-port'], 'unknown argument --no-port: --help lists them all'],
-    [['stray'], 'unexpected argument "stray"'],
-    [['--', 'stray'], 'unexpected argument "stray"'],
-    [['--verbose', 'stray'], 'unexpected argument "stray"'],
+    [['stray'], 'unexpected argument "stray": expected --name value, --help lists them all'],
+    [['--', 'stray'], 'unexpected argument "stray": expected --name value, --help lists them all'],
+    [['--verbose', 'stray'], 'unexpected argument "stray": expected --name value, --help lists them all'],
   ])('%j', (argv, message) => {
     expect(complaint(...argv)).toBe(message)
   })

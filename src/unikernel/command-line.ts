@@ -43,7 +43,11 @@ export function parseCommandLine<const A extends ArgumentDeclarations>(
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]
     if (token.kind === 'option-terminator') continue
-    if (token.kind === 'positional') throw new BadArgument(`unexpected argument ${JSON.stringify(token.value)}`)
+    if (token.kind === 'positional') {
+      throw new BadArgument(
+        `unexpected argument ${JSON.stringify(token.value)}: expected --name value, --help lists them all`,
+      )
+    }
     const option = options.get(token.name)
     if (option === undefined) {
       const negated = token.name.startsWith('no-') ? options.get(token.name.slice(3)) : undefined

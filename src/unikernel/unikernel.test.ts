@@ -21,6 +21,13 @@ test('what is declared is there, and recognised', () => {
 test.each([
   ['a name with a space', { name: 'web server', start }, /name.*"web server"/],
   ['no name', { name: '', start }, /name/],
+  ['a name left out', { start }, /name.*undefined/],
+  ['no start', { name: 'x' }, /start.*function/],
+  [
+    'an argument of an unknown type',
+    { name: 'x', arguments: { size: { type: 'int', doc: '' } }, start },
+    /argument size.*"int"/,
+  ],
   ['a name that is a flag', { name: 'x', arguments: { 'kebab-case': { type: 'port', doc: '' } }, start }, /camelCase/],
   ['a boot argument', { name: 'x', arguments: { ipv4: { type: 'address', doc: '' } }, start }, /ipv4.*taken/],
   [

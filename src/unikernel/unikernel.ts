@@ -1,5 +1,6 @@
 import type { Log } from '../log/index.ts'
 import type { Stack } from '../stack/index.ts'
+import { expectedBy } from './argument-types.ts'
 import type { ArgumentDeclarations, ArgumentValues } from './arguments.ts'
 import { bootArguments } from './boot-arguments.ts'
 import { defaultsOf, optionName } from './command-line.ts'
@@ -51,7 +52,9 @@ export function unikernel<const A extends ArgumentDeclarations = Record<never, n
   options: UnikernelOptions<A>,
 ): Unikernel {
   const { name, description, start } = options
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(name)) {
+  // Written in JavaScript, anything may be missing.
+  if (typeof start !== 'function') throw new TypeError(`start of a unikernel is a function, not ${typeof start}`)
+  if (typeof name !== 'string' || !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(name)) {
     throw new TypeError(`the name of a unikernel is letters, digits and hyphens, not ${JSON.stringify(name)}`)
   }
   const declarations: ArgumentDeclarations = options.arguments ?? {}
@@ -70,7 +73,10 @@ export function isUnikernel(value: unknown): value is Unikernel {
 function checkDeclarations(name: string, declarations: ArgumentDeclarations): void {
   const taken = new Set<string>()
   for (const [key, declaration] of [...Object.entries(bootArguments(name)), ...Object.entries(declarations)]) {
-    const { short, required } = declaration as ArgumentDeclarations[string]
+    const { short, required, type } = declaration as ArgumentDeclarations[string]
+    if (expectedBy(declaration as ArgumentDeclarations[string]) === undefined) {
+      throw new TypeError(`argument ${key} is of a type that there is not: ${JSON.stringify(type)}`)
+    }
     if (!/^[a-z][a-zA-Z0-9]*$/.test(key)) {
       throw new TypeError(`the name of an argument is camelCase, not ${JSON.stringify(key)}`)
     }

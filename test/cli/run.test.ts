@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runTapstack } from './process.ts'
+import { Running, root, runTapstack, tapstack } from './process.ts'
 
 let folder: string
 
@@ -58,6 +58,53 @@ test('runs TypeScript that has to be compiled', async () => {
 test('runs JavaScript', async () => {
   const program = `import { unikernel } from 'tapstack'\nexport default unikernel({ name: 'trial', start: () => 7 })\n`
   expect(await runTapstack(['run', write('module.mjs', program), '--net', 'socket'])).toMatchObject({ code: 7 })
+})
+
+test.each(['module.exports', 'exports.default'])('runs CommonJS outside of this package: %s', async (exported) => {
+  const program = `const { SystemError, unikernel } = require('tapstack')
+    ${exported} = unikernel({
+      name: 'trial',
+      start: ({ stack }) => stack.connect({ address: '127.0.0.1', port: 1 }).catch((error) => error instanceof SystemError ? 7 : 2),
+    })`
+  for (const file of ['common.cjs', 'common.js']) {
+    expect(await runTapstack(['run', write(file, program), '--net', 'socket'])).toMatchObject({ code: 7 })
+  }
+})
+
+test.each([
+  ['while loading', `await new Promise(() => {})`],
+  [
+    'in start',
+    `import { unikernel } from 'tapstack'; export default unikernel({ name: 'x', start: () => new Promise(() => {}) })`,
+  ],
+])('says so when a file waits for nothing %s', async (_when, program) => {
+  const { code, stderr } = await runTapstack(['run', write('waits.mjs', program), '--net', 'socket'])
+  expect(stderr).toMatch(/^tapstack: .*waits\.mjs waits for a promise that nothing can settle any more\n$/)
+  expect(code).toBe(1)
+})
+
+test('goes on when nobody reads its standard output any more', async () => {
+  const file = write(
+    'talks.mjs',
+    `import { unikernel } from 'tapstack'
+     export default unikernel({ name: 'x', async start() {
+       for (let i = 0; i < 10; i++) { console.log(i); await new Promise((resolve) => setTimeout(resolve, 20)) }
+       return 7
+     } })`,
+  )
+  const run = new Running(process.execPath, [tapstack, 'run', file, '--net', 'socket'])
+  run.process.stdout?.destroy()
+  expect(await run.ended).toMatchObject({ stderr: '', code: 7 })
+})
+
+test.each([
+  ['--ipv4', '127.0.0.1/8'],
+  ['--ipv4', '240.0.0.1/8'],
+  ['--ipv4-gateway', '10.0.0.255'],
+])('finds %s %s wrong before it starts', async (...words) => {
+  const { code, stderr } = await runTapstack(['run', 'examples/echo.ts', ...words], { cwd: root })
+  expect(stderr).toMatch(new RegExp(`^echo: ${words[0]}: expected [^\n]*\n$`))
+  expect(code).toBe(64)
 })
 
 test('hands the boot arguments over', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { beforeEach, expect, test } from 'vitest'
@@ -27,6 +28,7 @@ test.each([
   [['true'], 0],
   [['sh', '-c', 'kill -9 $$'], 137],
   [['no-such-command'], 127],
+  [[''], 127],
   [['/etc/passwd'], 126],
 ])('passes the exit code of %j on', async (command, expected) => {
   expect((await runTapstack(['sandbox', '--', ...command])).code).toBe(expected)
@@ -100,6 +102,26 @@ test.each([0, 1, 2, 3])('ends everything when process %i of it is killed', async
   )
 })
 
+test('ends when whoever started it is killed before it has begun', async () => {
+  const port = await freePort()
+  const run = sandbox('--publish', `${port}:80`, '--', 'sleep', '1000')
+  const started = () =>
+    descendants(run.pid).filter((pid) => commandLine(pid).match(/^[^\0]*node\0.*sandbox-inside/s) !== null)
+  await until(
+    () => started().length > 0,
+    10_000,
+    () => 'the first process inside',
+  )
+  const all = [run.pid, ...descendants(run.pid)]
+  run.process.kill('SIGKILL')
+  await run.ended
+  await until(
+    () => !all.some(isAlive),
+    5_000,
+    () => 'all processes to end',
+  )
+})
+
 test('a published port leads from the loopback of the host into the sandbox', async () => {
   const port = await freePort()
   const program = `require('http').createServer((q, r) => q.pipe(r)).listen(80, '10.0.0.1', () => console.log('ready'))`
@@ -144,11 +166,19 @@ test('a taken port is said in one line, and nothing starts', async () => {
     const { code, stdout, stderr } = await runTapstack(['sandbox', '-p', `${port}:80`, '--', 'echo', 'started'])
     expect(code).toBe(1)
     expect(stdout).toBe('')
-    expect(stderr).toBe(`tapstack: port ${port} on 127.0.0.1 is taken by another program: choose another\n`)
+    expect(stderr).toBe(`tapstack: port ${port} on 127.0.0.1 is taken already: choose another with --publish\n`)
   } finally {
     server.close()
   }
 })
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

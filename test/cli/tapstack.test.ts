@@ -43,7 +43,11 @@ describe('the command line', () => {
     [['sandbox', '--interface', 'a name that is long', '--', 'true'], 'Expected a device name'],
     [['sandbox', '--address', '10.0.0.1/32', '--publish', '0:80', '--', 'true'], 'expected a shorter prefix'],
     [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
-    [['demo', 'now'], 'too many arguments'],
+    [['demo', 'now'], `unexpected argument 'now'`],
+    [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
+    [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], 'Expected an address'],
+    [['run', 'package.json'], 'package.json: expected a TypeScript or JavaScript file'],
+    [['run', 'src'], 'src: a folder; expected a TypeScript or JavaScript file'],
   ])('says in one line what is wrong with %j', async (words, expected) => {
     const { code, stdout, stderr } = await runTapstack(words)
     expect(stderr).toContain(expected)
