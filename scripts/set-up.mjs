@@ -169,6 +169,15 @@ function runNode(script) {
   run(process.execPath, [script])
 }
 
+function isWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Runs a command quietly; what it said is shown only if it failed. */
 function run(command, args) {
   const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
@@ -179,6 +188,11 @@ function run(command, args) {
   })
   if (status === 0) return
   if (error?.code === 'ENOENT') throw new SetUpError(`${command} is not installed.`)
+  if (!isWritable(root)) {
+    throw new SetUpError(
+      `${root} belongs to another user: something in it has to be built first, and this user may not write there.`,
+    )
+  }
   const said = `${stdout ?? ''}${stderr ?? ''}`.trim()
   const how = signal === null || signal === undefined ? `exit code ${status}` : signal
   throw new SetUpError(`${said === '' ? '' : `${said}\n`}${[command, ...args].join(' ')}: failed with ${how}`)

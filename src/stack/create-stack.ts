@@ -47,6 +47,9 @@ export interface CreateStackOptions {
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs
   if (options.net === 'socket') return new SocketStack({ logs })
+  if (options.net !== undefined && options.net !== 'direct') {
+    throw new TypeError(`net is direct or socket, not ${JSON.stringify(options.net)}`)
+  }
   // Checked before a device is opened, so that a typing error leaves nothing behind.
   const cidr = ipv4Prefix(options.ipv4 ?? '10.0.0.2/24')
   const gateway = options.ipv4Gateway === undefined ? undefined : ipv4Address(options.ipv4Gateway)

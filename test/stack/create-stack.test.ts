@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest'
+import { type CreateStackOptions, createStack } from '../../src/stack/index.ts'
+
+// Before a device is opened: these need no rights and leave nothing behind.
+test.each([
+  [{ net: 'sockets' }, /net is direct or socket, not "sockets"/],
+  [{ ipv4: 'fd00::1/64' }, /ipv4 is an IPv4 address/],
+  [{ ipv4: 'nonsense' }, /"nonsense"/],
+  [{ ipv4Gateway: 'fd00::1' }, /ipv4Gateway is an IPv4 address/],
+])('refuses %j', async (options, message) => {
+  await expect(createStack(options as CreateStackOptions)).rejects.toThrow(message)
+})
