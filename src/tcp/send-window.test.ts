@@ -274,6 +274,18 @@ describe('a tiny window', () => {
     expect(peer.receiveNext).toBe(3421)
   })
 
+  test('of a peer that vanished does not keep the connection alive', () => {
+    const { peer, connection, user, clock, memory } = established()
+    connection.write(pattern(2920), null)
+    peer.take()
+    peer.send({ ack: 1, window: 100 })
+    clock.advance(101 * SECOND)
+    expect(user.error).toBe('ETIMEDOUT')
+    // With intervals that grow, as for any retransmission.
+    expect(peer.take().length).toBeLessThan(30)
+    expect(memory.inUse).toBe(0)
+  })
+
   test('our acknowledgments stay inside a window that shrank (as Linux)', () => {
     const { peer, connection, user } = established()
     connection.write(pattern(2920), null)

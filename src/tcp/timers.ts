@@ -1,6 +1,6 @@
 /** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3, 3.8.4 and 3.8.6.1. */
 import { type Connection, NEVER } from './connection.ts'
-import { advance } from './sequence-number.ts'
+import { advance, distance } from './sequence-number.ts'
 import { State } from './state.ts'
 import { retransmit, sendAcknowledgment, sendIntoSmallWindow, sendSyn, transmit } from './transmit.ts'
 
@@ -79,8 +79,9 @@ function retransmissionTimeout(connection: Connection, now: number): void {
     connection.timedAt = NEVER
   }
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)
-  if (connection.sendWindow === 0 && flight > 0) {
-    // The peer has shut its window on what was sent: one segment all the same, as RFC 9293, 3.8.6.1 asks.
+  const outstanding = distance(connection.sendHighest, connection.unacknowledged)
+  if (flight > 0 && connection.sendWindow < Math.min(outstanding, connection.segmentSize)) {
+    // The peer has shut its window on what was sent: one segment all the same (RFC 9293, 3.8.6, MAY-7), as Linux.
     retransmit(connection)
     connection.sendNext = connection.sendHighest
   } else {
