@@ -11,6 +11,7 @@ export const LONGEST_OUT_OF_ORDER_QUEUE = 4096
 
 export class OutOfOrderQueue {
   first: PacketBuffer | null = null
+  #last: PacketBuffer | null = null
   packets = 0
   bytes = 0
   /** Where a FIN that arrived ahead of a gap stands; meaningful while `hasFin`. */
@@ -26,6 +27,11 @@ export class OutOfOrderQueue {
     let previous: PacketBuffer | null = null
     let following = this.first
     let start = sequenceNumber(packet.sequence)
+    if (this.#last !== null && distance(sequenceNumber(this.#last.sequence), start) <= 0) {
+      // Behind one gap all that follows comes in order: thousands of segments, which must not each walk the list.
+      previous = this.#last
+      following = null
+    }
     while (following !== null && distance(sequenceNumber(following.sequence), start) <= 0) {
       previous = following
       following = following.next
@@ -55,6 +61,7 @@ export class OutOfOrderQueue {
     packet.next = following
     if (previous === null) this.first = packet
     else previous.next = packet
+    if (following === null) this.#last = packet
     this.packets++
     this.bytes += packet.payloadEnd - packet.payload
     return true
@@ -64,6 +71,7 @@ export class OutOfOrderQueue {
   shift(): PacketBuffer {
     const packet = this.first!
     this.first = packet.next
+    if (this.first === null) this.#last = null
     packet.next = null
     this.packets--
     this.bytes -= packet.payloadEnd - packet.payload
@@ -79,6 +87,7 @@ export class OutOfOrderQueue {
     const following = packet.next
     if (previous === null) this.first = following
     else previous.next = following
+    if (following === null) this.#last = previous
     packet.next = null
     this.packets--
     this.bytes -= packet.payloadEnd - packet.payload
