@@ -1,12 +1,15 @@
-/** Segments that belong to no open connection: resets, and acknowledgments in TIME-WAIT. */
+/** Segments that belong to no open connection: resets, SYN-ACKs with a cookie, and acknowledgments in TIME-WAIT. */
 import { pseudoHeaderSum } from '../checksum/index.ts'
 import { IpProtocol, type Path } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer } from '../packet/index.ts'
-import { TIMESTAMPS_LENGTH, writeTimestamps } from './options.ts'
+import { TIMESTAMPS_LENGTH, writeSynOptions, writeTimestamps } from './options.ts'
 import type { SequenceNumber } from './sequence-number.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait } from './time-wait.ts'
 import * as wire from './wire.ts'
+
+/** The header with the options that we have for a SYN. */
+const LONGEST_SYN = 40
 
 /** @param ports ours in the upper half @param withAck whether the acknowledgment number means something */
 export function sendReset(
@@ -25,7 +28,47 @@ export function sendReset(
   packet.push(wire.HEADER_LENGTH)
   context.counters.OutRsts++
   const flags = withAck ? wire.Flag.Rst | wire.Flag.Ack : wire.Flag.Rst
-  send(context, packet, path, ports, sequence, acknowledgment, flags)
+  send(context, packet, path, ports, sequence, acknowledgment, flags, 0)
+}
+
+/**
+ * A SYN-ACK of which nothing is remembered.
+ * @param windowScale ours; -1 leaves the option out
+ * @param timestampEcho with `timestamps` only
+ */
+export function sendCookie(
+  context: TcpContext,
+  path: Path,
+  ports: number,
+  cookie: SequenceNumber,
+  acknowledgment: SequenceNumber,
+  windowScale: number,
+  timestamps: boolean,
+  timestampValue: number,
+  timestampEcho: number,
+): void {
+  const packet = context.memory.allocate(0)
+  if (packet === null) {
+    context.counters.TCPSendNoMemory++
+    return
+  }
+  packet.push(LONGEST_SYN)
+  packet.end =
+    packet.start +
+    wire.HEADER_LENGTH +
+    writeSynOptions(
+      packet.memory.view,
+      packet.start + wire.HEADER_LENGTH,
+      path.mtu - path.headerLength - wire.HEADER_LENGTH,
+      windowScale,
+      timestamps,
+      timestampValue,
+      timestampEcho,
+    )
+  context.counters.SyncookiesSent++
+  // RFC 7323, 2.2: the window in a SYN is never scaled.
+  const window = Math.min(context.settings.receiveBuffer, 65_535)
+  send(context, packet, path, ports, cookie, acknowledgment, wire.Flag.Syn | wire.Flag.Ack, window)
 }
 
 /** RFC 9293, 3.10.7.4: what TIME-WAIT answers to a segment that comes again. */
@@ -40,7 +83,7 @@ export function sendTimeWaitAcknowledgment(context: TcpContext, record: TimeWait
     const now = (Math.floor(context.time() / 1000) + record.timestampOffset) | 0
     writeTimestamps(packet.memory.view, header + wire.HEADER_LENGTH, now, record.recentTimestamp)
   }
-  send(context, packet, record.path, record.outgoingPorts, record.sendNext, record.receiveNext, wire.Flag.Ack)
+  send(context, packet, record.path, record.outgoingPorts, record.sendNext, record.receiveNext, wire.Flag.Ack, 0)
 }
 
 /** Sends the packet, which is nothing but a header. */
@@ -52,6 +95,7 @@ function send(
   sequence: SequenceNumber,
   acknowledgment: SequenceNumber,
   flags: number,
+  window: number,
 ): void {
   const header = packet.start
   const length = packet.end - header
@@ -60,7 +104,7 @@ function send(
   packet.checksumStart = header
   packet.checksumField = header + wire.CHECKSUM_OFFSET
   const sum = pseudoHeaderSum(path.addressSum, IpProtocol.Tcp, length)
-  wire.writeHeader(packet.memory.view, header, ports, sequence, acknowledgment, length, flags, 0, sum)
+  wire.writeHeader(packet.memory.view, header, ports, sequence, acknowledgment, length, flags, window, sum)
   const fresh = path.isStale ? context.refreshPath(path) : path
   if (fresh === null) {
     packet.release()

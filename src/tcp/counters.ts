@@ -18,6 +18,10 @@ export interface TcpCounters {
   ListenOverflows: number
   /** SYNs dropped for any reason. */
   ListenDrops: number
+  /** SYN-ACKs with a cookie (RFC 4987, 3.6), ACKs that brought a good one back, and ACKs with none or an old one. */
+  SyncookiesSent: number
+  SyncookiesRecv: number
+  SyncookiesFailed: number
   /** Segments dropped because their timestamp was old (RFC 7323, section 5). */
   PAWSEstab: number
   DelayedACKs: number
@@ -64,6 +68,9 @@ export function newTcpCounters(): TcpCounters {
     OutRsts: 0,
     ListenOverflows: 0,
     ListenDrops: 0,
+    SyncookiesSent: 0,
+    SyncookiesRecv: 0,
+    SyncookiesFailed: 0,
     PAWSEstab: 0,
     DelayedACKs: 0,
     TCPChallengeACK: 0,

@@ -1,4 +1,5 @@
 import type { IpAddress } from '../address/index.ts'
+import type { Microseconds } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
 
 /** Whoever accepts: called at the end of a burst, with an established connection that has no user yet. */
@@ -18,6 +19,8 @@ export class Listener {
   readonly backlog: number
   readonly acceptor: Acceptor
   closed = false
+  /** Until then an ACK for nobody may bring a SYN cookie back. */
+  cookiesUntil: Microseconds = 0
   /** Connections in SYN-RECEIVED. */
   readonly halfOpen = new Set<Connection>()
   /** Established, waiting for the end of the burst, or for `resume`. */
@@ -34,6 +37,12 @@ export class Listener {
 
   get isFull(): boolean {
     return this.pending.length >= this.backlog
+  }
+
+  /** The oldest half-open connection had to send its SYN-ACK again: what fills the queue does not answer. */
+  get isFlooded(): boolean {
+    for (const oldest of this.halfOpen) return oldest.retransmissions > 0
+    return false
   }
 
   /** Hands waiting connections to the acceptor. */

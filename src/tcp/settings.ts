@@ -38,6 +38,8 @@ export interface TcpSettings {
   /** Offer timestamps and window scaling (RFC 7323). Default true. */
   timestamps: boolean
   windowScaling: boolean
+  /** Answers SYNs with cookies (RFC 4987, 3.6) while a listener's queue is full of silent peers. Default true. */
+  synCookies: boolean
   /**
    * Challenge ACKs of the whole stack in a second, 1 to 1,000,000; RFC 5961, section 7. At least half as many are sent, the
    * rest by chance. Default 1,000.
@@ -65,6 +67,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   maximumConnections: 262_144,
   timestamps: true,
   windowScaling: true,
+  synCookies: true,
   challengeAcknowledgments: 1000,
   ephemeralPorts: [32_768, 60_999],
 }

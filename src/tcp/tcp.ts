@@ -15,9 +15,9 @@ import {
 } from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
-import { sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
+import { sendCookie, sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
-import { Connection, type ConnectionUser } from './connection.ts'
+import { Connection, type ConnectionUser, NEVER } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
 import { finishBurst } from './end-of-burst.ts'
@@ -28,9 +28,10 @@ import { LARGEST_WINDOW_SCALE } from './options.ts'
 import { Segment } from './segment.ts'
 import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
 import { isChecksumRight } from './segment-checksum.ts'
-import { advance, sequenceNumber } from './sequence-number.ts'
+import { advance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { type TcpSettings, tcpSettings } from './settings.ts'
 import { State } from './state.ts'
+import { COOKIE_LIFETIME, SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
 import type { TcpContext } from './tcp-context.ts'
 import { TimeWait, TimeWaitList } from './time-wait.ts'
 import { answerInTimeWait, TimeWaitAnswer } from './time-wait-arrives.ts'
@@ -70,6 +71,8 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly #listeners = new ListenerTable()
   readonly #timeWaits: TimeWaitList
   readonly #initialSequenceNumbers: InitialSequenceNumbers
+  readonly #cookies: SynCookies
+  readonly #receiveWindowScale: number
   readonly #challengeLimit: ChallengeLimit
   readonly #segment = new Segment()
   /** Connections that the end of the burst has to look at. */
@@ -95,8 +98,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.hash = new KeyedHash(options.random)
     this.#table = new ConnectionTable(this.hash)
     this.#initialSequenceNumbers = new InitialSequenceNumbers(options.random)
+    this.#receiveWindowScale = windowScaleFor(this.settings.maximumReceiveBuffer)
     this.#challengeLimit = new ChallengeLimit(options.random, this.settings.challengeAcknowledgments)
     this.#timeWaits = new TimeWaitList(options.clock, this.settings.timeWait, (record) => this.#table.delete(record))
+    this.#cookies = new SynCookies(options.random)
     for (const ip of ips) ip.addProtocol(IpProtocol.Tcp, this)
   }
 
@@ -205,12 +210,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   #newConnection(path: Path, localPort: number, remotePort: number): Connection {
     const connection = new Connection(this, path, localPort, remotePort)
     connection.timestampOffset = this.#initialSequenceNumbers.timestampOffset(path)
-    if (this.settings.windowScaling) {
-      // The smallest shift with which the largest window that we may ever offer fits.
-      let scale = 0
-      while (scale < LARGEST_WINDOW_SCALE && 65_535 << scale < this.settings.maximumReceiveBuffer) scale++
-      connection.receiveWindowScale = scale
-    }
+    if (this.settings.windowScaling) connection.receiveWindowScale = this.#receiveWindowScale
     connection.updateSegmentSize()
     return connection
   }
@@ -223,11 +223,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         ? this.#initialSequenceNumbers.next(connection.path, connection.outgoingPorts, now)
         : // RFC 1122, 4.2.2.13: larger than anything that the old connection sent; as Linux.
           advance(previous.sendNext, 65_537)
-    connection.initialSendSequence = connection.unacknowledged = initial
-    connection.sendNext = connection.sendHighest = connection.sendBase = advance(initial, 1)
-    connection.recoveryPoint = connection.shortSequence = initial
-    connection.timedAt = connection.progressAt = connection.lastSentAt = connection.lastReceivedAt = now
-    connection.timedSequence = connection.sendNext
+    this.#setInitialSequence(connection, initial, now)
     if (previous === null) {
       this.#table.add(connection)
     } else {
@@ -238,6 +234,19 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     sendSyn(connection)
     connection.retransmitAt = now + connection.timeout.current
     connection.schedule(connection.retransmitAt)
+  }
+
+  #setInitialSequence(connection: Connection, initial: SequenceNumber, now: Microseconds): void {
+    connection.initialSendSequence = connection.unacknowledged = initial
+    connection.sendNext = connection.sendHighest = connection.sendBase = advance(initial, 1)
+    connection.recoveryPoint = connection.shortSequence = initial
+    connection.timedAt = connection.progressAt = connection.lastSentAt = connection.lastReceivedAt = now
+    connection.timedSequence = connection.sendNext
+  }
+
+  /** The timestamp that a segment on this path carries now. */
+  #timestamp(path: Path, now: Microseconds): number {
+    return (Math.floor(now / 1000) + this.#initialSequenceNumbers.timestampOffset(path)) | 0
   }
 
   // --- receiving -------------------------------------------------------------------------------------------------
@@ -294,17 +303,17 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     if (segment.hasRst) return
     const listener = segment.hasAck ? null : this.#listenerFor(packet, ports & 0xffff)
     if (listener === null) {
+      if (segment.hasAck && !segment.hasSyn && this.#bringsCookie(segment, packet, ip, ports)) return
       // Also what a listener does with an ACK: there is nothing that it could acknowledge.
       this.#refuse(segment, packet, ip, ports)
       return
     }
     // Neither SYN nor ACK, dropped as 3.10.7.2 says; SYN with FIN makes no sense and is dropped as in Linux.
     if (!segment.hasSyn || segment.hasFin) return
-    if (
-      listener.isFull ||
-      listener.halfOpen.size >= listener.backlog ||
-      this.#connections >= this.settings.maximumConnections
-    ) {
+    const crowded = listener.halfOpen.size >= listener.backlog
+    // Many that begin at the same moment wait for their turn; cookies are for when the queue is full of silent ones.
+    const withCookie = crowded && this.settings.synCookies && listener.isFlooded
+    if (this.#cannotAccept(listener) || (crowded && !withCookie)) {
       this.counters.ListenOverflows++
       this.counters.ListenDrops++
       return
@@ -312,6 +321,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     const path = this.#pathBack(packet, ip)
     if (path === null) {
       this.counters.ListenDrops++
+      return
+    }
+    if (withCookie) {
+      if (previous !== null) this.#endTimeWait(previous)
+      this.#answerWithCookie(listener, segment, path, ports)
       return
     }
     const connection = this.#newConnection(path, ports & 0xffff, ports >>> 16)
@@ -325,6 +339,76 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     listener.halfOpen.add(connection)
     this.counters.PassiveOpens++
     this.#start(connection, previous)
+  }
+
+  #cannotAccept(listener: Listener): boolean {
+    return listener.isFull || this.#connections >= this.settings.maximumConnections
+  }
+
+  #answerWithCookie(listener: Listener, segment: Segment, path: Path, ports: number): void {
+    const now = this.time()
+    const { options } = segment
+    const timestamps = this.settings.timestamps && options.hasTimestamps
+    // Without timestamps there is no place to remember the peer's window scale, and so none for ours (as Linux).
+    const scaling = timestamps && this.settings.windowScaling && options.windowScale >= 0
+    const outgoing = (ports << 16) | (ports >>> 16)
+    listener.cookiesUntil = now + COOKIE_LIFETIME
+    sendCookie(
+      this,
+      path,
+      outgoing,
+      this.#cookies.make(path, outgoing, segment.sequence, options.maximumSegmentSize, now),
+      advance(segment.sequence, 1),
+      scaling ? this.#receiveWindowScale : -1,
+      timestamps,
+      timestampWithScale(this.#timestamp(path, now), scaling ? options.windowScale : -1),
+      options.timestampValue,
+    )
+  }
+
+  /**
+   * The end of a handshake of which only a cookie tells: RFC 4987, 3.6.
+   * @returns whether the segment is dealt with
+   */
+  #bringsCookie(segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): boolean {
+    const listener = this.#listenerFor(packet, ports & 0xffff)
+    const now = this.time()
+    if (listener === null || now >= listener.cookiesUntil) return false
+    const path = this.#pathBack(packet, ip)
+    if (path === null) return false
+    const outgoing = (ports << 16) | (ports >>> 16)
+    const cookie = advance(segment.acknowledgment, -1)
+    const peerSequence = advance(segment.sequence, -1)
+    const segmentSize = this.#cookies.check(path, outgoing, peerSequence, cookie, now)
+    if (segmentSize === 0) {
+      this.counters.SyncookiesFailed++
+      return false
+    }
+    this.counters.SyncookiesRecv++
+    if (this.#cannotAccept(listener)) {
+      // Forgotten as in `accepted`: the data that the peer sends, and sends again, brings the cookie once more.
+      this.counters.ListenOverflows++
+      this.counters.ListenDrops++
+      return true
+    }
+    const connection = this.#newConnection(path, ports & 0xffff, ports >>> 16)
+    connection.listener = listener
+    connection.state = State.SynReceived
+    connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
+    connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence
+    segment.options.maximumSegmentSize = segmentSize
+    segment.options.windowScale = segment.options.hasTimestamps ? scaleOfTimestamp(segment.options.timestampEcho) : -1
+    takeSynOptions(connection, segment, this.settings.timestamps, this.settings.windowScaling)
+    connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
+    listener.halfOpen.add(connection)
+    this.counters.PassiveOpens++
+    this.#setInitialSequence(connection, cookie, now)
+    // When the SYN-ACK went out is forgotten: there is no round trip to be measured.
+    connection.timedAt = NEVER
+    this.#table.add(connection)
+    this.#connections++
+    segmentArrives(connection, segment, packet)
+    return true
   }
 
   #listenerFor(packet: PacketBuffer, port: number): Listener | null {
@@ -373,19 +457,22 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         sendTimeWaitAcknowledgment(this, record)
         break
       case TimeWaitAnswer.End:
-        this.#timeWaits.delete(record)
-        this.#table.delete(record)
+        this.#endTimeWait(record)
         break
       case TimeWaitAnswer.Reopen:
         this.counters.TWRecycled++
         if (this.#listenerFor(packet, record.incomingPorts & 0xffff) === null) {
-          this.#timeWaits.delete(record)
-          this.#table.delete(record)
+          this.#endTimeWait(record)
           this.#arrivesForNobody(segment, packet, ip, record.incomingPorts, null)
         } else {
           this.#arrivesForNobody(segment, packet, ip, record.incomingPorts, record)
         }
     }
+  }
+
+  #endTimeWait(record: TimeWait): void {
+    this.#timeWaits.delete(record)
+    this.#table.delete(record)
   }
 
   /** For `receiveError` of the internet layer. */
@@ -547,4 +634,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.forEachConnection((connection) => connection.abort())
     this.#timeWaits.close()
   }
+}
+
+/** The smallest shift with which the largest window that we may ever offer fits: RFC 7323, 2.3. */
+function windowScaleFor(largestWindow: number): number {
+  let scale = 0
+  while (scale < LARGEST_WINDOW_SCALE && 65_535 << scale < largestWindow) scale++
+  return scale
 }

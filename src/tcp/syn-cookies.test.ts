@@ -1,0 +1,216 @@
+/** SYN cookies: RFC 4987, section 3.6. */
+import { describe, expect, test } from 'vitest'
+import { pattern, type ScriptOptions, script } from '../../test/support/scripted-peer.ts'
+import { IpAddress } from '../address/index.ts'
+import { MINUTE, SECOND, SeededRandom } from '../clock/index.ts'
+import type { Path } from '../ip/index.ts'
+import { SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
+
+/** A listener whose queue of half-open connections is full of strangers. */
+function crowded(options: ScriptOptions = {}, backlog = 4) {
+  const made = script(options)
+  const listener = made.server.listen(80, backlog)
+  const { wire } = made
+  for (let i = 0; i < backlog; i++) {
+    const source = `10.0.0.${100 + i}`
+    wire.put(wire.tcp({ sourcePort: 1024, destinationPort: 80, flags: 'S', seq: i * 7919 }, '', { source }))
+  }
+  expect(listener.halfOpen.size).toBe(backlog)
+  // Long enough for the first SYN-ACKs to go out again.
+  made.clock.advance(1.5 * SECOND)
+  return { ...made, listener }
+}
+
+describe('a SYN for a listener whose queue is full', () => {
+  test('is answered and forgotten, and the ACK makes a connection that carries data both ways', () => {
+    const { peer, server, tcp, listener, memory, clock } = crowded()
+    peer.send({ flags: 'S', mss: 1400, windowScale: 7 })
+    expect(peer.next()).toBeTcp({ flags: 'SA', seq: 0, ack: 1, mss: 1460 })
+    expect([tcp.connections, listener.halfOpen.size]).toEqual([4, 4])
+    peer.send({ flags: 'A' })
+    expect([tcp.connections, listener.halfOpen.size, server.connections.length]).toEqual([5, 4, 1])
+    peer.send({ data: 'hello' })
+    expect(server.recorder.data.toString()).toBe('hello')
+    server.connection.write(pattern(3000), null)
+    // The largest size that the cookie can say, and that is not above what the peer announced.
+    expect(peer.take().map((segment) => segment.length)).toEqual([0, 1300, 1300, 400])
+    expect(tcp.counters).toMatchObject({ SyncookiesSent: 1, SyncookiesRecv: 1, SyncookiesFailed: 0, ListenDrops: 0 })
+    peer.send({ flags: 'R', seq: 6 })
+    expect(tcp.connections).toBe(4)
+    clock.advance(2 * MINUTE)
+    expect([tcp.connections, memory.inUse]).toEqual([0, 0])
+  })
+
+  test('keeps timestamps, and both window scales by them', () => {
+    const { peer, server, clock } = crowded()
+    clock.advance(12_345_678)
+    peer.timestampOffset = 1_000_000
+    peer.send({ flags: 'S', mss: 1460, windowScale: 9 })
+    const [answer] = peer.take()
+    expect(answer).toMatchObject({ windowScale: 7 })
+    expect(answer.timestamp).not.toBeNull()
+    peer.send({ flags: 'A', window: 100 })
+    expect(server.connection).toMatchObject({ timestamps: true, sendWindowScale: 9, windowScaling: true })
+    expect(server.connection.sendWindow).toBe(100 << 9)
+    expect(server.connection.receiveWindowScale).toBe(7)
+    clock.advance(1 * SECOND)
+    server.connection.write(pattern(10), null)
+    const [data] = peer.take()
+    // Time does not run backwards for the peer (PAWS).
+    expect((data.timestamp!.value - answer.timestamp!.value) | 0).toBeGreaterThanOrEqual(1000)
+  })
+
+  test('offers no window scale to a peer without timestamps', () => {
+    const { peer, server } = crowded()
+    peer.send({ flags: 'S', mss: 1460, windowScale: 9 })
+    expect(peer.take()).toMatchObject([{ windowScale: null }])
+    peer.send({ flags: 'A', window: 100 })
+    expect(server.connection).toMatchObject({ windowScaling: false, sendWindow: 100, receiveWindowScale: 0 })
+  })
+
+  test('is dropped while those who fill the queue may just be slow', () => {
+    const { wire, peer, server, tcp, clock } = script()
+    const listener = server.listen(80, 1)
+    const first = wire.peer({ port: 5000 })
+    first.send({ flags: 'S', mss: 1460 })
+    peer.send({ flags: 'S', mss: 1460 })
+    expect(peer.take()).toEqual([])
+    clock.advance(0.9 * SECOND)
+    first.send({ flags: 'A', seq: 1, ack: 1 })
+    expect([listener.halfOpen.size, tcp.connections]).toEqual([0, 1])
+    peer.send({ flags: 'S', seq: 0, mss: 1460 })
+    expect(peer.next()).toBeTcp({ flags: 'SA' })
+    expect(tcp.counters).toMatchObject({ ListenDrops: 1, SyncookiesSent: 0 })
+  })
+
+  test('first data and FIN may come with the ACK', () => {
+    const { peer, server } = crowded()
+    peer.send({ flags: 'S', mss: 1460 })
+    peer.take()
+    peer.send({ flags: 'FA', data: 'all of it' })
+    expect(server.recorder.data.toString()).toBe('all of it')
+    expect(server.connection.atEndOfStream).toBe(true)
+  })
+
+  test('is dropped where cookies are switched off', () => {
+    const { peer, tcp } = crowded({ settings: { synCookies: false } })
+    peer.send({ flags: 'S', mss: 1460 })
+    expect(peer.take()).toEqual([])
+    expect(tcp.counters).toMatchObject({ ListenOverflows: 1, ListenDrops: 1, SyncookiesSent: 0 })
+  })
+
+  test('a flood of 50,000 keeps nobody out', { timeout: 30_000 }, () => {
+    const { wire, server, tcp, listener, memory } = crowded({}, 64)
+    for (let i = 0; i < 50_000; i++) {
+      const source = `10.0.0.${100 + (i % 100)}`
+      wire.put(
+        wire.tcp({ sourcePort: 2000 + (i >>> 3), destinationPort: 80, flags: 'S', seq: i * 7919 }, '', { source }),
+      )
+      if (i % 1000 !== 0) continue
+      const peer = wire.peer({ port: 40_000 + i / 1000 })
+      peer.open()
+      peer.send({ data: 'served' })
+      expect(server.recorder.data.toString()).toBe('served')
+    }
+    expect(server.connections).toHaveLength(50)
+    expect([listener.halfOpen.size, tcp.connections]).toEqual([64, 64 + 50])
+    expect(memory.inUse).toBeLessThanOrEqual(3 * 100)
+  })
+})
+
+describe('an ACK for nobody', () => {
+  test.each([
+    ['another acknowledgment', { ack: 2 }],
+    ['another sequence number', { seq: 2 }],
+  ])('with %s than the cookie says is refused', (_what, fields) => {
+    const { peer, tcp, server } = crowded()
+    peer.send({ flags: 'S', mss: 1460 })
+    peer.take()
+    peer.send({ flags: 'A', ...fields })
+    expect(peer.take()).toMatchObject([{ flags: 'R' }])
+    expect(server.connections).toEqual([])
+    expect(tcp.counters.SyncookiesFailed).toBe(1)
+  })
+
+  test('with a cookie of two minutes ago is refused; one of a minute ago counts', () => {
+    const { peer, wire, server, clock } = crowded()
+    const late = wire.peer({ port: 4001 })
+    for (const each of [peer, late]) {
+      each.send({ flags: 'S', mss: 1460 })
+      each.take()
+    }
+    clock.advance(50 * SECOND)
+    peer.send({ flags: 'A' })
+    expect(server.connections).toHaveLength(1)
+    clock.advance(71 * SECOND)
+    late.send({ flags: 'A' })
+    expect(late.take()).toMatchObject([{ flags: 'R' }])
+    expect(server.connections).toHaveLength(1)
+  })
+
+  test('is no cookie for a listener that has sent none', () => {
+    const { peer, server, tcp } = script()
+    server.listen(80, 4)
+    peer.send({ flags: 'A', seq: 1, ack: 1 })
+    expect(peer.take()).toMatchObject([{ flags: 'R' }])
+    expect(tcp.counters.SyncookiesFailed).toBe(0)
+  })
+
+  test('is forgotten while nothing can be accepted; the data that follows brings the cookie again', () => {
+    const { peer, wire, server, listener, tcp } = crowded({}, 1)
+    peer.send({ flags: 'S', mss: 1460 })
+    peer.take()
+    const other = wire.peer({ port: 4001 })
+    other.send({ flags: 'S', mss: 1460 })
+    other.take()
+    listener.paused = true
+    other.send({ flags: 'A' })
+    expect(listener.isFull).toBe(true)
+    peer.send({ flags: 'A' })
+    expect(peer.take()).toEqual([])
+    expect(tcp.counters.ListenOverflows).toBe(1)
+    listener.resume()
+    peer.send({ data: 'still here' })
+    expect(server.recorder.data.toString()).toBe('still here')
+  })
+})
+
+describe('a cookie', () => {
+  const path = (host: number) =>
+    ({ source: IpAddress.parse('10.0.0.1'), destination: IpAddress.parse(`10.0.0.${host}`) }) as Path
+
+  test('says the segment size, for this connection and this number only', () => {
+    const cookies = new SynCookies(new SeededRandom(1))
+    const now = 1000 * MINUTE
+    for (const [size, remembered] of [
+      [0, 536],
+      [536, 536],
+      [1299, 536],
+      [1300, 1300],
+      [1459, 1440],
+      [1460, 1460],
+      [8960, 1460],
+    ]) {
+      const cookie = cookies.make(path(7), 0x0050_1234, -5, size, now)
+      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now)).toBe(remembered)
+      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + MINUTE)).toBe(remembered)
+      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + 2 * MINUTE)).toBe(0)
+      // The minute in it has eight bits; in what is hashed it has all.
+      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + 256 * MINUTE)).toBe(0)
+      expect(cookies.check(path(7), 0x0050_1234, -4, cookie, now)).toBe(0)
+      expect(cookies.check(path(7), 0x0050_1235, -5, cookie, now)).toBe(0)
+      expect(cookies.check(path(8), 0x0050_1234, -5, cookie, now)).toBe(0)
+      expect(new SynCookies(new SeededRandom(2)).check(path(7), 0x0050_1234, -5, cookie, now)).toBe(0)
+    }
+  })
+
+  test.each([0, 5, 15, 16, -1, -17, 0x7fffffff, -0x80000000])('a timestamp of %i holds every window scale', (value) => {
+    for (let scale = -1; scale <= 14; scale++) {
+      const marked = timestampWithScale(value, scale)
+      expect(scaleOfTimestamp(marked)).toBe(scale)
+      const behind = (value - marked) | 0
+      expect(behind).toBeGreaterThanOrEqual(0)
+      expect(behind).toBeLessThan(16)
+    }
+  })
+})
