@@ -25,6 +25,9 @@ describe('VirtualClock', () => {
               at,
             )
           }
+          // Nothing fires from inside `arm`: what is due at the start waits for the first advance, even one by nothing.
+          expect(fired).toEqual([])
+          clock.advance(0)
           let end = 0
           for (const step of steps) {
             clock.advance(step)
@@ -37,7 +40,23 @@ describe('VirtualClock', () => {
           expect(clock.armedTimers).toBe(expiries.length - fired.length)
         },
       ),
+      { examples: [[[0], []]] },
     )
+  })
+
+  it('fires what is due when it is told to advance by nothing', () => {
+    const clock = new VirtualClock(100)
+    const fired: string[] = []
+    const arm = (name: string, at: number) => clock.arm(new Timer({ onTimer: () => void fired.push(name) }), at)
+    arm('past', 40)
+    arm('present', 100)
+    arm('future', 101)
+    expect(fired).toEqual([])
+    expect(clock.advance(0)).toBe(2)
+    expect(fired).toEqual(['past', 'present'])
+    arm('present again', 100)
+    expect(clock.advanceTo(100)).toBe(1)
+    expect(fired).toEqual(['past', 'present', 'present again'])
   })
 
   it('fires what handlers arm within the same advance, down to the microsecond', () => {
