@@ -34,6 +34,8 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
   // Bytes of data among what is acknowledged: SYN before the buffer and FIN behind it are none.
   const data = Math.min(distance(acknowledgment, connection.sendBase), connection.sendBuffer.length)
   connection.unacknowledged = acknowledgment
+  // RFC 1122, 2.3.2.1: what the peer acknowledges proves that its neighbour entry is right; no need to probe it.
+  connection.path.ip.confirmReachable(connection.path)
   connection.persisting = false
   // Kept within reach: numbers that are left behind by more than 2^31 would look like ones ahead.
   if (isBefore(connection.shortSequence, acknowledgment)) connection.shortSequence = acknowledgment

@@ -12,6 +12,7 @@ export function finishBurst(connection: Connection): void {
   // While nobody has accepted it, what happens to it waits.
   if (connection.establishedEvent && user !== null) {
     connection.establishedEvent = false
+    if (connection.context.log.debugEnabled) connection.context.log.debug('established', ends(connection))
     user.onEstablished(connection)
   }
   if (connection.readableEvent && connection.listener === null && connection.user !== null) {
@@ -32,9 +33,25 @@ export function finishBurst(connection: Connection): void {
   if (connection.state === State.TimeWait) connection.context.enterTimeWait(connection)
   if (connection.closedEvent && !connection.readableEvent) {
     connection.closedEvent = false
+    if (connection.context.log.debugEnabled) {
+      const { error, retransmissions } = connection
+      connection.context.log.debug('closed', {
+        ...ends(connection),
+        retransmissions,
+        ...(error === null ? {} : { error }),
+      })
+    }
     const closing = connection.user
     connection.user = null
     closing?.onClosed(connection, connection.error)
+  }
+}
+
+/** For log lines. */
+function ends(connection: Connection): Record<string, unknown> {
+  return {
+    local: `${connection.localAddress} port ${connection.localPort}`,
+    remote: `${connection.remoteAddress} port ${connection.remotePort}`,
   }
 }
 

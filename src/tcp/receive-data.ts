@@ -10,6 +10,8 @@ import { State } from './state.ts'
 
 /** Segments ahead of a gap are kept only while more than one in this many packets is free. */
 const FREE_MEMORY_SHARE = 4
+/** What every connection may hold unread when the budget of all is spent; Linux tcp_rmem[0]. */
+const LEAST_UNREAD = 4096
 
 /** Processes [payload, payloadEnd) of the packet and the FIN flag of the segment. */
 export function receiveData(connection: Connection, segment: Segment, packet: PacketBuffer): void {
@@ -31,6 +33,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
     connection.acknowledgeNow = true
     fin = false
   }
+  if (isOverBudget(connection, packet, start)) fin = false
   const length = packet.payloadEnd - packet.payload
   if (length > connection.receiveSegmentSize) {
     connection.receiveSegmentSize = Math.min(length, connection.offeredSegmentSize)
@@ -46,6 +49,26 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
     if (queue.hasFin && queue.fin === connection.receiveNext) fin = true
   }
   if (fin) receiveFin(connection)
+}
+
+/**
+ * Windows that were offered cannot be taken back, and all of them together may be more than the budget: what does not fit
+ * is cut off as if it lay beyond the window, and the peer sends it again. A little is left to everyone, so that
+ * connections whose applications do not read keep nobody else from going on.
+ * @returns whether something was cut off
+ */
+function isOverBudget(connection: Connection, packet: PacketBuffer, start: number): boolean {
+  const { context } = connection
+  const left = context.settings.receiveBudget - context.receiveBytes
+  const length = packet.payloadEnd - packet.payload
+  if (length <= left || connection.discarding) return false
+  // Ahead of a gap nothing is needed yet.
+  const room = start === connection.receiveNext ? Math.max(left, LEAST_UNREAD - connection.receiveQueue.length, 0) : 0
+  if (length <= room) return false
+  packet.payloadEnd = packet.payload + room
+  context.counters.TCPRcvQDrop++
+  connection.acknowledgeNow = true
+  return true
 }
 
 /** Appends the next bytes in order. @param adopt whether the queue takes over a reference that we own */

@@ -258,11 +258,11 @@ describe('the receive window', () => {
     other.open()
     server.recorder.reading = false
     for (const sender of [peer, other]) for (let i = 0; i < 30; i++) sender.send({ data: 1460 })
-    expect(tcp.receiveBytes).toBe(60 * 1460)
+    expect(tcp.receiveBytes).toBe(65_536)
     peer.take()
-    const windows = other.take().map((segment) => segment.window)
+    const last = other.take().at(-1)!
     // What was offered is kept, nothing is added.
-    expect(windows.at(-1)).toBe(60_000 - 30 * 1460)
+    expect(last.ack + last.window).toBe(1 + 60_000)
     readAll(connection)
     expect(tcp.receiveBytes).toBeLessThan(65_536)
     readAll(server.connection)
@@ -299,6 +299,34 @@ describe('what all connections hold unread (receiveBudget)', () => {
       expect(memory.inUse).toBe(0)
     },
   )
+
+  test('is a bound, whatever windows were offered, and leaves a little to everyone', () => {
+    const { wire, peer, server, user, tcp, connection, memory } = established({
+      settings: { receiveBudget: 65_536, receiveBuffer: 1_048_576, maximumReceiveBuffer: 1_048_576 },
+    })
+    user.reading = false
+    const other = wire.peer({ port: 4001 })
+    other.open({ mss: 1460, windowScale: 0 })
+    server.recorder.reading = false
+    for (let i = 0; i < 200; i++) peer.send({ data: 1460 })
+    expect(tcp.receiveBytes).toBeGreaterThan(60_000)
+    expect(tcp.receiveBytes).toBeLessThanOrEqual(65_536)
+    expect(tcp.counters.TCPRcvQDrop).toBeGreaterThan(0)
+    // Another connection still gets its first bytes through.
+    const before = tcp.receiveBytes
+    for (let i = 0; i < 20; i++) other.send({ data: 1460 })
+    expect(tcp.receiveBytes).toBe(before + 4096)
+    peer.take()
+    expect(other.take().at(-1)).toMatchObject({ ack: 4097 })
+    // And it goes on once the applications read: what was cut off is taken when it comes again.
+    readAll(connection)
+    readAll(server.connection)
+    expect(tcp.receiveBytes).toBe(0)
+    other.send({ seq: 4097, data: 1460 })
+    expect(tcp.receiveBytes).toBe(1460)
+    readAll(server.connection)
+    expect(memory.inUse).toBe(0)
+  })
 
   test('is given back by connections that nobody accepted', () => {
     const { peer, tcp, server, memory } = script()

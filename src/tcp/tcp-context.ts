@@ -1,5 +1,5 @@
-import type { Clock, KeyedHash, Microseconds, Random, Timer } from '../clock/index.ts'
-import type { Ip, Path } from '../ip/index.ts'
+import type { Microseconds, Timer } from '../clock/index.ts'
+import type { Path } from '../ip/index.ts'
 import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Connection } from './connection.ts'
@@ -11,9 +11,6 @@ export interface TcpContext {
   readonly memory: PacketMemory
   readonly settings: TcpSettings
   readonly counters: TcpCounters
-  readonly random: Random
-  readonly clock: Clock
-  readonly hash: KeyedHash
   readonly log: Log
   /** The time; within a burst read once. */
   time(): Microseconds
@@ -35,5 +32,4 @@ export interface TcpContext {
   receiveBytes: number
   /** The way anew, after routes changed. */
   refreshPath(path: Path): Path | null
-  readonly ips: readonly Ip[]
 }

@@ -6,7 +6,7 @@ import { type Clock, type Microseconds, Timer, type TimerHandler } from '../cloc
 import type { Path } from '../ip/index.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionKey } from './connection-table.ts'
-import { distance, type SequenceNumber } from './sequence-number.ts'
+import type { SequenceNumber } from './sequence-number.ts'
 
 export class TimeWait implements ConnectionKey {
   readonly local0: number
@@ -22,7 +22,6 @@ export class TimeWait implements ConnectionKey {
   path: Path
   readonly sendNext: SequenceNumber
   readonly receiveNext: SequenceNumber
-  readonly receiveWindow: number
   readonly timestamps: boolean
   readonly timestampOffset: number
   readonly recentTimestamp: number
@@ -46,7 +45,6 @@ export class TimeWait implements ConnectionKey {
     this.path = connection.path
     this.sendNext = connection.sendHighest
     this.receiveNext = connection.receiveNext
-    this.receiveWindow = distance(connection.receiveEdge, connection.receiveNext)
     this.timestamps = connection.timestamps
     this.timestampOffset = connection.timestampOffset
     this.recentTimestamp = connection.recentTimestamp

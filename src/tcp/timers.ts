@@ -117,7 +117,12 @@ function setRetransmission(connection: Connection, now: number): void {
 /** RFC 9293, 3.8.4. */
 function keepAlive(connection: Connection, now: number): void {
   connection.keepAliveAt = NEVER
-  if (!connection.keepAlive || connection.isOpening) return
+  if (!connection.keepAlive) return
+  if (connection.isOpening) {
+    // The SYN has its own retransmissions; silence counts from when there is a connection.
+    connection.keepAliveAt = now + connection.keepAliveIdle
+    return
+  }
   const { settings, counters } = connection.context
   const idle = now - Math.max(connection.lastReceivedAt, connection.lastSentAt)
   if (connection.keepAliveProbesSent === 0 && idle < connection.keepAliveIdle) {
