@@ -76,6 +76,17 @@ describe('answering echo requests', () => {
     host.expectNoLeaks()
   })
 
+  test('a path MTU that somebody made us believe in silences no answer: routers may cut it (RFC 791)', () => {
+    const host = new TestHost()
+    const path = host.ipv4.path(address(PEER_ADDRESS))
+    if (typeof path === 'string') throw new Error(path)
+    host.ipv4.lowerMtu(path, 552)
+    const [answer] = host.receive(host.fromPeer.icmp({ type: 8 }, bytes(1472)))
+    expect(answer).toBeIcmp({ icmpType: 0, totalLength: 1500, dontFragment: false })
+    expect(host.receive(host.fromPeer.icmp({ type: 8 }, bytes(1473)))).toEqual([])
+    host.expectNoLeaks()
+  })
+
   test('the checksum is right for every kind of checksum of the request', () => {
     const host = new TestHost()
     // Sequence 0 makes an answer of zeros only, whose checksum is 0xffff.

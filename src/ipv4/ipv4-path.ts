@@ -19,6 +19,8 @@ export class Ipv4Path implements Path {
   readonly isLocal: boolean
   readonly isBroadcast: boolean
   mtu: number
+  /** What the first link takes, whatever is known of the path behind it. */
+  readonly linkMtu: number
   /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
   mtuExpiry = 0
 
@@ -69,6 +71,7 @@ export class Ipv4Path implements Path {
     this.hasDefaultSource = hasDefaultSource
     this.isBroadcast = isBroadcast
     this.mtu = mtu
+    this.linkMtu = mtu
     this.defaultHopLimit = hopLimit
     this.identification = identification
     this.#current = current

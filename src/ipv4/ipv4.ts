@@ -157,7 +157,9 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     const way = path as Ipv4Path
     const total = packet.end - packet.start + wire.HEADER_LENGTH
-    if (total > way.mtu && (packet.segmentation !== Segmentation.TcpV4 || total > MAX_PACKET)) {
+    // ICMP goes without the don't-fragment bit, so that only the link limits it: routers cut what is too big for them.
+    const mtu = protocol === IpProtocol.Icmp ? way.linkMtu : way.mtu
+    if (total > mtu && (packet.segmentation !== Segmentation.TcpV4 || total > MAX_PACKET)) {
       // Fragmenting what we send has its place here.
       this.counters.sendTooBig++
       packet.release()
