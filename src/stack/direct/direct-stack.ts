@@ -1,6 +1,6 @@
 import { IpAddress, type IpPrefix } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
-import { type Clock, Timer } from '../../clock/index.ts'
+import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp } from '../../icmp/index.ts'
@@ -28,6 +28,8 @@ import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
 
+/** How often failures of datagram handlers are logged. */
+const REPORT_INTERVAL: Microseconds = SECOND
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1000
 /**
@@ -68,6 +70,8 @@ export class DirectStack implements Stack, FlowOwner {
   readonly #listeners = new Set<DirectListener>()
   readonly #flows = new Set<DirectFlow>()
   readonly #sockets = new Set<DirectUdp>()
+  #nextReport: Microseconds = 0
+  #unreported = 0
   #closing: Promise<void> | null = null
   readonly #closed = new Waiter<void>()
   /** While closing: told of each flow that needs no more time. */
@@ -170,7 +174,19 @@ export class DirectStack implements Stack, FlowOwner {
   readonly #udpOwner: UdpOwner = {
     udpClosed: (socket) => this.#sockets.delete(socket),
     flush: () => this.#flushOutsideBurst(),
-    reportFailure: (message, fields) => this.log.error(message, fields),
+    reportFailure: (message, fields) => this.#reportFailure(message, fields),
+  }
+
+  /** A stranger can make a handler fail with every datagram; that is no reason to fill the log. */
+  #reportFailure(message: string, fields: Record<string, unknown>): void {
+    const now = this.clock.now()
+    if (now < this.#nextReport) {
+      this.#unreported++
+      return
+    }
+    this.log.error(message, this.#unreported === 0 ? fields : { ...fields, unreported: this.#unreported })
+    this.#nextReport = now + REPORT_INTERVAL
+    this.#unreported = 0
   }
 
   /** Within a burst, its end hands out everything at once. */
