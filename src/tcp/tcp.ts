@@ -5,25 +5,19 @@
 import { IpAddress } from '../address/index.ts'
 import { type Clock, KeyedHash, type Microseconds, type Random, type Timer } from '../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../errors/index.ts'
-import {
-  type Ip,
-  type IpErrorKind,
-  IpProtocol,
-  type IpProtocolHandler,
-  type Path,
-  pickEphemeralPort,
-} from '../ip/index.ts'
+import { type Ip, type IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 import { sendCookie, sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
-import { Connection, type ConnectionUser, NEVER } from './connection.ts'
+import { Connection, NEVER } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
 import { finishBurst } from './end-of-burst.ts'
 import { receiveIcmpError } from './icmp-errors.ts'
 import { InitialSequenceNumbers } from './initial-sequence-number.ts'
 import { type Acceptor, Listener, ListenerTable } from './listener.ts'
+import { LocalPorts } from './local-ports.ts'
 import { LARGEST_WINDOW_SCALE } from './options.ts'
 import { Segment } from './segment.ts'
 import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
@@ -33,28 +27,12 @@ import { type TcpSettings, tcpSettings } from './settings.ts'
 import { State } from './state.ts'
 import { COOKIE_LIFETIME, SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
 import type { TcpContext } from './tcp-context.ts'
+import type { TcpConnectOptions, TcpOptions } from './tcp-options.ts'
 import { TimeWait, TimeWaitList } from './time-wait.ts'
 import { answerInTimeWait, TimeWaitAnswer } from './time-wait-arrives.ts'
+import { TouchedConnections } from './touched-connections.ts'
 import { sendSyn } from './transmit.ts'
 import * as wire from './wire.ts'
-
-export interface TcpOptions {
-  clock: Clock
-  random: Random
-  settings?: Partial<TcpSettings>
-  log?: Log
-}
-
-export interface TcpConnectOptions {
-  remote: IpAddress
-  /** 1 to 65,535. */
-  port: number
-  local?: IpAddress | null
-  /** 0 or left out: a free one. */
-  localPort?: number
-  /** May be set on the connection afterwards: nothing happens before this call returns. */
-  user?: ConnectionUser | null
-}
 
 export class Tcp implements IpProtocolHandler, TcpContext {
   readonly memory: PacketMemory
@@ -69,6 +47,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
 
   readonly #table: ConnectionTable<Connection | TimeWait>
   readonly #listeners = new ListenerTable()
+  readonly #localPorts: LocalPorts
   readonly #timeWaits: TimeWaitList
   readonly #initialSequenceNumbers: InitialSequenceNumbers
   readonly #cookies: SynCookies
@@ -76,8 +55,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly #challengeLimit: ChallengeLimit
   readonly #segment = new Segment()
   /** Connections that the end of the burst has to look at. */
-  #firstTouched: Connection | null = null
-  #lastTouched: Connection | null = null
+  readonly #touched = new TouchedConnections()
   #acceptable: Listener[] = []
   #inBurst = false
   #burstTime: Microseconds = 0
@@ -97,6 +75,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.log = options.log ?? SILENT
     this.hash = new KeyedHash(options.random)
     this.#table = new ConnectionTable(this.hash)
+    this.#localPorts = new LocalPorts(this.#table, this.#listeners, options.random, this.settings.ephemeralPorts)
     this.#initialSequenceNumbers = new InitialSequenceNumbers(options.random)
     this.#receiveWindowScale = windowScaleFor(this.settings.maximumReceiveBuffer)
     this.#challengeLimit = new ChallengeLimit(options.random, this.settings.challengeAcknowledgments)
@@ -131,7 +110,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       throw new SystemError('EADDRNOTAVAIL', 'listen', details)
     }
     if (port === 0) {
-      port = this.#freePort((candidate) => !this.#listeners.isTaken(candidate, address))
+      port = this.#localPorts.pick((candidate) => !this.#listeners.isTaken(candidate, address))
       if (port === 0) throw new SystemError('EADDRINUSE', 'listen', details)
     } else if (this.#listeners.isTaken(port, address)) {
       throw new SystemError('EADDRINUSE', 'listen', details)
@@ -167,9 +146,9 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     if (path.isBroadcast) throw failure('ENETUNREACH')
     if (this.#connections >= this.settings.maximumConnections) throw failure('ENOBUFS')
     let localPort = options.localPort ?? 0
-    const isFree = (candidate: number) => this.#isFree(path, candidate, port)
+    const isFree = (candidate: number) => this.#localPorts.isFree(path, candidate, port)
     if (localPort === 0) {
-      localPort = this.#freePort(isFree)
+      localPort = this.#localPorts.pick(isFree)
       if (localPort === 0) throw failure('EADDRNOTAVAIL')
     } else if (!isFree(localPort)) {
       throw failure('EADDRINUSE')
@@ -181,30 +160,6 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.#start(connection, null)
     this.settle(connection)
     return connection
-  }
-
-  #freePort(isFree: (port: number) => boolean): number {
-    const [least, most] = this.settings.ephemeralPorts
-    return pickEphemeralPort(this.random, isFree, least, most)
-  }
-
-  #isFree(path: Path, localPort: number, remotePort: number): boolean {
-    const { source, destination } = path
-    // A listener's port would make a connection to ourselves ambiguous.
-    if (this.#listeners.isTaken(localPort, source)) return false
-    return (
-      this.#table.find(
-        source.word0,
-        source.word1,
-        source.word2,
-        source.word3,
-        destination.word0,
-        destination.word1,
-        destination.word2,
-        destination.word3,
-        (remotePort << 16) | localPort,
-      ) === null
-    )
   }
 
   #newConnection(path: Path, localPort: number, remotePort: number): Connection {
@@ -503,11 +458,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     let current: Connection | null = null
     try {
       this.#deliverAccepted()
-      while (this.#firstTouched !== null) {
-        const connection: Connection = this.#firstTouched
-        this.#firstTouched = connection.nextTouched
-        if (this.#firstTouched === null) this.#lastTouched = null
-        connection.nextTouched = null
+      for (let connection = this.#touched.shift(); connection !== null; connection = this.#touched.shift()) {
         current = connection
         // Still marked: what it does to itself meanwhile is dealt with in the same pass.
         finishBurst(connection)
@@ -543,11 +494,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   touch(connection: Connection): void {
-    if (connection.touched) return
-    connection.touched = true
-    if (this.#lastTouched === null) this.#firstTouched = connection
-    else this.#lastTouched.nextTouched = connection
-    this.#lastTouched = connection
+    this.#touched.add(connection)
   }
 
   settle(connection: Connection): void {

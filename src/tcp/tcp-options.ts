@@ -1,0 +1,23 @@
+import type { IpAddress } from '../address/index.ts'
+import type { Clock, Random } from '../clock/index.ts'
+import type { Log } from '../log/index.ts'
+import type { ConnectionUser } from './connection.ts'
+import type { TcpSettings } from './settings.ts'
+
+export interface TcpOptions {
+  clock: Clock
+  random: Random
+  settings?: Partial<TcpSettings>
+  log?: Log
+}
+
+export interface TcpConnectOptions {
+  remote: IpAddress
+  /** 1 to 65,535. */
+  port: number
+  local?: IpAddress | null
+  /** 0 or left out: a free one. */
+  localPort?: number
+  /** May be set on the connection afterwards: nothing happens before this call returns. */
+  user?: ConnectionUser | null
+}
