@@ -20,7 +20,7 @@ export class FileSink implements CaptureSink {
   readonly isLive = true
   error: Error | null = null
   readonly #descriptor: number
-  readonly #owned: boolean
+  readonly #path: string | null
   #closed = false
 
   /**
@@ -28,7 +28,7 @@ export class FileSink implements CaptureSink {
    * @throws the errors of `open`
    */
   constructor(target: string | number) {
-    this.#owned = typeof target === 'string'
+    this.#path = typeof target === 'string' ? target : null
     this.#descriptor = typeof target === 'string' ? openSync(target, 'w') : target
   }
 
@@ -43,12 +43,21 @@ export class FileSink implements CaptureSink {
         written += writeSync(this.#descriptor, bytes, written, bytes.length - written)
       }
     } catch (error) {
-      this.error = error as Error
+      this.error = this.#named(error as NodeJS.ErrnoException)
     }
   }
 
+  /** With the file, as an error of `open` has it: that of `write` knows only a descriptor. */
+  #named(error: NodeJS.ErrnoException): Error {
+    if (this.#path !== null) {
+      error.path = this.#path
+      error.message += ` '${this.#path}'`
+    }
+    return error
+  }
+
   async close(): Promise<void> {
-    if (!this.#closed && this.#owned) closeSync(this.#descriptor)
+    if (!this.#closed && this.#path !== null) closeSync(this.#descriptor)
     this.#closed = true
     if (this.error !== null) throw this.error
   }

@@ -131,6 +131,15 @@ describe('pcapng writer', () => {
     )
   })
 
+  test('application and comment may both be of the greatest length', async () => {
+    const sink = new MemorySink()
+    const writer = new PcapngWriter(sink, { application: 'a'.repeat(65_532), comment: 'c'.repeat(65_532) })
+    const device = writer.addInterface({ name: 'i'.repeat(65_532), description: 'd'.repeat(65_532) })
+    writer.write(device, 0, new Uint8Array(60), 0, 60, null)
+    await writer.close()
+    expect([...readCapture(sink.bytes())].length).toBe(1)
+  })
+
   test('a comment that is too long is cut between characters', () => {
     const sink = new MemorySink()
     const writer = new PcapngWriter(sink)
@@ -156,13 +165,16 @@ describe('pcapng writer', () => {
   })
 
   test('a full disk stops the capture and nothing else', async () => {
-    const writer = new PcapngWriter(new FileSink('/dev/full'))
+    const told: Error[] = []
+    const writer = new PcapngWriter(new FileSink('/dev/full'), { onError: (error) => told.push(error) })
     const device = writer.addInterface({ name: 'tap0' })
     writer.flush()
     expect(writer.error).toMatchObject({ code: 'ENOSPC' })
     writer.write(device, 0, new Uint8Array(60), 0, 60, 'inbound')
     expect(writer.counters).toEqual({ frames: 0, dropped: 1 })
-    await expect(writer.close()).rejects.toMatchObject({ code: 'ENOSPC' })
+    await expect(writer.close()).rejects.toMatchObject({ code: 'ENOSPC', path: '/dev/full' })
+    expect(told).toEqual([writer.error])
+    expect(told[0].message).toMatch(/^ENOSPC: .* '\/dev\/full'$/)
   })
 
   test('a stream gets whole blocks; one that does not drain loses frames, not the format', async () => {

@@ -6,10 +6,10 @@ import { Block, BYTE_ORDER_MAGIC, INBOUND, Option, OUTBOUND } from './pcapng-for
 
 /** The buffer grows up to this, which holds a block of the greatest length: a frame, its comment, and what is around. */
 const LARGEST_BUFFER = 512 * 1024
-/** Holds the section header with the longest comment. */
 const FIRST_BUFFER = 128 * 1024
 /** The length of an option has 16 bits. */
 const LONGEST_TEXT = 65_532
+const SECTION_BLOCK = 28
 const INTERFACE_BLOCK = 20
 const PACKET_BLOCK = 32
 const NANOSECONDS = 9
@@ -19,6 +19,8 @@ export interface PcapngWriterOptions {
   application?: string
   /** About the whole capture. */
   comment?: string
+  /** Told once what made the sink stop, as soon as the writer notices; frames are left out from then on. */
+  onError?: (error: Error) => void
 }
 
 export interface CapturedInterfaceOptions {
@@ -47,10 +49,15 @@ export class PcapngWriter {
   #length = 0
   /** Times of each interface count from here: whole microseconds. */
   readonly #epochs: number[] = []
+  #onError: ((error: Error) => void) | null
   #closing: Promise<void> | null = null
 
   constructor(sink: CaptureSink, options: PcapngWriterOptions = {}) {
     this.#sink = sink
+    this.#onError = options.onError ?? null
+    const application = encode(options.application ?? 'tapstack')
+    const comment = options.comment === undefined ? null : encode(options.comment)
+    this.#reserve(SECTION_BLOCK + 24 + application.length + (comment?.length ?? 0))
     const start = this.#beginBlock(Block.SectionHeader)
     this.#put32(BYTE_ORDER_MAGIC)
     this.#put16(1)
@@ -58,8 +65,8 @@ export class PcapngWriter {
     // Length of the section: not known.
     this.#put32(0xffffffff)
     this.#put32(0xffffffff)
-    if (options.comment !== undefined) this.#putText(Option.Comment, options.comment)
-    this.#putText(Option.SectionApplication, options.application ?? 'tapstack')
+    if (comment !== null) this.#putOption(Option.Comment, comment)
+    this.#putOption(Option.SectionApplication, application)
     this.#endOptions()
     this.#endBlock(start)
   }
@@ -119,6 +126,7 @@ export class PcapngWriter {
   ): void {
     if (this.#closing !== null || this.#sink.isFull) {
       this.counters.dropped++
+      this.#tellError()
       return
     }
     const originalLength = end - start
@@ -151,6 +159,7 @@ export class PcapngWriter {
     if (this.#length === 0) return
     this.#sink.write(this.#bytes.subarray(0, this.#length))
     this.#length = 0
+    this.#tellError()
   }
 
   /** Flushes and closes the sink. Rejects with what the sink could not write. Idempotent. */
@@ -160,6 +169,13 @@ export class PcapngWriter {
       this.#closing = this.#sink.close()
     }
     return this.#closing
+  }
+
+  #tellError(): void {
+    const error = this.#onError === null ? null : this.#sink.error
+    if (error === null) return
+    this.#onError!(error)
+    this.#onError = null
   }
 
   #reserve(length: number): void {
@@ -197,10 +213,6 @@ export class PcapngWriter {
     const low = (microseconds % 2 ** 32) * 1000 + Math.floor((now - whole) * 1000)
     this.#put32(high + Math.floor(low / 2 ** 32))
     this.#put32(low % 2 ** 32)
-  }
-
-  #putText(code: number, text: string): void {
-    this.#putOption(code, encode(text))
   }
 
   #putOption(code: number, value: Uint8Array): void {

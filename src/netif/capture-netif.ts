@@ -63,8 +63,11 @@ export class CaptureNetif implements Netif, FrameReceiver {
   }
 
   async close(): Promise<void> {
-    await this.#netif.close()
-    this.#recorder.close()
+    try {
+      await this.#netif.close()
+    } finally {
+      this.#recorder.close()
+    }
   }
 
   frame(packet: PacketBuffer): void {

@@ -5,7 +5,7 @@ import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index
 import { Ethernet } from '../ethernet/index.ts'
 import { Icmp } from '../icmp/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
-import { type LogFactory, silentLogs } from '../log/index.ts'
+import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
 import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings } from '../tcp/index.ts'
@@ -13,6 +13,7 @@ import { Udp } from '../udp/index.ts'
 import { DirectStack } from './direct/index.ts'
 import { SocketStack } from './socket/index.ts'
 import type { Stack } from './stack.ts'
+import { ignore } from './waiter.ts'
 
 export interface CreateStackOptions {
   /** `direct`: this stack over a tap device or `netif`; `socket`: the operating system's sockets. Default `direct`. */
@@ -56,18 +57,27 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()
-  const device =
-    options.netif ?? (await Tap.open({ name: options.interface ?? 'tap0', memory: new PacketMemory(options.memory) }))
+  /** What there is to close if the rest cannot be made, in the order of making. */
+  const made: { close(): unknown }[] = ownClock === null ? [] : [ownClock]
+  if (options.netif !== undefined) made.push(options.netif)
   try {
-    let netif = device
+    let netif = options.netif
+    if (netif === undefined) {
+      netif = await Tap.open({ name: options.interface ?? 'tap0', memory: new PacketMemory(options.memory) })
+      made.push(netif)
+    }
     let writer: PcapngWriter | null = null
     if (options.capture !== undefined) {
-      writer = new PcapngWriter(new FileSink(options.capture))
-      netif = new CaptureNetif(device, writer, clock)
+      writer = captureWriter(options.capture, logs('capture'))
+      made.push(writer)
+      netif = new CaptureNetif(netif, writer, clock)
+      made.push(netif)
     }
     const ethernet = new Ethernet(netif)
     const arp = new Arp(ethernet, clock, random, { log: logs('arp') })
+    made.push(arp)
     const ipv4 = new Ipv4(ethernet, arp, { cidr, gateway, clock, random })
+    made.push(ipv4)
     const icmp = new Icmp(ipv4, { clock, random })
     const udp = new Udp([ipv4], random)
     const tcp = new Tcp([ipv4], { clock, random, settings: options.tcp, log: logs('tcp') })
@@ -82,14 +92,25 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       clock,
       logs,
       onClosed: async () => {
-        await writer?.close()
-        ownClock?.close()
+        try {
+          await writer?.close()
+        } finally {
+          ownClock?.close()
+        }
       },
     })
   } catch (error) {
-    await device.close()
+    for (const each of made.reverse()) await Promise.resolve(each.close()).catch(ignore)
     throw error
   }
+}
+
+/** A capture that stops, on a full disk for example, leaves the stack alone; it says so once. */
+function captureWriter(file: string, log: Log): PcapngWriter {
+  return new PcapngWriter(new FileSink(file), {
+    onError: (error) =>
+      log.warn('the capture has stopped: frames are left out from here', { file, error: error.message }),
+  })
 }
 
 function ipv4Prefix(text: string): string {

@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { HostClock, SeededRandom } from '../../src/clock/index.ts'
 import { VirtualNetwork } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
-import { createStack } from '../../src/stack/index.ts'
+import { createStack, DirectFlow, type Flow } from '../../src/stack/index.ts'
 
 function network() {
   const clock = new HostClock()
@@ -18,6 +21,87 @@ test('a stack that loses its interface closes, and says so', async () => {
   await expect(stack.closed).rejects.toMatchObject({ code: 'ENODEV' })
   await stack.close()
   await expect(stack.ping('10.0.0.1')).rejects.toMatchObject({ code: 'ENETDOWN' })
+  expect(world.memory.inUse).toBe(0)
+})
+
+test('a stack that loses its interface while its capture fails says both, and nothing is unhandled', async () => {
+  const world = network()
+  const port = world.network.port()
+  const logged: string[] = []
+  const log = {
+    debugEnabled: false,
+    debug: () => {},
+    info: () => {},
+    warn: (message: string) => void logged.push(message),
+    error: (message: string) => void logged.push(message),
+  }
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', onUnhandled)
+  const stack = await createStack({ netif: port, clock: world.clock, capture: '/dev/full', logs: () => log })
+  world.network.remove(port)
+  await expect(stack.closed).rejects.toMatchObject({ code: 'ENODEV' })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  process.off('unhandledRejection', onUnhandled)
+  expect(unhandled).toEqual([])
+  expect(logged).toEqual([
+    'the capture has stopped: frames are left out from here',
+    'the network interface is gone',
+    'closing failed',
+  ])
+  await expect(stack.close()).rejects.toMatchObject({ code: 'ENOSPC' })
+})
+
+test('a device that cannot be closed keeps nothing else from being closed', async () => {
+  const world = network()
+  const port = world.network.port()
+  const clock = new HostClock()
+  const { close } = port
+  port.close = async () => {
+    await close.call(port)
+    throw new Error('stuck')
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'tapstack-closed-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const before = readdirSync('/proc/self/fd').length
+  const stack = await createStack({ netif: port, clock, capture: join(folder, 'a.pcapng') })
+  expect(readdirSync('/proc/self/fd').length).toBe(before + 1)
+  await expect(stack.close()).rejects.toThrow('stuck')
+  await expect(stack.closed).resolves.toBeUndefined()
+  expect(readdirSync('/proc/self/fd').length).toBe(before)
+})
+
+test('when composing fails, what was opened before is closed', async () => {
+  const world = network()
+  const port = world.network.port()
+  const folder = mkdtempSync(join(tmpdir(), 'tapstack-closed-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const closeClock = vi.spyOn(HostClock.prototype, 'close')
+  const before = readdirSync('/proc/self/fd').length
+  const wrong = { netif: port, capture: join(folder, 'a.pcapng'), tcp: { synRetries: -1 } }
+  await expect(createStack(wrong)).rejects.toThrow(RangeError)
+  expect(readdirSync('/proc/self/fd').length).toBe(before)
+  expect(closeClock).toHaveBeenCalledTimes(1)
+  closeClock.mockRestore()
+  expect(world.memory.inUse).toBe(0)
+})
+
+test('closing looks at each of many flows a few times only', async () => {
+  const world = network()
+  const server = await createStack({ netif: world.network.port(), ipv4: '10.0.0.1/24', clock: world.clock })
+  const client = await createStack({ netif: world.network.port(), ipv4: '10.0.0.2/24', clock: world.clock })
+  const flows = 200
+  const accepted: Flow[] = []
+  await server.listen({ port: 7 }, (flow) => void accepted.push(flow))
+  await Promise.all(Array.from({ length: flows }, () => client.connect({ address: '10.0.0.1', port: 7 })))
+  const isDone = vi.spyOn(DirectFlow.prototype, 'isDone', 'get')
+  for (const flow of accepted) void flow.close()
+  await server.close(5000)
+  expect(isDone.mock.calls.length).toBeGreaterThanOrEqual(flows)
+  // Once for each, and once for each event while the first of those that are not done is waited for.
+  expect(isDone.mock.calls.length).toBeLessThan(flows * 4)
+  isDone.mockRestore()
+  await client.close(0)
   expect(world.memory.inUse).toBe(0)
 })
 

@@ -228,8 +228,8 @@ export class DirectStack implements Stack, FlowOwner {
     for (const listener of [...this.#listeners]) await listener.close()
     for (const socket of [...this.#sockets]) await socket.close()
     if (grace > 0) await this.#lastFlow(grace)
-    await this.#release()
-    this.#closed.resolve()
+    // However releasing goes, the stack is closed then: what went wrong is told by `close`.
+    await this.#release().finally(() => this.#closed.resolve())
   }
 
   async #release(): Promise<void> {
@@ -238,8 +238,11 @@ export class DirectStack implements Stack, FlowOwner {
     this.ipv4.close()
     this.arp.close()
     this.ethernet.flush()
-    await this.netif.close()
-    await this.#layers.onClosed?.()
+    try {
+      await this.netif.close()
+    } finally {
+      await this.#layers.onClosed?.()
+    }
   }
 
   /** Waits until no flow has anything left to say, for `grace` milliseconds at most. */
@@ -251,9 +254,12 @@ export class DirectStack implements Stack, FlowOwner {
         resolve()
       }
       const timer = new Timer({ onTimer: done })
+      // A flow that is done stays so: each is waited for once, in turn, and not looked at again.
+      const flows = this.#flows.values()
+      let next = flows.next()
       const look = () => {
-        for (const flow of this.#flows) if (!flow.isDone) return
-        done()
+        while (next.done !== true && (next.value.isDone || !this.#flows.has(next.value))) next = flows.next()
+        if (next.done === true) done()
       }
       this.clock.arm(timer, this.clock.now() + grace * 1000)
       this.#onFlowDone = look
@@ -267,6 +273,8 @@ export class DirectStack implements Stack, FlowOwner {
     this.log.error('the network interface is gone', { interface: this.netif.name, error: error?.message })
     this.#closed.reject(error ?? new SystemError('ENETDOWN', 'read', { hint: 'the network interface is gone' }))
     this.#closing = this.#close(0)
+    // Nobody may be waiting for it; who calls `close` hears it as well.
+    this.#closing.catch((failure: Error) => this.log.error('closing failed', { error: failure.message }))
   }
 
   #checkOpen(syscall: string): void {
