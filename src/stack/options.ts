@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 /** @throws RangeError naming the option, if it is not a port from `least` to 65,535 */
 export function checkPort(name: string, value: number, least: 0 | 1): number {
   if (!Number.isInteger(value) || value < least || value > 65535) {
-    throw new RangeError(`${name} is a port from ${least} to 65535, not ${String(value)}`)
+    throw new RangeError(`${name} is a port from ${least} to 65535, not ${JSON.stringify(value) ?? String(value)}`)
   }
   return value
 }
