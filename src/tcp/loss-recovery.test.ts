@@ -44,6 +44,35 @@ describe('the initial window, RFC 6928', () => {
   })
 })
 
+describe('the congestion window', () => {
+  test('grows only while it is what limits us (RFC 7661)', () => {
+    const { peer, connection } = established()
+    for (let i = 0; i < 50; i++) {
+      connection.write(pattern(1460), null)
+      peer.take()
+      peer.send({})
+    }
+    expect(connection.congestion.window).toBe(14_600)
+    connection.write(pattern(1460 * 10), null)
+    peer.take()
+    peer.send({})
+    expect(connection.congestion.window).toBe(29_200)
+  })
+
+  test('is the initial one again after a pause (RFC 5681, 4.1)', () => {
+    const { peer, connection, clock } = established()
+    for (let i = 0; i < 3; i++) {
+      connection.write(pattern(connection.congestion.window), null)
+      peer.take()
+      peer.send({})
+    }
+    expect(connection.congestion.window).toBeGreaterThan(50_000)
+    clock.advance(10 * SECOND)
+    connection.write(pattern(60_000), null)
+    expect(peer.take()).toHaveLength(10)
+  })
+})
+
 describe('the retransmission timer, RFC 6298', () => {
   test('sends the first segment again, at intervals that double', () => {
     const { clock, peer, connection } = established()
@@ -163,6 +192,15 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
     peer.send({ ack: 1 })
     expect(sequences(peer)).toEqual([14_601])
     expect(connection.inRecovery).toBe(true)
+  })
+
+  test('take no round-trip sample of what was sent twice (Karn)', () => {
+    const { peer, connection, clock } = flight()
+    const before = connection.timeout.smoothed
+    clock.advance(100 * MILLISECOND)
+    for (let i = 0; i < 3; i++) peer.send({ ack: 1 })
+    peer.send({ ack: 14_601 })
+    expect(connection.timeout.smoothed).toBe(before)
   })
 
   test('a partial acknowledgment means that the next segment is lost, too', () => {

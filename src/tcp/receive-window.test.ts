@@ -165,6 +165,36 @@ describe('the receive window', () => {
     expect(tcp.counters.TCPRcvQDrop).toBe(1)
   })
 
+  test('one byte too many is cut off, and a FIN behind it does not count', () => {
+    const { peer, connection, user } = established({ settings: { ...SMALL, receiveBuffer: 2048 } })
+    user.reading = false
+    peer.send({ data: 1460 })
+    peer.take()
+    peer.send({ seq: 1461, data: 589, flags: 'FA' })
+    expect(peer.next()).toBeTcp({ ack: 2049, window: 0 })
+    expect([connection.receiveQueue.length, connection.finReceived]).toEqual([2048, false])
+  })
+
+  test('a FIN right behind the last byte that fits is taken, and the window stays shut', () => {
+    const { peer, connection, user } = established({ settings: { ...SMALL, receiveBuffer: 2048 } })
+    user.reading = false
+    peer.send({ data: 1460 })
+    peer.take()
+    peer.send({ seq: 1461, data: 588, flags: 'FA' })
+    expect(peer.next()).toBeTcp({ ack: 2050, window: 0 })
+    expect([connection.receiveQueue.length, connection.finReceived]).toEqual([2048, true])
+  })
+
+  test('a segment that begins before it and ends behind it fills it (as Linux; by RFC 9293, table 6, neither end fits)', () => {
+    const { peer, connection, user } = established({ settings: { ...SMALL, receiveBuffer: 2048 } })
+    user.reading = false
+    peer.send({ data: 1460 })
+    peer.take()
+    peer.send({ seq: 1001, data: 1460 })
+    expect(peer.next()).toBeTcp({ ack: 2049, window: 0 })
+    expect(connection.receiveQueue.length).toBe(2048)
+  })
+
   test('a probe of a closed window is answered with the truth, a byte as well as an old number', () => {
     const { clock, peer, connection, user } = established({ settings: { ...SMALL, receiveBuffer: 2048 } })
     user.reading = false

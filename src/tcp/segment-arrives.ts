@@ -156,7 +156,10 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
   receiveData(connection, segment, packet)
 }
 
-/** RFC 9293, 3.10.7.4, first check, table 6. */
+/**
+ * RFC 9293, 3.10.7.4, first check, table 6; with one that begins before the window and ends behind it, as Linux: it
+ * brings all that we wait for, and a sender that does not see how small our window is would send it again for ever.
+ */
 function isAcceptable(connection: Connection, segment: Segment): boolean {
   const start = distance(segment.sequence, connection.receiveNext)
   const window = distance(connection.receiveEdge, connection.receiveNext)
@@ -164,8 +167,7 @@ function isAcceptable(connection: Connection, segment: Segment): boolean {
   if (length === 0) return start === 0 || (start > 0 && start < window)
   if (window === 0) return false
   if (start >= 0) return start < window
-  const last = start + length - 1
-  return last >= 0 && last < window
+  return start + length > 0
 }
 
 /** RFC 5961, 5.2: neither newer than what we sent nor older than any window that the peer ever offered. */

@@ -56,7 +56,7 @@ describe("Nagle's rule, RFC 9293, 3.7.4, as Linux has it (Minshall)", () => {
     peer.next()
     peer.send({ ack: 2 })
     // As if so much had been sent in full segments since the last short one.
-    connection.shortSequence = advance(connection.shortSequence, 1460 - 2 ** 31)
+    connection.shortSequence = advance(connection.shortSequence, 1000 - 2 ** 31)
     connection.write(pattern(1460), null)
     peer.send({ ack: 1462 })
     peer.take()
@@ -272,6 +272,21 @@ describe('a tiny window', () => {
       if (peer.next(10 * SECOND) !== undefined) peer.send({ window: 100 })
     }
     expect(peer.receiveNext).toBe(3421)
+  })
+
+  test('in the middle of recovery does not stop it either', () => {
+    const { clock, peer, connection } = established()
+    connection.write(pattern(4380), null)
+    clock.advance(0.25 * SECOND)
+    expect(peer.take()).toHaveLength(4)
+    // What was retransmitted is acknowledged; what follows does not fit: nothing is on its way, and much unacknowledged.
+    peer.send({ ack: 1461, window: 100 })
+    connection.write(pattern(500), null)
+    peer.send({ ack: 4381, window: 100 })
+    for (let i = 0; i < 20 && peer.receiveNext < 4881; i++) {
+      if (peer.next(5 * SECOND) !== undefined) peer.send({ window: 100 })
+    }
+    expect(peer.receiveNext).toBe(4881)
   })
 
   test('of a peer that vanished does not keep the connection alive', () => {

@@ -25,6 +25,8 @@ interface Numbers {
 
 /** The receive window: no scaling, nothing unread. */
 const W = 65_535
+/** The first number behind it, in every state. */
+const EDGE = 1 + W
 /** The peer's window, and so the oldest acknowledgment that RFC 5961, 5.2 accepts. */
 const MAX = 65_535
 
@@ -157,7 +159,7 @@ const ROWS: Row[] = [
   {
     what: 'RST behind the window',
     cite: 'RFC 5961, 3.2, 1',
-    segment: () => ({ flags: 'R', seq: 2 + W }),
+    segment: () => ({ flags: 'R', seq: EDGE }),
     outcome: '-',
   },
   {
@@ -235,7 +237,7 @@ const ROWS: Row[] = [
   {
     what: 'ACK behind the window',
     cite: 'RFC 9293, 3.4, table 6',
-    segment: ({ U }) => ({ seq: 2 + W, ack: U }),
+    segment: ({ U }) => ({ seq: EDGE, ack: U }),
     outcome: 'A',
   },
   {
@@ -247,7 +249,7 @@ const ROWS: Row[] = [
   {
     what: 'data behind the window',
     cite: 'RFC 9293, 3.4, table 6',
-    segment: ({ U }) => ({ seq: 2 + W, ack: U, data: 'x' }),
+    segment: ({ U }) => ({ seq: EDGE, ack: U, data: 'x' }),
     outcome: 'A',
   },
   {
@@ -411,7 +413,7 @@ describe.each([false, true])('SYN-RECEIVED after a SYN to a listener, numbers th
     ['ACK of the SYN with FIN', 'RFC 9293, 3.10.7.4', { flags: 'FA', seq: 1, ack: 1 }, 'A', 'CLOSE-WAIT'],
     ['ACK of nothing', 'RFC 9293, 3.10.7.4: reset', { seq: 1, ack: 0 }, 'R', 'SYN-RECEIVED'],
     ['ACK of what was never sent', 'RFC 9293, 3.10.7.4: reset', { seq: 1, ack: 2 }, 'R', 'SYN-RECEIVED'],
-    ['ACK behind the window', 'RFC 9293, 3.4', { seq: 2 + W, ack: 1 }, 'A', 'SYN-RECEIVED'],
+    ['ACK behind the window', 'RFC 9293, 3.4', { seq: EDGE, ack: 1 }, 'A', 'SYN-RECEIVED'],
     ['FIN without ACK', 'RFC 9293, 3.10.7.4', { flags: 'F', seq: 1 }, '-', 'SYN-RECEIVED'],
     ['data ahead of a gap, with the ACK', 'RFC 9293, 3.10.7.4', { seq: 5, ack: 1, data: 'x' }, 'A', 'ESTABLISHED'],
   ])('%s (%s)', (_what, _cite, segment, answer, after) => {
