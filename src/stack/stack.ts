@@ -120,7 +120,7 @@ export interface UdpOptions {
 export interface UdpSocket extends AsyncDisposable {
   readonly local: Endpoint
   readonly remote: Endpoint | null
-  /** `data` is valid only during the call; copy what is to be kept. */
+  /** `data` is valid only during the call; copy what is to be kept. What `handler` throws is logged. */
   onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void
   /** ICMP errors of a connected socket: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
   onError(handler: (error: Error) => void): void

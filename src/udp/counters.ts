@@ -17,7 +17,9 @@ export interface UdpCounters {
   noMemory: number
   /** ICMP errors passed to a connected binding. */
   errorsDelivered: number
-  /** ICMP errors about no datagram of a connected binding. */
+  /** "Packet too big" about what an unconnected binding sent: it is not told, and its path's MTU goes down. */
+  mtuLowered: number
+  /** Other ICMP errors about no datagram of a connected binding. */
   errorsIgnored: number
 }
 
@@ -32,6 +34,7 @@ export function newUdpCounters(): UdpCounters {
     sent: 0,
     noMemory: 0,
     errorsDelivered: 0,
+    mtuLowered: 0,
     errorsIgnored: 0,
   }
 }

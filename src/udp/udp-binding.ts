@@ -48,6 +48,8 @@ export class UdpBinding {
   /** The ways of the last `send` and of the last `reply`: most go where the one before went. */
   #path: Path | null = null
   #replyPath: Path | null = null
+  /** The source address that `#path` was looked up with. */
+  #pathSource: IpAddress | null = null
 
   constructor(
     udp: Udp,
@@ -120,18 +122,24 @@ export class UdpBinding {
    * Sends one datagram with a copy of `data`; `Udp.flush` hands it out, and so does the end of a burst.
    * @param destination where to; a connected binding needs none
    * @param port 1 to 65,535
+   * @param source for a binding to all our addresses: the one to send from if it is still ours; default the path's own
    * @returns null, or why it was not sent: EMSGSIZE (larger than the path's MTU carries), EACCES (a broadcast address
    * without permission), ENETUNREACH, EADDRNOTAVAIL (our address is gone), EDESTADDRREQ, EINVAL (port 0), ENOBUFS
    */
-  send(data: Uint8Array, destination: IpAddress | null = null, port = 0): UdpSendError | null {
-    const path = this.#pathTo(destination)
+  send(
+    data: Uint8Array,
+    destination: IpAddress | null = null,
+    port = 0,
+    source: IpAddress | null = null,
+  ): UdpSendError | null {
+    const path = this.#pathTo(destination, source)
     if (typeof path === 'string') return path
     return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, data.length, data, null)
   }
 
   /** As `send`; `fill` writes the data in place, in packet memory. */
   sendInto(size: number, fill: UdpFill, destination: IpAddress | null = null, port = 0): UdpSendError | null {
-    const path = this.#pathTo(destination)
+    const path = this.#pathTo(destination, null)
     if (typeof path === 'string') return path
     return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, size, null, fill)
   }
@@ -162,10 +170,14 @@ export class UdpBinding {
     return this.#udp.transmit(this, path, remotePort, data.length, data, null)
   }
 
-  /** For `Udp` only: what this binding sent to its peer was too big for the way there. */
-  lowerMtu(mtu: number): void {
-    const path = this.#pathTo(null)
+  /** For `Udp` only: what this binding sent there was too big for the way. */
+  lowerMtu(destination: IpAddress, source: IpAddress, mtu: number): void {
+    const path = this.#udp.path(destination, source)
     if (typeof path !== 'string') path.ip.lowerMtu(path, mtu)
+    // Those that are kept here may have left the path cache.
+    for (const kept of [this.#path, this.#replyPath]) {
+      if (kept?.destination.equals(destination)) kept.ip.lowerMtu(kept, mtu)
+    }
   }
 
   /** Receives nothing more, and frees the port. Idempotent. */
@@ -175,13 +187,25 @@ export class UdpBinding {
     this.#udp.unbind(this)
   }
 
-  #pathTo(destination: IpAddress | null): Path | UdpSendError {
+  #pathTo(destination: IpAddress | null, preferred: IpAddress | null): Path | UdpSendError {
     const to = destination ?? this.remoteAddress
     if (to === null) return 'EDESTADDRREQ'
+    const source = this.address ?? preferred
     const known = this.#path
-    if (known !== null && !known.isStale && (known.destination === to || known.destination.equals(to))) return known
-    const found = this.#udp.path(to, this.address)
-    if (typeof found !== 'string') this.#path = found
+    if (
+      known !== null &&
+      !known.isStale &&
+      (known.destination === to || known.destination.equals(to)) &&
+      (this.#pathSource === source || (source !== null && this.#pathSource?.equals(source)))
+    ) {
+      return known
+    }
+    let found = this.#udp.path(to, source)
+    if (found === 'EADDRNOTAVAIL' && this.address === null) found = this.#udp.path(to, null)
+    if (typeof found !== 'string') {
+      this.#path = found
+      this.#pathSource = source
+    }
     return found
   }
 }

@@ -416,6 +416,24 @@ describe('errors', () => {
     expect(binding.send(new Uint8Array(972))).toBeNull()
   })
 
+  test('a smaller path MTU holds for unconnected bindings, too, which would send into a black hole', () => {
+    const { host, binding, recorder } = setUp({ port: 53 }, { ipv4: { pathCacheSize: 16 } })
+    const peer = address(PEER_ADDRESS)
+    expect(binding.send(new Uint8Array(1400), peer, 7)).toBeNull()
+    // The path that the binding keeps leaves the cache.
+    for (let i = 0; i < 40; i++) host.ipv4.path(address(`10.0.1.${i}`))
+    host.netif.takeFrames()
+    host.receive(errorAbout({ sourcePort: 54 }, 4, 1000, 1428))
+    expect(host.udp.counters).toMatchObject({ mtuLowered: 0, errorsIgnored: 1 })
+    expect(binding.send(new Uint8Array(1400), peer, 7)).toBeNull()
+    host.receive(errorAbout({}, 4, 1000, 1428))
+    expect(host.udp.counters).toMatchObject({ mtuLowered: 1, errorsDelivered: 0, errorsIgnored: 1 })
+    expect(recorder.errors).toEqual([])
+    expect(binding.send(new Uint8Array(1400), peer, 7)).toBe('EMSGSIZE')
+    expect(binding.send(new Uint8Array(972), peer, 7)).toBeNull()
+    expect(bind(host).binding.send(new Uint8Array(973), peer, 7)).toBe('EMSGSIZE')
+  })
+
   test('our own port unreachable comes back to us over loopback', () => {
     const { host, binding, recorder } = setUp({ port: 53, remote: { address: address(OUR_ADDRESS), port: 9 } })
     binding.send(text('anybody?'))

@@ -208,11 +208,9 @@ export class Udp implements IpProtocolHandler {
   receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number): void {
     const bytes = this.#bytes
     const at = quoted.start
-    const port = wire.sourcePort(bytes, at)
     const remotePort = wire.destinationPort(bytes, at)
-    for (let binding = this.#ports.get(port) ?? null; binding !== null; binding = binding.next) {
-      // RFC 1122, 4.1.3.3: errors go up; as in Linux, to connected sockets, which alone can tell whom they are about.
-      if (!binding.isConnected) continue
+    let sender: UdpBinding | null = null
+    for (let binding = this.#ports.get(wire.sourcePort(bytes, at)) ?? null; binding !== null; binding = binding.next) {
       const matches = binding.match(
         quoted.source0,
         quoted.source1,
@@ -224,14 +222,18 @@ export class Udp implements IpProtocolHandler {
         quoted.destination3,
         remotePort,
       )
-      if (matches > 0) {
-        this.counters.errorsDelivered++
-        if (kind === IpErrorKind.PacketTooBig) binding.lowerMtu(mtu)
-        binding.receiver.error(kind)
-        return
-      }
+      if (matches === 0) continue
+      // RFC 1191, 3: every packet that took this path is concerned, and unconnected bindings forbid fragments, too.
+      if (kind === IpErrorKind.PacketTooBig) lowerMtu(binding, quoted, mtu)
+      if (sender === null || binding.isConnected) sender = binding
+      if (binding.isConnected) break
     }
-    this.counters.errorsIgnored++
+    // RFC 1122, 4.1.3.3: errors go up; as in Linux, to connected sockets, which alone can tell whom they are about.
+    if (sender?.isConnected) {
+      this.counters.errorsDelivered++
+      sender.receiver.error(kind)
+    } else if (sender !== null && kind === IpErrorKind.PacketTooBig) this.counters.mtuLowered++
+    else this.counters.errorsIgnored++
   }
 
   #ipOf(family: IpFamily): Ip | null {
@@ -310,6 +312,12 @@ export class Udp implements IpProtocolHandler {
     }
     if (!delivered) this.counters.noPort++
   }
+}
+
+function lowerMtu(binding: UdpBinding, quoted: PacketBuffer, mtu: number): void {
+  const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } = quoted
+  const destination = IpAddress.fromWords(destination0, destination1, destination2, destination3)
+  binding.lowerMtu(destination, IpAddress.fromWords(source0, source1, source2, source3), mtu)
 }
 
 function matchPacket(binding: UdpBinding, packet: PacketBuffer, remotePort: number): number {

@@ -1,32 +1,61 @@
-import { expect, test } from 'vitest'
-import { between } from '../../../test/support/frames.ts'
-import { TestNetif } from '../../../test/support/test-netif.ts'
-import { SECOND, SeededRandom, VirtualClock } from '../../clock/index.ts'
-import { SILENT } from '../../log/index.ts'
-import { PacketMemory } from '../../packet/index.ts'
-import { createStack } from '../create-stack.ts'
+import { describe, expect, test } from 'vitest'
+import { ethernet, ipv4, udp as udpLayer } from '../../../test/support/frames.ts'
+import { OUR_ADDRESS, OUR_MAC, PEER_ADDRESS, PEER_MAC, TestHost } from '../../../test/support/test-host.ts'
+import '../../../test/support/packet-matchers.ts'
+import { IpAddress, IpPrefix } from '../../address/index.ts'
+import type { UdpOptions } from '../stack.ts'
+import { DirectUdp } from './direct-udp.ts'
 
-const OURS = { mac: '02:00:00:00:00:02', address: '10.0.0.2' }
-const PEER = { mac: '02:00:00:00:00:01', address: '10.0.0.1' }
+const SECOND_ADDRESS = '10.0.0.3'
+const peer = { address: PEER_ADDRESS, port: 4000 }
 
-test('a datagram handler that fails for each of a flood is reported once a second', async () => {
-  const clock = new VirtualClock()
-  const netif = new TestNetif(new PacketMemory({ smallSlots: 256, largeSlots: 16 }), { mac: OURS.mac })
-  const reports: Record<string, unknown>[] = []
-  const error = (_message: string, fields: object = {}) => void reports.push({ ...fields })
-  const stack = await createStack({ netif, clock, random: new SeededRandom(1), logs: () => ({ ...SILENT, error }) })
-  const socket = await stack.udp({ port: 7 })
-  // There is no way back to a stranger who claims to be from elsewhere.
-  socket.onDatagram((data, from) => socket.send(data, from))
-  const datagram = between(PEER, OURS).udp({ sourcePort: 5000, destinationPort: 7 }, 'echo?', { source: '192.0.2.9' })
-  for (let i = 0; i < 1000; i++) netif.receive(datagram)
-  expect(reports).toMatchObject([{ port: 7, error: { code: 'ENETUNREACH' } }])
-  clock.advance(1 * SECOND)
-  netif.receive(datagram)
-  netif.receive(datagram)
-  // What was not reported is counted.
-  expect(reports).toMatchObject([{}, { port: 7, unreported: 999 }])
-  const closing = stack.close(0)
-  clock.advance(0)
-  await closing
+function setUp(options: UdpOptions = { port: 53 }) {
+  const host = new TestHost()
+  host.ipv4.addAddress(IpPrefix.parse(`${SECOND_ADDRESS}/24`))
+  const socket = new DirectUdp(host.udp, { udpClosed() {}, flush() {}, reportFailure() {} }, options)
+  host.netif.takeFrames()
+  return { host, socket }
+}
+
+const datagramTo = (destination: string, sourcePort = peer.port) =>
+  ethernet(
+    { source: PEER_MAC, destination: OUR_MAC },
+    ipv4({ source: PEER_ADDRESS, destination }, udpLayer({ sourcePort, destinationPort: 53 }, 'data')),
+  )
+
+describe('a socket for all addresses', () => {
+  test('answers from the address that a datagram came to (RFC 1122, 4.1.3.5)', () => {
+    const { host, socket } = setUp()
+    socket.onDatagram((_data, from) => socket.send('answer', from))
+    for (const destination of [SECOND_ADDRESS, OUR_ADDRESS, SECOND_ADDRESS]) {
+      const answers = host.receive(datagramTo(destination))
+      expect(answers).toHaveLength(1)
+      expect(answers[0]).toBeUdp({ source: destination, destination: PEER_ADDRESS, destinationPort: 4000 })
+    }
+    host.expectNoLeaks()
+  })
+
+  test('goes on to send from there to the last peer, and from the usual address to others', () => {
+    const { host, socket } = setUp()
+    const sent = (port: number) => {
+      socket.send('later', { address: PEER_ADDRESS, port })
+      return host.netif.takeFrames()[0]
+    }
+    expect(sent(4000)).toBeUdp({ source: OUR_ADDRESS })
+    host.receive(datagramTo(SECOND_ADDRESS))
+    expect(sent(4000)).toBeUdp({ source: SECOND_ADDRESS })
+    expect(sent(4001)).toBeUdp({ source: OUR_ADDRESS })
+    expect(sent(4000)).toBeUdp({ source: SECOND_ADDRESS })
+    host.ipv4.removeAddress(IpAddress.parse(SECOND_ADDRESS))
+    expect(sent(4000)).toBeUdp({ source: OUR_ADDRESS })
+    host.receive(datagramTo('10.0.0.255'))
+    expect(sent(4000)).toBeUdp({ source: OUR_ADDRESS })
+    host.expectNoLeaks()
+  })
+})
+
+test('a socket for one address sends from that one', () => {
+  const { host, socket } = setUp({ port: 53, address: SECOND_ADDRESS })
+  socket.send('x', peer)
+  expect(host.netif.takeFrames()[0]).toBeUdp({ source: SECOND_ADDRESS })
 })

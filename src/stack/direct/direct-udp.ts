@@ -26,6 +26,8 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
   /** The peer of the last datagram each way: most come from, and go to, the one before. */
   #from: Endpoint = { address: '', port: 0 }
   #fromAddress: IpAddress | null = null
+  /** The address of ours that it came to, from which answers go: RFC 1122, 4.1.3.5. Null if that was a group. */
+  #cameTo: IpAddress | null = null
   #to: IpAddress | null = null
   #toText = ''
 
@@ -80,10 +82,26 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
       this.#fromAddress = address
       this.#from = { address: address.toString(), port: remotePort }
     }
+    this.#noteWhereTo(packet)
     try {
       this.#onDatagram(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd), this.#from)
     } catch (error) {
       this.#owner.reportFailure('a datagram handler failed', { error, port: this.#binding.port })
+    }
+  }
+
+  #noteWhereTo(packet: PacketBuffer): void {
+    const known = this.#cameTo
+    if (packet.multicast) this.#cameTo = null
+    else if (
+      known === null ||
+      known.word3 !== packet.destination3 ||
+      known.word2 !== packet.destination2 ||
+      known.word1 !== packet.destination1 ||
+      known.word0 !== packet.destination0
+    ) {
+      const { destination0, destination1, destination2, destination3 } = packet
+      this.#cameTo = IpAddress.fromWords(destination0, destination1, destination2, destination3)
     }
   }
 
@@ -100,6 +118,7 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     if (this.#closed) throw new SystemError('EBADF', 'send', { hint: 'the socket is closed' })
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     let destination: IpAddress | null = null
+    let source: IpAddress | null = null
     if (to !== undefined) {
       if (this.remote !== null) throw new SystemError('EISCONN', 'send', to)
       if (to.address !== this.#toText || this.#to === null) {
@@ -108,8 +127,9 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
       }
       checkPort('to.port', to.port, 1)
       destination = this.#to
+      if (to.port === this.#from.port && this.#fromAddress?.equals(destination)) source = this.#cameTo
     }
-    const refusal = this.#binding.send(bytes, destination, to?.port ?? 0)
+    const refusal = this.#binding.send(bytes, destination, to?.port ?? 0, source)
     if (refusal !== null) throw new SystemError(refusal, 'send', to ?? this.remote ?? {})
     this.#owner.flush()
   }
