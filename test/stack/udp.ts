@@ -84,6 +84,21 @@ export function udpBehaviour(pair: () => Pair): void {
       expect(thrown(() => b.send('x', { address: serverAddress, port: 9 }))).toMatchObject({ code: 'EISCONN' })
     })
 
+    test('a handler that throws is reported, and the next datagram comes', async () => {
+      const { server, client, serverAddress } = pair()
+      const a = await server.udp()
+      const b = await client.udp()
+      const texts: string[] = []
+      a.onDatagram((data) => {
+        texts.push(Buffer.from(data).toString())
+        throw new Error('a mistake of the application')
+      })
+      for (const text of ['first', 'second']) {
+        b.send(text, { address: serverAddress, port: a.local.port })
+        await until(() => texts.includes(text), text)
+      }
+    })
+
     test('nobody there: a connected socket is told ECONNREFUSED, and goes on', async () => {
       const { server, client, serverAddress } = pair()
       const gone = await server.udp()

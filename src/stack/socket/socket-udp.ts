@@ -32,6 +32,7 @@ export class SocketUdp implements UdpSocket {
   readonly #dual: boolean
   readonly #v4: boolean
   readonly #broadcast: boolean
+  readonly #log: Log
   readonly #onClosed: (socket: SocketUdp) => void
   #onError: ((error: Error) => void) | null = null
   #closed: Promise<void> | null = null
@@ -51,11 +52,12 @@ export class SocketUdp implements UdpSocket {
     this.#dual = kind.dual
     this.#v4 = kind.v4
     this.#broadcast = options.broadcast ?? false
+    this.#log = log
     this.#onClosed = onClosed
     const report = (error: Error, syscall: string) => {
       const reported = systemErrorOf(error, syscall, this.remote ?? undefined)
       if (this.#onError === null) log.debug('a UDP socket reports', { error: reported, port: this.local.port })
-      else this.#onError(reported)
+      else this.#guard('an error handler failed', () => this.#onError?.(reported))
     }
     this.#onSent = (error) => {
       if (error !== null && this.#closed === null) report(error, 'send')
@@ -126,8 +128,18 @@ export class SocketUdp implements UdpSocket {
   onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
     this.#socket.removeAllListeners('message')
     this.#socket.on('message', (data: Buffer, from: RemoteInfo) => {
-      handler(data, { address: withoutMapping(from.address), port: from.port })
+      const endpoint = { address: withoutMapping(from.address), port: from.port }
+      this.#guard('a datagram handler failed', () => handler(data, endpoint))
     })
+  }
+
+  /** What a handler throws is reported, and the socket goes on. */
+  #guard(message: string, handler: () => void): void {
+    try {
+      handler()
+    } catch (error) {
+      this.#log.error(message, { error, port: this.local.port })
+    }
   }
 
   onError(handler: (error: Error) => void): void {
