@@ -148,9 +148,14 @@ function parsePrefix(text: string): IpPrefix {
     const prefix = IpPrefix.parse(text)
     const { isUnspecified, isLoopback, isMulticast } = prefix.address
     if (isUnspecified || isLoopback || isMulticast) throw new TypeError('no address of a network device')
+    // RFC 1122, 3.2.1.3: no host has the network's own or its broadcast address; RFC 3021: a /31 has neither.
+    const host = prefix.address.word3 & ~prefix.maskWord(3)
+    if (prefix.family === 4 && prefix.length <= 30 && (host === 0 || host === ~prefix.maskWord(3))) {
+      throw new TypeError('no address of a host')
+    }
     return prefix
   } catch {
-    throw new InvalidArgumentError('Expected an address and the length of its prefix, such as 10.0.0.1/24.')
+    throw new InvalidArgumentError("Expected a host's address and the length of its prefix, such as 10.0.0.1/24.")
   }
 }
 

@@ -9,6 +9,7 @@ import { type UnikernelOptions, unikernel } from './unikernel.ts'
 /** A run with all that it touches in the hands of the test; its stack is on loopback. */
 class Trial {
   readonly signals = new EventEmitter()
+  readonly uncaught = new EventEmitter()
   stdout = ''
   stderr = ''
   readonly created: CreateStackOptions[] = []
@@ -22,6 +23,7 @@ class Trial {
       stdout: { write: (text) => (this.stdout += text) },
       stderr: { write: (text) => (this.stderr += text) },
       signals: this.signals,
+      uncaught: this.uncaught,
       createStack: async (created) => {
         this.created.push(created)
         if (this.failure !== null) throw this.failure
@@ -120,6 +122,20 @@ describe('boot arguments', () => {
     const warned = new Trial()
     expect(await warned.start({}, '--net=socket', '--ipv4=10.0.0.9/24')).toBe(0)
     expect(warned.stderr).toMatch(/warn {2}unikernel: without effect with --net socket unused=\["ipv4"\]/)
+  })
+
+  test.each(['--help=1', '--help=true', '-h'])('%s shows the help, and starts nothing', async (help) => {
+    const trial = new Trial()
+    expect(await trial.start({}, help)).toBe(0)
+    expect(trial.stdout).toContain('Usage: ')
+    expect(trial.created).toEqual([])
+  })
+
+  test('--help=false starts the application; --help=perhaps is refused', async () => {
+    const trial = new Trial()
+    expect(await trial.start({}, '--help=false')).toBe(0)
+    expect(trial.created).toHaveLength(1)
+    expect(await trial.start({}, '--help=perhaps')).toBe(64)
   })
 
   test('--help shows the own arguments and those of every unikernel, also when one is missing', async () => {
@@ -362,6 +378,61 @@ describe('life and end', () => {
     const trial = new Trial()
     expect(await trial.start({ start })).toBe(1)
     expect(trial.stderr).toBe('trial: failed: listen EADDRINUSE 10.0.0.2:80\n')
+  })
+
+  test.each(['uncaughtException', 'unhandledRejection'])(
+    '%s: one line, connections are reset at once, exit code 1',
+    async (event) => {
+      const trial = new Trial()
+      let port = 0
+      const running = trial.start(
+        {
+          start: async ({ stack }) => {
+            port = (await stack.listen({ port: 0 }, () => {})).local.port
+          },
+        },
+        '--grace=1m',
+      )
+      await pause(30)
+      await using client = new SocketStack()
+      const flow = await client.connect({ address: '127.0.0.1', port })
+      const reading = flow.read()
+      trial.uncaught.emit(event, new Error('too\nlate'))
+      trial.uncaught.emit(event, new Error('and another'))
+      await expect(reading).rejects.toMatchObject({ code: 'ECONNRESET' })
+      expect(await running).toBe(1)
+      expect(trial.stderr).toBe('trial: failed: too late\n')
+      expect(trial.uncaught.listenerCount(event)).toBe(0)
+    },
+  )
+
+  test('an error that nobody catches is no failure while shutting down', async () => {
+    const trial = new Trial()
+    const running = trial.start({
+      start: async (context) => {
+        await untilStopped(context)
+        trial.uncaught.emit('unhandledRejection', new Error('ECONNRESET'))
+      },
+    })
+    await pause()
+    trial.signals.emit('SIGINT')
+    expect(await running).toBe(0)
+    expect(trial.stderr).not.toContain('ECONNRESET')
+  })
+
+  test.each([256, -1, 1.5, Number.NaN])('start that returns %d: one line, exit code 1', async (result) => {
+    const trial = new Trial()
+    expect(await trial.start({ start: () => result })).toBe(1)
+    expect(trial.stderr).toBe(`trial: failed: start returned ${result}: expected an exit code from 0 to 255\n`)
+  })
+
+  test('a capture that cannot be opened or written names the argument', async () => {
+    const trial = new Trial()
+    trial.failure = Object.assign(new Error("ENOENT: no such file or directory, open 'a/b.pcapng'"), {
+      path: 'a/b.pcapng',
+    })
+    expect(await trial.start({}, '--capture', 'a/b.pcapng')).toBe(1)
+    expect(trial.stderr).toMatch(/^trial: cannot start the network: --capture: ENOENT: .*\n$/)
   })
 
   test('with debug logs the stack trace follows', async () => {

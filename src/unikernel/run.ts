@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import type { IpPrefix } from '../address/index.ts'
 import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
+import { parseValue } from './argument-types.ts'
 import { BadArgument } from './arguments.ts'
 import { type BootValues, bootArguments, checkTogether } from './boot-arguments.ts'
 import { parseCommandLine } from './command-line.ts'
@@ -19,6 +20,10 @@ const EXIT_SIGNAL = 128
 type Signal = 'SIGINT' | 'SIGTERM'
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM']
 
+/** What Node tells of errors that nobody caught: in a timer, in a promise that nobody waits for. */
+type Uncaught = 'uncaughtException' | 'unhandledRejection'
+const UNCAUGHT: readonly Uncaught[] = ['uncaughtException', 'unhandledRejection']
+
 /** What a run touches outside itself; everything has a default. */
 export interface RunOptions {
   /** How the program is called, for `--help`: `tapstack run echo.ts`. */
@@ -28,6 +33,11 @@ export interface RunOptions {
   stderr?: { write(text: string): unknown; isTTY?: boolean }
   /** Where SIGINT and SIGTERM come from; default this process. */
   signals?: { on(signal: Signal, handler: () => void): unknown; off(signal: Signal, handler: () => void): unknown }
+  /** Where errors that nobody caught come from; default this process. */
+  uncaught?: {
+    on(event: Uncaught, handler: (error: unknown) => void): unknown
+    off(event: Uncaught, handler: (error: unknown) => void): unknown
+  }
   createStack?: (options: CreateStackOptions) => Promise<Stack>
 }
 
@@ -36,8 +46,8 @@ export interface RunOptions {
  * answers on, starts the application and shuts down on SIGINT or SIGTERM.
  *
  * The caller ends the process with the exit code that this resolves with; after a second signal something may still be
- * under way. Exit codes: 0, or what `start` returned; 1 if the stack or the application failed; 64 for a bad argument;
- * 130 or 143 after a second SIGINT or SIGTERM. Never rejects.
+ * under way. Exit codes: 0, or what `start` returned; 1 if the stack or the application failed, also by an error that nobody
+ * caught; 64 for a bad argument; 130 or 143 after a second SIGINT or SIGTERM. Never rejects.
  */
 export async function run(unikernel: Unikernel, argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const { stdout = process.stdout, stderr = process.stderr } = options
@@ -69,7 +79,14 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
 
 function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
-  return argv.slice(0, end < 0 ? argv.length : end).some((argument) => argument === '--help' || argument === '-h')
+  return argv
+    .slice(0, end < 0 ? argv.length : end)
+    .some(
+      (argument) =>
+        argument === '--help' ||
+        argument === '-h' ||
+        (argument.startsWith('--help=') && parseValue({ type: 'boolean', doc: '' }, argument.slice(7)) === true),
+    )
 }
 
 type Streams = Required<Pick<RunOptions, 'stdout' | 'stderr'>>
@@ -81,6 +98,12 @@ class Run {
   readonly #logs: LogFactory
   readonly #options: RunOptions & Streams
   readonly #stopping = new AbortController()
+  /** Whether an error that nobody caught has ended it, which `#crash` resolves with. */
+  #crashed = false
+  #endByCrash: () => void = () => {}
+  readonly #crash = new Promise<void>((resolve) => {
+    this.#endByCrash = resolve
+  })
 
   constructor(
     unikernel: Unikernel,
@@ -95,7 +118,7 @@ class Run {
   }
 
   async result(): Promise<number> {
-    const signals = this.#options.signals ?? process
+    const { signals = process, uncaught = process } = this.#options
     let onSecond: (code: number) => void = () => {}
     const second = new Promise<number>((resolve) => {
       onSecond = resolve
@@ -108,9 +131,12 @@ class Run {
       signals.on(signal, handler)
       return { signal, handler }
     })
+    const thrown = (error: unknown) => this.#thrown(error)
+    for (const event of UNCAUGHT) uncaught.on(event, thrown)
     try {
       return await Promise.race([this.#lifetime(), second])
     } finally {
+      for (const event of UNCAUGHT) uncaught.off(event, thrown)
       for (const { signal, handler } of handlers) signals.off(signal, handler)
     }
   }
@@ -118,6 +144,18 @@ class Run {
   #stop(signal: Signal): void {
     this.#logs('unikernel').info(`${signal}: shutting down`)
     this.#stopping.abort(new Error(`stopped by ${signal}`))
+  }
+
+  /** The application threw where nobody catches it: what else it does is not to be relied on. */
+  #thrown(error: unknown): void {
+    if (this.#crashed || this.#stopping.signal.aborted) {
+      // Whatever is under way is bound to fail now.
+      this.#logs('unikernel').debug('an error that nobody caught, while shutting down', { error })
+      return
+    }
+    this.#crashed = true
+    this.#failed('failed', error)
+    this.#endByCrash()
   }
 
   async #lifetime(): Promise<number> {
@@ -131,18 +169,18 @@ class Run {
     }
     const { grace } = this.#values
     let code = 0
-    if (!stopping.aborted) {
+    if (!stopping.aborted && !this.#crashed) {
       // While the application still says its last words; how closing goes is seen below.
       stopping.addEventListener('abort', () => void stack.close(grace).catch(() => {}))
       this.#announce(stack)
       code = await this.#application(new TrackedStack(stack))
     }
     try {
-      await stack.close(grace)
+      await stack.close(this.#crashed ? 0 : grace)
     } catch (error) {
       return this.#failed('cannot close the network', error)
     }
-    return code
+    return this.#crashed ? EXIT_FAILURE : code
   }
 
   async #createStack(): Promise<Stack> {
@@ -196,11 +234,11 @@ class Run {
     const started = (async () => this.#unikernel.start(context))()
     try {
       // An interface that is lost ends the run with an error, whatever the application waits for.
-      await Promise.race([started, stopped, stack.closed])
+      await Promise.race([started, stopped, stack.closed, this.#crash])
       if (!stopping.aborted) {
-        const result = await Promise.race([started, stack.closed])
-        if (typeof result === 'number') return result & 255
-        await Promise.race([stack.idle(), stopped, stack.closed])
+        const result = await Promise.race([started, stack.closed, this.#crash])
+        if (typeof result === 'number') return this.#exitCode(result)
+        await Promise.race([stack.idle(), stopped, stack.closed, this.#crash])
         return 0
       }
     } catch (error) {
@@ -210,7 +248,7 @@ class Run {
     const timeUp = new Promise<void>((resolve) => setTimeout(resolve, this.#values.grace).unref())
     try {
       const result = await Promise.race([started, timeUp])
-      return typeof result === 'number' ? result & 255 : 0
+      return typeof result === 'number' ? this.#exitCode(result) : 0
     } catch (error) {
       // Whatever is under way is bound to fail now.
       this.#logs('unikernel').debug('start ended with an error while shutting down', { error })
@@ -218,10 +256,19 @@ class Run {
     }
   }
 
+  /** A process has 8 bits for it: cut to them, 256 would look like success. */
+  #exitCode(result: number): number {
+    if (Number.isInteger(result) && result >= 0 && result <= 255) return result
+    return this.#failed('failed', new RangeError(`start returned ${result}: expected an exit code from 0 to 255`))
+  }
+
   #failed(what: string, error: unknown): number {
     const { stderr } = this.#options
+    const { name, capture } = this.#values
     const message = error instanceof Error && error.message !== '' ? error.message : String(error)
-    stderr.write(`${this.#values.name}: ${what}: ${message.replace(/\s*\n\s*/g, ' ')}\n`)
+    const isCapture = capture !== undefined && (error as NodeJS.ErrnoException | null)?.path === capture
+    const option = isCapture ? '--capture: ' : ''
+    stderr.write(`${name}: ${what}: ${option}${message.replace(/\s*\n\s*/g, ' ')}\n`)
     const debugging = this.#logs(this.#unikernel.name).debugEnabled
     if (debugging && error instanceof Error && error.stack !== undefined) stderr.write(`${error.stack}\n`)
     return EXIT_FAILURE

@@ -83,6 +83,21 @@ test.each([
   expect(code).toBe(1)
 })
 
+test.each([
+  ['a timer', `setTimeout(() => { throw new Error('too late') }, 50)`],
+  ['a promise that nobody waits for', `setTimeout(() => Promise.reject(new Error('too late')), 50)`],
+])('says in one line what %s throws', async (_what, program) => {
+  const file = write(
+    'throws.mjs',
+    `import { unikernel } from 'tapstack'
+     export default unikernel({ name: 'x', async start({ stack }) { await stack.udp(); ${program} } })`,
+  )
+  expect(await runTapstack(['run', file, '--net', 'socket'])).toMatchObject({
+    stderr: 'x: failed: too late\n',
+    code: 1,
+  })
+})
+
 test('goes on when nobody reads its standard output any more', async () => {
   const file = write(
     'talks.mjs',
