@@ -59,7 +59,11 @@ static int open_socket(const struct options *options, struct sockaddr_storage *a
   if (fd < 0) fail_errno("socket");
   if (options->congestion &&
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion, strlen(options->congestion)) < 0) {
-    fail("congestion control %s: %s", options->congestion, strerror(errno));
+    if (errno != EPERM) fail("congestion control %s: %s", options->congestion, strerror(errno));
+    /* Without CAP_NET_ADMIN only those of tcp_allowed_congestion_control may be set: the system's own has to do. */
+    static int told = 0;
+    if (!told) fprintf(stderr, "congestion control %s: not permitted, the system's is used\n", options->congestion);
+    told = 1;
   }
   /* What waits for a full segment or an acknowledgment is not what any of the modes wants to measure. */
   int on = 1;
