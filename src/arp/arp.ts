@@ -1,5 +1,6 @@
 import { MacAddress } from '../address/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND } from '../clock/index.ts'
+import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
@@ -52,10 +53,7 @@ export class Arp implements EthernetHandler, NeighborContext {
 
   /** @throws RangeError for a cache size out of range */
   constructor(ethernet: Ethernet, clock: Clock, random: Random, options: ArpOptions = {}) {
-    const size = options.cacheSize ?? 512
-    if (!Number.isInteger(size) || size < 8 || size > 65_536) {
-      throw new RangeError(`cacheSize is 8 to 65536, not ${size}`)
-    }
+    const size = integerInRange('cacheSize', options.cacheSize ?? 512, 8, 65_536)
     this.#ethernet = ethernet
     this.clock = clock
     this.random = random

@@ -1,2 +1,3 @@
 export { AbortError } from './abort-error.ts'
+export { inRange, integerInRange } from './in-range.ts'
 export { SystemError, type SystemErrorCode, type SystemErrorDetails } from './system-error.ts'

@@ -9,6 +9,8 @@ export interface IcmpCounters {
   echoRequestsToMany: number
   echoRepliesSent: number
   echoRequestsSent: number
+  /** Echo requests not sent because as many as `pingLimit` wait for their answers. */
+  pingsRefused: number
   echoRepliesReceived: number
   /** Echo replies that answer no request of ours, or come late, or from elsewhere. */
   echoRepliesUnexpected: number
@@ -51,6 +53,7 @@ export function newIcmpCounters(): IcmpCounters {
     echoRequestsToMany: 0,
     echoRepliesSent: 0,
     echoRequestsSent: 0,
+    pingsRefused: 0,
     echoRepliesReceived: 0,
     echoRepliesUnexpected: 0,
     echoRepliesAltered: 0,

@@ -305,6 +305,12 @@ describe('ping', () => {
     expect(typeof to(PEER_ADDRESS, 1472)).toBe('object')
     expect(typeof to(PEER_ADDRESS)).toBe('object')
     expect(to(PEER_ADDRESS)).toBe('ENOBUFS')
+    expect(host.icmp.counters.pingsRefused).toBe(1)
+    expect(() => to(PEER_ADDRESS, -1)).toThrow('size is 0 to 65507, not -1')
+    expect(() => to(PEER_ADDRESS, 1.5)).toThrow('size is an integer from 0 to 65507, not 1.5')
+    expect(() => host.icmp.ping(address(PEER_ADDRESS), new Pinger(), { hopLimit: 256 })).toThrow(
+      'hopLimit is 0 to 255, not 256',
+    )
     expect(host.netif.takeFrames()).toHaveLength(2)
     host.icmp.close()
     expect(host.clock.armedTimers).toBe(0)

@@ -1,6 +1,7 @@
 import { IpAddress } from '../address/index.ts'
 import { finish, updateWord16 } from '../checksum/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND } from '../clock/index.ts'
+import { inRange, integerInRange } from '../errors/index.ts'
 import { IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type ErrorSender, type Ipv4, ipv4Wire } from '../ipv4/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
@@ -10,6 +11,8 @@ import { pathMtu } from './path-mtu.ts'
 import { TokenBucket } from './token-bucket.ts'
 import * as wire from './wire.ts'
 
+/** What the IPv4 total length field leaves to the data of an echo request. */
+const MAX_DATA = 65_535 - ipv4Wire.HEADER_LENGTH - wire.HEADER_LENGTH
 /** RFC 1812, 4.3.2.3: an error quotes as much as fits a datagram of 576 bytes. */
 const QUOTE_LIMIT = 576 - ipv4Wire.HEADER_LENGTH - wire.HEADER_LENGTH
 /** RFC 792: an error quotes the IP header and at least this much behind it. */
@@ -33,11 +36,11 @@ export interface IcmpOptions {
 }
 
 export interface PingSettings {
-  /** Bytes of data, 0 to what the path's MTU allows; default 56. */
+  /** Bytes of data, 0 to 65,507 and to what the path's MTU allows; default 56. */
   size?: number
-  /** How long to wait; default 5 s. */
+  /** How long to wait, 0 or more; default 5 s. */
   timeout?: Microseconds
-  /** 1 to 255; 0, the default, takes the path's. */
+  /** 0 to 255; 0, the default, takes the path's. */
   hopLimit?: number
 }
 
@@ -61,9 +64,14 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     this.#memory = ip.memory
     this.#bytes = ip.memory.bytes
     this.#clock = clock
-    const rate = inRange('errorsPerSecond', options.errorsPerSecond ?? 1000, 0, 1_000_000)
-    this.#limiter = new TokenBucket(clock, random, rate, inRange('errorBurst', options.errorBurst ?? 50, 0, 1_000_000))
-    const limit = inRange('pingLimit', options.pingLimit ?? 1024, 1, 32_768)
+    const rate = integerInRange('errorsPerSecond', options.errorsPerSecond ?? 1000, 0, 1_000_000)
+    this.#limiter = new TokenBucket(
+      clock,
+      random,
+      rate,
+      integerInRange('errorBurst', options.errorBurst ?? 50, 0, 1_000_000),
+    )
+    const limit = integerInRange('pingLimit', options.pingLimit ?? 1024, 1, 32_768)
     this.#requests = new EchoRequests(clock, limit, random.below(0x10000), random.below(0x10000))
     ip.addProtocol(IpProtocol.Icmp, this)
     ip.setErrorSender(this)
@@ -78,13 +86,16 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
    * Sends one echo request and flushes it.
    * @returns the request, or why it could not be sent: EMSGSIZE (larger than the path's MTU), EACCES (a broadcast or
    * multicast address), ENOBUFS (too many under way, or packet memory is exhausted), ENETUNREACH
+   * @throws RangeError if the size, the timeout or the hop limit is none
    */
   ping(
     destination: IpAddress,
     handler: EchoHandler,
     settings: PingSettings = {},
   ): EchoRequest | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' | 'EMSGSIZE' | 'ENOBUFS' {
-    const size = settings.size ?? 56
+    const size = integerInRange('size', settings.size ?? 56, 0, MAX_DATA)
+    const hopLimit = integerInRange('hopLimit', settings.hopLimit ?? 0, 0, 255)
+    const timeout = inRange('timeout', settings.timeout ?? 5 * SECOND, 0, Number.MAX_SAFE_INTEGER)
     const path = this.#ip.path(destination)
     if (typeof path === 'string') return path
     if (path.isBroadcast || destination.isMulticast) return 'EACCES'
@@ -92,8 +103,9 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     if (path.headerLength + length > path.mtu) return 'EMSGSIZE'
     const packet = this.#memory.allocate(length)
     if (packet === null) return 'ENOBUFS'
-    const request = this.#requests.add(handler, path, size, settings.timeout ?? 5 * SECOND)
+    const request = this.#requests.add(handler, path, size, timeout)
     if (request === null) {
+      this.counters.pingsRefused++
       packet.release()
       return 'ENOBUFS'
     }
@@ -103,7 +115,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     for (let i = 0; i < size; i++) this.#bytes[data + i] = i
     this.#complete(packet)
     this.counters.echoRequestsSent++
-    this.#ip.send(packet, path, IpProtocol.Icmp, settings.hopLimit ?? 0, 0)
+    this.#ip.send(packet, path, IpProtocol.Icmp, hopLimit, 0)
     this.#ip.flush()
     return request
   }
@@ -354,11 +366,4 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     wire.writeChecksum(this.#bytes, at, finish(this.#memory.checksum.sum(at, packet.end - at, 0)))
     packet.checksum = ChecksumState.Verified
   }
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
-  }
-  return value
 }

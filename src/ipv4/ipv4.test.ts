@@ -378,6 +378,7 @@ describe('paths', () => {
       expect(pathTo(host, PEER_ADDRESS) === used).toBe(true)
       expect(host.ipv4.pathCount).toBeLessThanOrEqual(16)
     }
+    expect(host.ipv4.pathsEvicted).toBe(1001 - 16)
   })
 
   test('a lower path MTU holds for ten minutes, not below 552, for all sources', () => {

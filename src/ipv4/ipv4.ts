@@ -1,6 +1,7 @@
 import { IPV4_MAPPED_WORD, IpAddress, IpPrefix } from '../address/index.ts'
 import { type Arp, NeighborState, type UnreachableHandler } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
+import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
@@ -59,10 +60,10 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#ethernet = ethernet
     this.#arp = arp
     this.#bytes = ethernet.memory.bytes
-    const cacheSize = inRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
+    const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
     this.#paths = new Paths(this, arp, options.clock, options.random, ethernet.mtu, cacheSize)
     this.#local = this.#paths.local
-    const limit = inRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
+    const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
     this.#localQueue = new LocalQueue(options.clock, this, limit)
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
     if (options.gateway !== undefined) this.setGateway(IpAddress.parse(options.gateway))
@@ -81,6 +82,11 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   /** Destinations in the path cache. */
   get pathCount(): number {
     return this.#paths.count
+  }
+
+  /** Destinations that have left the path cache for want of room. */
+  get pathsEvicted(): number {
+    return this.#paths.evicted
   }
 
   /** Largest IP packet that the link carries, in bytes. */
@@ -382,11 +388,4 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     packet.destination3 = wire.destination(bytes, network)
     handler.receiveError(IpErrorKind.HostUnreachable, packet, 0, IpAddress.v4(source))
   }
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
-  }
-  return value
 }

@@ -49,6 +49,11 @@ export class Paths {
     return this.#cache.count
   }
 
+  /** Destinations that have left the cache for want of room. */
+  get evicted(): number {
+    return this.#cache.evicted
+  }
+
   onAddress(handler: AddressHandler): void {
     this.#addressHandlers.push(handler)
   }

@@ -30,8 +30,10 @@ export interface NetifCounters {
   transmittedBytes: number
   /** Wake-ups that delivered at least one frame. */
   bursts: number
-  /** Received frames dropped because packet memory, or a queue of the netif's own, had no room. */
+  /** Received frames dropped because packet memory had no room. */
   receiveNoMemory: number
+  /** Received frames dropped because a queue of the netif's own was full. */
+  receiveQueueFull: number
   /** Received frames dropped because they were no frames (too short, too long, a bad device header). */
   receiveMalformed: number
   /** Frames to transmit dropped because the device's queue was full. */
@@ -50,6 +52,7 @@ export function newNetifCounters(): NetifCounters {
     transmittedBytes: 0,
     bursts: 0,
     receiveNoMemory: 0,
+    receiveQueueFull: 0,
     receiveMalformed: 0,
     transmitQueueFull: 0,
     transmitError: 0,

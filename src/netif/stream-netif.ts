@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream'
 import { MacAddress } from '../address/index.ts'
+import { integerInRange } from '../errors/index.ts'
 import { type PacketBuffer, PacketMemory, RECEIVE_OFFSET, SMALL_SLOT } from '../packet/index.ts'
 import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
 import { defaultTapAddress } from './tap-address.ts'
@@ -99,8 +100,8 @@ export class StreamNetif implements Netif, AsyncDisposable {
     this.name = options.name ?? this.#stream.name ?? 'stream'
     const other = addressOf(this.#stream)
     this.mac = options.mac ?? (other === null ? randomAddress() : defaultTapAddress(this.name, other))
-    this.mtu = inRange('mtu', options.mtu ?? this.#stream.mtu ?? ETHERNET_MTU, 68, 65_521)
-    this.#limit = inRange('queue', options.queue ?? DEFAULT_QUEUE, 1, 65_536)
+    this.mtu = integerInRange('mtu', options.mtu ?? this.#stream.mtu ?? ETHERNET_MTU, 68, 65_521)
+    this.#limit = integerInRange('queue', options.queue ?? DEFAULT_QUEUE, 1, 65_536)
     this.memory = options.memory ?? new PacketMemory()
     this.#stream.on('error', (error) => this.#gone(error instanceof Error ? error : new Error(String(error))))
     this.#stream.on('end', () => this.#gone(null))
@@ -180,7 +181,7 @@ export class StreamNetif implements Netif, AsyncDisposable {
     if (this.#closed) return
     if (this.#arrived.length === 2 * this.#limit) {
       // It goes on in spite of being paused.
-      this.counters.receiveNoMemory++
+      this.counters.receiveQueueFull++
       return
     }
     this.#arrived.push(chunk)
@@ -265,9 +266,4 @@ function addressOf(stream: FrameStream): MacAddress | null {
 function randomAddress(): MacAddress {
   const words = crypto.getRandomValues(new Int32Array(2))
   return MacAddress.locallyAdministered(words[0], words[1])
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
 }

@@ -1,4 +1,5 @@
 import { type Clock, type Microseconds, type Random, Timer, type TimerHandler } from '../clock/index.ts'
+import { inRange } from '../errors/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
 
 /** What one direction of a link does to the frames that pass it. Probabilities are 0 to 1, default 0. */
@@ -281,9 +282,4 @@ export class Link implements TimerHandler {
     if (next === Number.POSITIVE_INFINITY) this.#clock.disarm(this.#timer)
     else this.#clock.arm(this.#timer, Math.max(next, this.#clock.now()))
   }
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (!(value >= least && value <= most)) throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
-  return value
 }

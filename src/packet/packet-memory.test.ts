@@ -65,7 +65,7 @@ describe('allocating', () => {
 
   test.each([
     [{ smallSlots: 15 }, 'smallSlots is 16 to 262144, not 15'],
-    [{ smallSlots: 16.5 }, 'smallSlots is 16 to 262144, not 16.5'],
+    [{ smallSlots: 16.5 }, 'smallSlots is an integer from 16 to 262144, not 16.5'],
     [{ largeSlots: 3 }, 'largeSlots is 4 to 8192, not 3'],
     [{ largeSlots: 8193 }, 'largeSlots is 4 to 8192, not 8193'],
   ])('refuses %j', (options, message) => {

@@ -1,4 +1,5 @@
 import { Checksum } from '../checksum/index.ts'
+import { integerInRange } from '../errors/index.ts'
 import { ChecksumState, PacketBuffer, Segmentation } from './packet-buffer.ts'
 
 /**
@@ -52,8 +53,8 @@ export class PacketMemory {
 
   /** @throws RangeError naming the option that is out of its range, or if the system has not that much memory */
   constructor(options: PacketMemoryOptions = {}) {
-    this.smallSlots = inRange('smallSlots', options.smallSlots ?? 8192, 16, 262_144)
-    this.largeSlots = inRange('largeSlots', options.largeSlots ?? 512, 4, 8192)
+    this.smallSlots = integerInRange('smallSlots', options.smallSlots ?? 8192, 16, 262_144)
+    this.largeSlots = integerInRange('largeSlots', options.largeSlots ?? 512, 4, 8192)
     this.debug = options.debug ?? false
     this.#live = this.debug ? new Set() : null
     // The first slot-sized stretch stays unused: position 0 then never means a packet.
@@ -174,11 +175,4 @@ export class PacketMemory {
   leaks(): string[] {
     return this.#live === null ? [] : [...this.#live].map((packet) => packet.allocatedAt?.stack ?? 'unknown place')
   }
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} is ${least} to ${most}, not ${value}`)
-  }
-  return value
 }
