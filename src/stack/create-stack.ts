@@ -1,9 +1,9 @@
 import { IpAddress, IpPrefix } from '../address/index.ts'
-import { Arp } from '../arp/index.ts'
+import { Arp, type ArpOptions } from '../arp/index.ts'
 import { FileSink, PcapngWriter } from '../capture/index.ts'
 import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
-import { Icmp } from '../icmp/index.ts'
+import { Icmp, type IcmpOptions } from '../icmp/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
 import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
@@ -36,6 +36,10 @@ export interface CreateStackOptions {
   logs?: LogFactory
   /** Packet memory of the tap device, 48 MiB by default; a `netif` brings its own. */
   memory?: PacketMemoryOptions
+  /** Size of the neighbour table, and whether our address is announced. */
+  arp?: Omit<ArpOptions, 'log'>
+  /** Limits of ICMP: errors that are sent, and pings under way. */
+  icmp?: Omit<IcmpOptions, 'clock' | 'random'>
   /** What differs from `DEFAULT_TCP_SETTINGS`. */
   tcp?: Partial<TcpSettings>
 }
@@ -74,11 +78,11 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       made.push(netif)
     }
     const ethernet = new Ethernet(netif)
-    const arp = new Arp(ethernet, clock, random, { log: logs('arp') })
+    const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
     made.push(arp)
     const ipv4 = new Ipv4(ethernet, arp, { cidr, gateway, clock, random })
     made.push(ipv4)
-    const icmp = new Icmp(ipv4, { clock, random })
+    const icmp = new Icmp(ipv4, { ...options.icmp, clock, random })
     const udp = new Udp([ipv4], random)
     const tcp = new Tcp([ipv4], { clock, random, settings: options.tcp, log: logs('tcp') })
     return new DirectStack({

@@ -71,6 +71,16 @@ test('a device that cannot be closed keeps nothing else from being closed', asyn
   expect(readdirSync('/proc/self/fd').length).toBe(before)
 })
 
+test.each([
+  [{ arp: { cacheSize: 7 } }, 'cacheSize is 8 to 65536, not 7'],
+  [{ icmp: { pingLimit: 0 } }, 'pingLimit is 1 to 32768, not 0'],
+  [{ tcp: { synRetries: -1 } }, 'the TCP setting synRetries is 0 to 127, not -1'],
+])('the options of a layer reach it: %j', async (options, message) => {
+  const world = network()
+  await expect(createStack({ netif: world.network.port(), clock: world.clock, ...options })).rejects.toThrow(message)
+  expect(world.clock.armedTimers).toBe(0)
+})
+
 test('when composing fails, what was opened before is closed', async () => {
   const world = network()
   const port = world.network.port()
