@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { SystemError, type SystemErrorCode } from '../errors/index.ts'
 
@@ -34,6 +35,17 @@ export function badNameError(name: string): SystemError | null {
   return new SystemError('EINVAL', 'ioctl TUNSETIFF', { hint })
 }
 
+/** In this network namespace, which /sys does not always show. */
+function interfaceExists(name: string): boolean {
+  try {
+    return readFileSync('/proc/self/net/dev', 'utf8')
+      .split('\n')
+      .some((line) => line.trimStart().startsWith(`${name}:`))
+  } catch {
+    return false
+  }
+}
+
 function hintFor(code: SystemErrorCode, syscall: string, name: string): string | undefined {
   const it = name === '' ? 'a tap' : name
   switch (code) {
@@ -41,6 +53,12 @@ function hintFor(code: SystemErrorCode, syscall: string, name: string): string |
     case 'EACCES':
       if (syscall.startsWith('open')) {
         return 'let every user open it, as most systems do, with "sudo chmod 666 /dev/net/tun", or run as root'
+      }
+      if (syscall.endsWith('TUNSETIFF') && interfaceExists(name)) {
+        return (
+          `${it} exists and is another user's: run as root, or make it anew for this user with "sudo ip tuntap del dev ` +
+          `${name} mode tap && sudo ip tuntap add dev ${name} mode tap user $USER", or run under "tapstack sandbox"`
+        )
       }
       return (
         `no permission for ${it}: run as root, or give it to this user with ` +

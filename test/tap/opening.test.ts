@@ -190,6 +190,19 @@ describeWithNamespaces('a tap that cannot be opened', () => {
     expect(error.hint).toContain('tapstack sandbox')
   })
 
+  it("is another user's: EPERM, and `ip tuntap add` alone would not help", async (context) => {
+    requires(context, 'setpriv')
+    await using namespace = await Namespace.create()
+    await namespace.run('ip', ['tuntap', 'add', 'dev', 'theirs', 'mode', 'tap', 'user', '12345'])
+    await using tap = openUnprivileged(namespace, { name: 'theirs' })
+    const error = await tap.answer()
+    expect(error).toMatchObject({ code: 'EPERM', syscall: 'ioctl TUNSETIFF' })
+    expect(error.hint).toContain("theirs exists and is another user's")
+    expect(error.hint).toContain(
+      'ip tuntap del dev theirs mode tap && sudo ip tuntap add dev theirs mode tap user $USER',
+    )
+  })
+
   it('is an interface of another kind: EINVAL', async () => {
     await using namespace = await Namespace.create()
     await using tap = open(namespace, { name: 'lo' })
