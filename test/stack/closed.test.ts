@@ -104,6 +104,8 @@ test('closing looks at each of many flows a few times only', async () => {
   const accepted: Flow[] = []
   await server.listen({ port: 7 }, (flow) => void accepted.push(flow))
   await Promise.all(Array.from({ length: flows }, () => client.connect({ address: '10.0.0.1', port: 7 })))
+  // The last acknowledgments may still be on their way.
+  await vi.waitFor(() => expect(accepted).toHaveLength(flows))
   const isDone = vi.spyOn(DirectFlow.prototype, 'isDone', 'get')
   for (const flow of accepted) void flow.close()
   await server.close(5000)
