@@ -87,7 +87,6 @@ export class OutOfOrderQueue {
     const following = packet.next
     if (previous === null) this.first = following
     else previous.next = following
-    if (following === null) this.#last = previous
     packet.next = null
     this.packets--
     this.bytes -= packet.payloadEnd - packet.payload

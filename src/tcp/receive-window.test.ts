@@ -248,6 +248,9 @@ describe('the receive window', () => {
       syn: { mss: 1460, windowScale: 7 },
       settings: { receiveBuffer: 65_536, maximumReceiveBuffer: 262_144 },
     })
+    // Not before a whole window's worth was read.
+    for (let i = 0; i < 44; i++) peer.send({ data: 1460 })
+    expect(connection.receiveLimit).toBe(65_536)
     for (let i = 0; i < 1000; i++) peer.send({ data: 1460 })
     expect(connection.receiveLimit).toBe(262_144)
     const { window } = peer.take().at(-1)!
