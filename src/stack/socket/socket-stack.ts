@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import type { IpPrefix } from '../../address/index.ts'
 import { SystemError } from '../../errors/index.ts'
@@ -47,6 +48,8 @@ export class SocketStack implements Stack {
 
   constructor(options: SocketStackOptions = {}) {
     this.#log = (options.logs ?? silentLogs)('stack')
+    // Every attempt to connect listens to it: many are no leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   get addresses(): readonly IpPrefix[] {
