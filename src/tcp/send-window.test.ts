@@ -56,9 +56,11 @@ describe("Nagle's rule, RFC 9293, 3.7.4, as Linux has it (Minshall)", () => {
     peer.next()
     peer.send({ ack: 2 })
     // As if so much had been sent in full segments since the last short one.
-    connection.shortSequence = advance(connection.shortSequence, 1000 - 2 ** 31)
-    connection.write(pattern(1460), null)
-    peer.send({ ack: 1462 })
+    connection.shortSequence = advance(connection.shortSequence, 2000 - 2 ** 31)
+    for (const ack of [1462, 2922]) {
+      connection.write(pattern(1460), null)
+      peer.send({ ack })
+    }
     peer.take()
     connection.write(pattern(1460), null)
     connection.write(pattern(1), null)
