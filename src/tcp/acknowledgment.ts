@@ -52,7 +52,7 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
   if (acknowledgment === connection.sendHighest) {
     connection.retransmitAt = NEVER
   } else {
-    connection.retransmitAt = now + connection.timeout.current
+    connection.retransmitAt = now + connection.retransmissionInterval
     connection.schedule(connection.retransmitAt)
   }
   if (connection.inRecovery) {

@@ -43,6 +43,12 @@ const DEFAULT_MSS_V6 = 1220
 /** The first segments are acknowledged at once, so that the peer's slow start is not held up; as Linux (TCP_MAX_QUICKACKS). */
 const QUICK_ACKNOWLEDGMENTS = 16
 
+/**
+ * So many retransmissions, or probes of a closed window, fit the user timeout however far the timeout has backed off: an
+ * unlucky one or two must not end a connection whose peer is there.
+ */
+const TRIES_PER_USER_TIMEOUT = 4
+
 export const NEVER: Microseconds = Number.POSITIVE_INFINITY
 
 export class Connection implements TimerHandler {
@@ -249,6 +255,13 @@ export class Connection implements TimerHandler {
   /** All data has been read, and the peer has sent FIN. */
   get atEndOfStream(): boolean {
     return this.finReceived && this.receiveQueue.length === 0
+  }
+
+  /** How long the peer has for its next acknowledgment. */
+  get retransmissionInterval(): Microseconds {
+    const { timeout } = this
+    if (this.isOpening) return timeout.current
+    return Math.min(timeout.current, Math.max(timeout.base, this.userTimeout / TRIES_PER_USER_TIMEOUT))
   }
 
   /** The application has let go of both directions: nobody waits for what becomes of the connection. */

@@ -74,13 +74,41 @@ describe('the congestion window', () => {
 })
 
 describe('the retransmission timer, RFC 6298', () => {
+  test('makes no sample of a segment behind a lost one, but one of the first of many sent at once', () => {
+    const { clock, peer, connection } = established({ syn: { mss: 1000 } })
+    connection.write(pattern(8000), null)
+    peer.take()
+    clock.advance(100 * MILLISECOND)
+    peer.send({ ack: 1001 })
+    expect(connection.timeout.smoothed).toBeGreaterThan(10 * MILLISECOND)
+  })
+
+  test('never waits longer than a quarter of the user timeout: who makes progress at each try is not given up', () => {
+    const { clock, peer, connection, user } = established()
+    connection.write(pattern(1460 * 20), null)
+    peer.take()
+    // Each retransmission arrives, and whatever goes behind it is lost: no sample, and a backoff that only grows.
+    let longest = 0
+    for (let i = 1; i <= 20; i++) {
+      const before = clock.now()
+      while (peer.next(1000 * SECOND) !== undefined && peer.time === before) {
+        // What went out with the last acknowledgment.
+      }
+      longest = Math.max(longest, peer.time - before)
+      peer.send({ ack: 1 + i * 1460 })
+      expect(user.isClosed).toBe(false)
+    }
+    expect(longest).toBe(25 * SECOND)
+    expect(connection.sendBuffer.length).toBe(0)
+  })
+
   test('sends the first segment again, at intervals that double', () => {
     const { clock, peer, connection } = established()
     connection.write(pattern(100), null)
     peer.take()
     const start = clock.now()
     const times = peer.times(60 * SECOND, start)
-    expect(times.map((time) => Math.round(time / (100 * MILLISECOND)))).toEqual([2, 6, 14, 30, 62, 126, 254, 510])
+    expect(times.map((time) => Math.round(time / (100 * MILLISECOND)))).toEqual([2, 6, 14, 30, 62, 126, 254, 504])
   })
 
   test('after a lost SYN starts from 3 s (5.7)', () => {

@@ -6,8 +6,6 @@ import { retransmit, sendAcknowledgment, sendIntoSmallWindow, sendSyn, transmit 
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */
 const LARGEST_BACKOFF = 16
-/** A closed window is probed so often within the user timeout, so that a lost probe or two do not end the connection. */
-const PROBES_PER_USER_TIMEOUT = 4
 
 /** Runs the deadlines that have passed and arms the timer for the next. */
 export function runTimers(connection: Connection): void {
@@ -104,11 +102,10 @@ function probeWindow(connection: Connection, now: number): void {
 }
 
 function setRetransmission(connection: Connection, now: number): void {
-  connection.retransmitAt = now + connection.timeout.current
+  connection.retransmitAt = now + connection.retransmissionInterval
   if (!connection.isOpening) {
     // So that it is given up when the user timeout says, not at the next doubling.
-    let latest = connection.progressAt + connection.userTimeout
-    if (connection.sendWindow === 0) latest = Math.min(latest, now + connection.userTimeout / PROBES_PER_USER_TIMEOUT)
+    const latest = connection.progressAt + connection.userTimeout
     connection.retransmitAt = Math.max(Math.min(connection.retransmitAt, latest), now + 1)
   }
   connection.schedule(connection.retransmitAt)

@@ -88,7 +88,7 @@ function startPersisting(connection: Connection): void {
   connection.timeout.backoff = 0
   const now = connection.context.time()
   connection.progressAt = now
-  connection.retransmitAt = now + connection.timeout.current
+  connection.retransmitAt = now + connection.retransmissionInterval
   connection.schedule(connection.retransmitAt)
 }
 
@@ -117,7 +117,7 @@ function sendData(connection: Connection, offset: number, length: number, flags:
   if (!sendSegment(connection, sequence, offset, length, flags)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
-      connection.retransmitAt = now + connection.timeout.current
+      connection.retransmitAt = now + connection.retransmissionInterval
       connection.schedule(connection.retransmitAt)
     }
     return false
@@ -129,7 +129,8 @@ function sendData(connection: Connection, offset: number, length: number, flags:
     connection.sendHighest = next
     if (connection.timedAt === NEVER) {
       connection.timedAt = now
-      connection.timedSequence = next
+      // The first segment of many: its acknowledgment comes soonest, and also when one behind it is lost.
+      connection.timedSequence = length > connection.segmentSize ? advance(sequence, connection.segmentSize) : next
     }
   } else {
     connection.context.counters.RetransSegs++
@@ -141,7 +142,7 @@ function sendData(connection: Connection, offset: number, length: number, flags:
   if (idle) connection.progressAt = now
   // RFC 6298, 5.1
   if (connection.retransmitAt === NEVER) {
-    connection.retransmitAt = now + connection.timeout.current
+    connection.retransmitAt = now + connection.retransmissionInterval
     connection.schedule(connection.retransmitAt)
   }
   return true
