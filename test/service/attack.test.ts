@@ -97,9 +97,10 @@ describeWithNamespaces('a service under attack', () => {
     expect((await report()).neighbors).toBeLessThanOrEqual(ARP_CACHE)
   })
 
+  // Ports below those that the kernel gives to others: one of them may still be in TIME-WAIT.
   test.each([
-    ['segments with random numbers', 'segments', 41_001],
-    ['forged ICMP errors', 'errors', 41_002],
+    ['segments with random numbers', 'segments', 21_001],
+    ['forged ICMP errors', 'errors', 21_002],
   ])('a connection whose ports are known bears %s', async (_what, kind, localPort) => {
     await expectHarmless(localPort, () => [attack(kind, ECHO, localPort)])
   })
