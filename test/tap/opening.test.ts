@@ -191,7 +191,8 @@ describeWithNamespaces('a tap that cannot be opened', () => {
   })
 
   it("is another user's: EPERM, and `ip tuntap add` alone would not help", async (context) => {
-    requires(context, 'setpriv')
+    // A user namespace of an ordinary user has no other user in it whose the device could be.
+    requires(context, 'setpriv', 'root')
     await using namespace = await Namespace.create()
     await namespace.run('ip', ['tuntap', 'add', 'dev', 'theirs', 'mode', 'tap', 'user', '12345'])
     await using tap = openUnprivileged(namespace, { name: 'theirs' })
