@@ -64,6 +64,7 @@ export function sendCookie(
       timestamps,
       timestampValue,
       timestampEcho,
+      false,
     )
   context.counters.SyncookiesSent++
   // RFC 7323, 2.2: the window in a SYN is never scaled.

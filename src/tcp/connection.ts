@@ -92,6 +92,8 @@ export class Connection implements TimerHandler {
   sendWindowScale = 0
   /** Both sides sent the window scale option. */
   windowScaling = false
+  /** Both sides sent SACK-permitted. */
+  selectiveAcknowledgments = false
   readonly sendBuffer = new SendBuffer()
   sendBufferLimit: number
   /** FIN follows what is in the send buffer. */

@@ -32,7 +32,7 @@ describe('a passive open', () => {
     peer.expectNothing(1 * SECOND)
   })
 
-  test('answers options with options (RFC 7323, 2.2 and 3.2)', () => {
+  test('answers options with options (RFC 7323, 2.2 and 3.2; RFC 2018, 2)', () => {
     const { peer, server } = script()
     server.listen()
     peer.send({ flags: 'S', mss: 1460, windowScale: 5, timestamp: { value: 77 }, sackPermitted: true })
@@ -41,6 +41,7 @@ describe('a passive open', () => {
       mss: 1460,
       windowScale: 7,
       timestamp: { value: expect.any(Number), echo: 77 },
+      sackPermitted: true,
       window: 65_535,
     })
     peer.send({ timestamp: { value: 78, echo: peer.recentTimestamp } })
@@ -51,11 +52,22 @@ describe('a passive open', () => {
   test.each([
     ['windowScaling', { mss: 1460, windowScale: null }],
     ['timestamps', { mss: 1460, timestamp: null }],
+    ['selectiveAcknowledgments', { mss: 1460, sackPermitted: false }],
   ])('without %s when that is turned off', (setting, expected) => {
     const { peer, server } = script({ settings: { [setting]: false } })
     server.listen()
-    peer.send({ flags: 'S', mss: 1460, windowScale: 5, timestamp: { value: 77 } })
+    peer.send({ flags: 'S', mss: 1460, windowScale: 5, timestamp: { value: 77 }, sackPermitted: true })
     expect(peer.next()).toBeTcp({ flags: 'SA', ...expected })
+    expect(server.connection?.[setting as 'timestamps'] ?? false).toBe(false)
+  })
+
+  test.each([true, false])('selective acknowledgments are what both sides permit: the peer %s', (sackPermitted) => {
+    const { peer, server } = script()
+    server.listen()
+    peer.send({ flags: 'S', mss: 1460, sackPermitted })
+    expect(peer.next()).toBeTcp({ flags: 'SA', sackPermitted })
+    peer.send({})
+    expect(server.connection.selectiveAcknowledgments).toBe(sackPermitted)
   })
 
   test('whose last ACK is lost is completed by the first data', () => {
@@ -94,7 +106,7 @@ describe('an active open', () => {
     const { peer, user, connection, tcp } = opening()
     expect(user.events).toEqual([])
     const syn = peer.next()
-    expect(syn).toBeTcp({ flags: 'S', seq: 0, ack: 0, mss: 1460, windowScale: 7, window: 65_535 })
+    expect(syn).toBeTcp({ flags: 'S', seq: 0, ack: 0, mss: 1460, windowScale: 7, window: 65_535, sackPermitted: true })
     expect(syn).toBeTcp({ timestamp: { value: expect.any(Number), echo: 0 } })
     peer.send({ flags: 'SA', seq: 0, ack: 1, mss: 1460 })
     expect(peer.next()).toBeTcp({ flags: 'A', seq: 1, ack: 1 })

@@ -9,6 +9,7 @@ import { type Connection, NEVER } from './connection.ts'
 import { receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
+import type { TcpSettings } from './settings.ts'
 import { State } from './state.ts'
 import { sendAcknowledgment, sendSyn } from './transmit.ts'
 import { Flag } from './wire.ts'
@@ -307,7 +308,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   connection.initialReceiveSequence = segment.sequence
   connection.receiveNext = advance(segment.sequence, 1)
   connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
-  takeSynOptions(connection, segment, context.settings.timestamps, context.settings.windowScaling)
+  takeSynOptions(connection, segment, context.settings)
   if (!segment.hasAck) {
     // Simultaneous open.
     connection.state = State.SynReceived
@@ -341,27 +342,26 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   }
 }
 
-/** What both sides have agreed on by their SYNs: RFC 9293, 3.7.1; RFC 7323, 2.2 and 3.2. */
-export function takeSynOptions(
-  connection: Connection,
-  segment: Segment,
-  timestampsOffered: boolean,
-  scalingOffered: boolean,
-): void {
+/**
+ * What both sides have agreed on by their SYNs: RFC 9293, 3.7.1; RFC 7323, 2.2 and 3.2; RFC 2018, 2.
+ * @param offered what we have said, or say in our SYN-ACK to a peer that does
+ */
+export function takeSynOptions(connection: Connection, segment: Segment, offered: TcpSettings): void {
   const options = segment.options
   if (options.maximumSegmentSize > 0) connection.peerSegmentSize = options.maximumSegmentSize
-  connection.timestamps = timestampsOffered && options.hasTimestamps
+  connection.timestamps = offered.timestamps && options.hasTimestamps
   if (connection.timestamps) {
     connection.recentTimestamp = options.timestampValue
     connection.recentTimestampAt = connection.context.time()
   }
-  if (scalingOffered && options.windowScale >= 0) {
+  if (offered.windowScaling && options.windowScale >= 0) {
     connection.sendWindowScale = options.windowScale
   } else {
     connection.sendWindowScale = 0
     connection.receiveWindowScale = 0
     connection.receiveLimit = Math.min(connection.receiveLimit, 65_535)
   }
-  connection.windowScaling = scalingOffered && options.windowScale >= 0
+  connection.windowScaling = offered.windowScaling && options.windowScale >= 0
+  connection.selectiveAcknowledgments = offered.selectiveAcknowledgments && options.sackPermitted
   connection.updateSegmentSize()
 }

@@ -38,6 +38,8 @@ export interface TcpSettings {
   /** Offer timestamps and window scaling (RFC 7323). Default true. */
   timestamps: boolean
   windowScaling: boolean
+  /** Offer selective acknowledgments (RFC 2018). Default true. */
+  selectiveAcknowledgments: boolean
   /** Answers SYNs with cookies (RFC 4987, 3.6) while a listener's queue is full of silent peers. Default true. */
   synCookies: boolean
   /**
@@ -67,6 +69,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   maximumConnections: 262_144,
   timestamps: true,
   windowScaling: true,
+  selectiveAcknowledgments: true,
   synCookies: true,
   challengeAcknowledgments: 1000,
   ephemeralPorts: [32_768, 60_999],

@@ -290,7 +290,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     connection.receiveNext = advance(segment.sequence, 1)
     connection.sendWindow = connection.largestSendWindow = segment.window
     connection.windowUpdateSequence = segment.sequence
-    takeSynOptions(connection, segment, this.settings.timestamps, this.settings.windowScaling)
+    takeSynOptions(connection, segment, this.settings)
     listener.halfOpen.add(connection)
     this.counters.PassiveOpens++
     this.#start(connection, previous)
@@ -352,8 +352,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
     connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence
     segment.options.maximumSegmentSize = segmentSize
+    // Not remembered.
+    segment.options.sackPermitted = false
     segment.options.windowScale = segment.options.hasTimestamps ? scaleOfTimestamp(segment.options.timestampEcho) : -1
-    takeSynOptions(connection, segment, this.settings.timestamps, this.settings.windowScaling)
+    takeSynOptions(connection, segment, this.settings)
     connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
     listener.halfOpen.add(connection)
     this.counters.PassiveOpens++

@@ -256,6 +256,7 @@ export function sendSyn(connection: Connection): void {
       answering ? connection.timestamps : context.settings.timestamps,
       timestampNow(connection),
       connection.recentTimestamp,
+      answering ? connection.selectiveAcknowledgments : context.settings.selectiveAcknowledgments,
     )
   packet.end = packet.start + length
   // RFC 7323, 2.2: the window in a SYN is never scaled.

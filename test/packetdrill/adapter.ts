@@ -237,10 +237,10 @@ class PacketdrillAdapter {
     const socket = handle as Socket
     if (socket.listener !== null) return { tcpi_state: 'TCPI_LISTEN' }
     if (socket.connection === null) return { tcpi_state: 'TCPI_CLOSED' }
-    const { state, timestamps, windowScaling } = socket.connection
+    const { state, timestamps, windowScaling, selectiveAcknowledgments } = socket.connection
     return {
       tcpi_state: `TCPI_${stateName(state).replaceAll('-', '_')}`,
-      tcpi_options: (timestamps ? 1 : 0) | (windowScaling ? 4 : 0),
+      tcpi_options: (timestamps ? 1 : 0) | (selectiveAcknowledgments ? 2 : 0) | (windowScaling ? 4 : 0),
     }
   }
 

@@ -40,6 +40,8 @@ export interface ScriptedSegment extends Partial<Omit<TcpFields, 'sourcePort' | 
   ack?: number
   /** Text, bytes, or so many bytes of a pattern. */
   data?: Payload | number
+  /** Relative to the stack's ISN. */
+  sack?: [number, number][]
 }
 
 /** What came from the stack, and when. */
@@ -237,7 +239,7 @@ export class ScriptedPeer {
 
   /** The frame of a segment. */
   frame(segment: ScriptedSegment): Uint8Array {
-    const { data, seq, ack, ...fields } = segment
+    const { data, seq, ack, sack, ...fields } = segment
     const flags = segment.flags ?? 'A'
     const payload = typeof data === 'number' ? pattern(data, (seq ?? this.sendNext) - 1) : (data ?? '')
     const sequence = seq ?? this.sendNext
@@ -252,6 +254,7 @@ export class ScriptedPeer {
       {
         window: this.window,
         ...fields,
+        sack: sack?.map(([left, right]) => [this.absolute(left), this.absolute(right)]),
         flags,
         sourcePort: this.port,
         destinationPort: this.stackPort,
@@ -364,6 +367,14 @@ export class ScriptedPeer {
     const header = ip + (copy[ip] & 15) * 4
     view.setUint32(header + 4, tcp.seq - this.stackIsn)
     if (tcp.flags.includes('A')) view.setUint32(header + 8, tcp.ack - this.isn)
+    for (let at = header + 20, end = header + (copy[header + 12] >>> 4) * 4; at < end; at += copy[at + 1]) {
+      while (at < end && copy[at] === 1) at++
+      if (at >= end || copy[at] === 0) break
+      if (copy[at] !== 5) continue
+      for (let edge = at + 2; edge < at + copy[at + 1]; edge += 4) {
+        view.setUint32(edge, view.getUint32(edge) - this.isn)
+      }
+    }
     view.setUint16(header + 16, 0)
     const end = ip + tcp.totalLength
     const addresses = copy.subarray(ip + 12, ip + 20)
