@@ -10,6 +10,7 @@ export interface Place {
 }
 
 const CLIENT_ADDRESS = '10.0.0.1'
+const CLIENT_ADDRESSES = '10.0.0.128/25'
 export const SUBJECT_ADDRESS = '10.0.0.2'
 export const SUBJECT_PREFIX = `${SUBJECT_ADDRESS}/24`
 export const TAP_NAME = 'tap0'
@@ -91,6 +92,8 @@ export class Namespaces {
     )
     bringUp(this.veth.subject, 'veth0', SUBJECT_ADDRESS)
     bringUp(this.veth.client, 'veth0', CLIENT_ADDRESS)
+    addClientAddresses(this.tap.client)
+    addClientAddresses(this.veth.client)
   }
 
   /** Idempotent and synchronous, so that it can run while the process ends. */
@@ -112,6 +115,13 @@ function bringUp(namespace: string, device: string, address: string): void {
   // Node's and wrk's too, runs CUBIC, which is what Linux machines run unless told otherwise.
   const route = ['10.0.0.0/24', 'dev', device, 'proto', 'kernel', 'scope', 'link', 'src', address]
   ip('-n', namespace, 'route', 'replace', ...route, 'congctl', 'cubic')
+}
+
+/** The client's end answers on more addresses, for more connections than one address has ports (`bench/load/crowd.c`). */
+function addClientAddresses(namespace: string): void {
+  ip('-n', namespace, 'route', 'add', 'local', CLIENT_ADDRESSES, 'dev', 'lo')
+  const widest = 'net.ipv4.ip_local_port_range=1024 65535'
+  execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', widest])
 }
 
 /** What a bench that was killed hard has left behind. */

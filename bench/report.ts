@@ -1,4 +1,4 @@
-import type { Goal, Measurement } from './measurements.ts'
+import type { Figure, Goal, Measurement } from './measurements.ts'
 import type { ProcessorUse } from './processor-use.ts'
 
 export type SubjectName = 'tapstack' | 'node:net'
@@ -14,10 +14,21 @@ export interface Round {
 }
 
 export interface Outcome {
-  readonly measurement: Measurement
+  readonly measurement: Figure
   readonly rounds: Record<SubjectName, Round[]>
   /** Why a subject has no figure. */
   readonly failures: Partial<Record<SubjectName, string>>
+}
+
+/** A line for each figure that one run of a measurement tells. */
+export function withFurtherFigures(measurement: Measurement, outcome: Outcome): Outcome[] {
+  const further = (measurement.further ?? []).map((figure): Outcome => {
+    const taken = (rounds: Round[]) => rounds.map((round) => ({ ...round, value: figure.of(round.details) }))
+    const { tapstack, 'node:net': nodeNet } = outcome.rounds
+    const rounds = { tapstack: taken(tapstack), 'node:net': taken(nodeNet) }
+    return { measurement: figure, rounds, failures: outcome.failures }
+  })
+  return [outcome, ...further]
 }
 
 export function median(values: readonly number[]): number {
@@ -42,11 +53,14 @@ export function isMet(outcome: Outcome): boolean | null {
   const goal = outcome.measurement.goal
   const reached = 'ratio' in goal ? ratio(outcome) : figure(outcome, 'tapstack')
   if (reached === null) return null
+  if ('most' in goal) return reached <= goal.most
   return reached >= ('ratio' in goal ? goal.ratio : goal.value)
 }
 
 function goalText(goal: Goal, unit: string): string {
-  return 'ratio' in goal ? `ratio >= ${goal.ratio.toFixed(1)}` : `>= ${goal.value} ${unit}`
+  if ('ratio' in goal) return `ratio >= ${goal.ratio.toFixed(1)}`
+  const number = unit === '1' ? '' : ` ${unit}`
+  return 'most' in goal ? `<= ${goal.most}${number}` : `>= ${goal.value}${number}`
 }
 
 /** Columns of equal width; all but the first and the last are numbers and stand to the right. */

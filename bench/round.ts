@@ -24,6 +24,8 @@ export interface RoundOptions {
   readonly placement: Placement | null
   /** Null: takes samples when their turn has come, whatever else the machine does. */
   readonly patience: Patience | null
+  /** Connections of a crowd. */
+  readonly crowd: number
   readonly profile: boolean
   /** Functions of a profile that are printed. */
   readonly lines: number
@@ -76,12 +78,14 @@ async function takeSample(
   const { service, port } = measurement
   const { warmup, seconds } = options.duration
   const parameters = [service, SUBJECT_ADDRESS, port, warmup, seconds].map(String)
-  const subject = new Subject(place.subject, options.profile ? profiling(file) : [], SCRIPTS[name], parameters)
+  const nodeOptions = [...(measurement.nodeOptions ?? []), ...(options.profile ? profiling(file) : [])]
+  const subject = new Subject(place.subject, nodeOptions, SCRIPTS[name], parameters)
   await subject.ready()
   const placement = options.placement ?? measurement.placement
   subject.place(placement)
   const watch = new ProcessorWatch(subject.pid, runningPids)
-  const sample = await measure(measurement, subject, { place, placement, generator, duration: options.duration, watch })
+  const { duration, crowd } = options
+  const sample = await measure(measurement, subject, { place, placement, generator, duration, crowd, watch })
   const processor = watch.finish()
   const printed = measurement.load === null ? '' : await subject.stop()
   const counters: Record<string, number> | null = printed.startsWith('{') ? JSON.parse(printed) : null

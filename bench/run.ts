@@ -12,15 +12,28 @@ import { formatMicro, isMicroGoalMet } from './micro-report.ts'
 import { Namespaces, whyNot } from './namespaces.ts'
 import { killAll } from './processes.ts'
 import { Patience } from './processor-use.ts'
-import { disturbance, formatOutcomes, isMet, type Outcome, outcomesAsJson, type SubjectName } from './report.ts'
+import {
+  disturbance,
+  formatOutcomes,
+  isMet,
+  type Outcome,
+  outcomesAsJson,
+  type SubjectName,
+  withFurtherFigures,
+} from './report.ts'
 import { PROFILE_FOLDER, type RoundOptions, takeRound } from './round.ts'
 
-const USAGE = `usage: npm run bench -- [options]
+/** Those that another name selects too. */
+const MEMBERS = measurements.filter((each) => each.group !== undefined).map((each) => each.name)
+
+const USAGE = `usage: npm run bench -- [options] [NAME...]
+  NAME               some only, of ${names().join(', ')}
   --quick            one round of 1 s each instead of three of 2 s after a warm-up of 1 s
   --rounds N         rounds, 1 to 100; the figures are medians over them
   --seconds S        measured seconds of each, 0.1 to 600
   --warmup S         seconds before them, 0 to 60
-  --only A,B         of ${measurements.map((each) => each.name).join(', ')}, micro
+  --only A,B         the same
+  --count N          idle connections that connections-idle holds, 1,000 to 2,000,000; default 100,000
   --subject NAME     tapstack or node:net alone
   --placement WHERE  subject and load generator on one core (together), on two (apart), or where they like (free)
   --patient MINUTES  on a machine that others use too: waits for quiet moments and takes disturbed samples again
@@ -30,6 +43,11 @@ const USAGE = `usage: npm run bench -- [options]
   --check            exit code 1 when a goal is missed
   --no-build         takes what stands in dist/
 `
+
+/** What can be asked for. */
+function names(): string[] {
+  return [...measurements.filter((each) => each.group === undefined).map((each) => each.name), ...MEMBERS, 'micro']
+}
 
 interface Plan extends RoundOptions {
   readonly rounds: number
@@ -49,7 +67,7 @@ function misused(why: string): never {
 }
 
 function readArguments(): Plan {
-  const { values } = parse()
+  const { values, positionals } = parse()
   if (values.help) {
     process.stdout.write(USAGE)
     process.exit(0)
@@ -60,9 +78,9 @@ function readArguments(): Plan {
     if (!(value >= minimum && value <= maximum)) misused(`--${name} is a number from ${minimum} to ${maximum}`)
     return value
   }
-  const names = [...measurements.map((each) => each.name), 'micro']
-  const only = values.only?.split(',') ?? names
-  for (const name of only) if (!names.includes(name)) misused(`--only takes ${names.join(', ')}, not ${name}`)
+  const asked = [...positionals, ...(values.only?.split(',') ?? [])]
+  const only = asked.length === 0 ? names() : asked
+  for (const name of only) if (!names().includes(name)) misused(`there are ${names().join(', ')}, and no ${name}`)
   const subject = values.subject
   if (subject !== undefined && subject !== 'tapstack' && subject !== 'node:net') {
     misused(`--subject is tapstack or node:net, not ${subject}`)
@@ -78,12 +96,13 @@ function readArguments(): Plan {
       seconds: number(values.seconds, values.quick ? 1 : 2, 'seconds', 0.1, 600),
     },
     rounds: Math.round(number(values.rounds, short ? 1 : 3, 'rounds', 1, 100)),
-    measurements: measurements.filter((each) => only.includes(each.name)),
+    measurements: measurements.filter(({ name, group }) => only.includes(name) || only.includes(group ?? name)),
     subjects: subject !== undefined ? [subject] : values.profile ? ['tapstack'] : ['tapstack', 'node:net'],
     micro: only.includes('micro') && !values.profile && subject === undefined,
     profile: values.profile,
     placement: placement ?? null,
     patience: values.patient === undefined ? null : new Patience(number(values.patient, 0, 'patient', 0, 1440)),
+    crowd: Math.round(number(values.count, 100_000, 'count', 1000, 2_000_000)),
     lines: number(values.lines, 25, 'lines', 1, 1000),
     json: values.json,
     check: values.check,
@@ -93,12 +112,14 @@ function readArguments(): Plan {
 function parse() {
   try {
     return parseArgs({
+      allowPositionals: true,
       options: {
         quick: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         warmup: { type: 'string' },
         only: { type: 'string' },
+        count: { type: 'string' },
         subject: { type: 'string' },
         placement: { type: 'string' },
         patient: { type: 'string' },
@@ -115,16 +136,17 @@ function parse() {
 }
 
 async function runAll(plan: Plan, namespaces: Namespaces, generator: string): Promise<Outcome[]> {
-  const outcomes: Outcome[] = plan.measurements.map((measurement) => ({
+  const outcomes = plan.measurements.map((measurement) => ({
     measurement,
-    rounds: { tapstack: [], 'node:net': [] },
-    failures: {},
+    rounds: { tapstack: [], 'node:net': [] } as Outcome['rounds'],
+    failures: {} as Outcome['failures'],
   }))
   if (plan.profile) mkdirSync(PROFILE_FOLDER, { recursive: true })
   for (let round = 1; round <= plan.rounds; round++) {
     for (const outcome of outcomes) {
+      if (outcome.measurement.once && round > 1) continue
       for (const name of plan.subjects) {
-        if (name in outcome.failures) continue
+        if (name in outcome.failures || (outcome.measurement.alone && name !== 'tapstack')) continue
         progress(`round ${round} of ${plan.rounds}: ${outcome.measurement.name}, ${name}`)
         try {
           const taken = await takeRound(plan, outcome.measurement, name, namespaces, generator)
@@ -141,7 +163,7 @@ async function runAll(plan: Plan, namespaces: Namespaces, generator: string): Pr
       }
     }
   }
-  return outcomes
+  return outcomes.flatMap((outcome) => withFurtherFigures(outcome.measurement, outcome))
 }
 
 /** One line that replaces itself, for a person who waits. */

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileLoadGenerator } from '../bench/load-generator.ts'
 import { measurements } from '../bench/measurements.ts'
 import { summarize } from '../bench/profile.ts'
-import { formatOutcomes, isMet, median, type Outcome, type Round } from '../bench/report.ts'
+import { formatOutcomes, isMet, median, type Outcome, type Round, withFurtherFigures } from '../bench/report.ts'
 
 const execute = promisify(execFile)
 
@@ -85,6 +85,24 @@ describe('the load generator, against node:net on loopback', () => {
     closesAtOnce = false
   })
 
+  test('crowd reports what the subject says of its memory, with few and with many', async () => {
+    answer = (data) => data
+    const closing = net.createServer((socket) => socket.on('error', () => {}).end())
+    let asked = 0
+    const memory = net.createServer((socket) => socket.end(`{"heapUsed":${++asked},"external":0}\n`))
+    const ports: number[] = []
+    for (const each of [closing, memory]) {
+      await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve))
+      ports.push((each.address() as AddressInfo).port)
+    }
+    const result = await load('crowd', 200, 0.1, ...ports)
+    closing.close()
+    memory.close()
+    expect(result).toMatchObject({ few: 100, many: 200, fewRate: expect.any(Number), manyRate: expect.any(Number) })
+    const memories = [result.fewMemory, result.idleMemory, result.usedMemory]
+    expect(memories).toEqual([1, 2, 3].map((heapUsed) => ({ heapUsed, external: 0 })))
+  })
+
   test('a refused connection is one line', async () => {
     const { stdout } = await execute(generator.path, ['send', '127.0.0.1', '1', '1']).catch((error) => error)
     expect(JSON.parse(stdout)).toEqual({ error: 'connect: Connection refused' })
@@ -105,10 +123,27 @@ describe('the report', () => {
     expect(median([4, 1, 2, 3])).toBe(2.5)
   })
 
+  test('one run tells several figures', () => {
+    const measurement = measurements.find((each) => each.name === 'connections-idle')!
+    const memory = (heapUsed: number) => ({ heapUsed, external: 0 })
+    const details = { few: 1000, many: 101_000, fewRate: 10, manyRate: 9, fewMemory: memory(5), idleMemory: memory(5) }
+    const round = { value: 3, processor: null, counters: null, details: { ...details, usedMemory: memory(200_005) } }
+    const outcome: Outcome = { measurement, rounds: { tapstack: [round], 'node:net': [] }, failures: {} }
+    const figures = withFurtherFigures(measurement, outcome)
+    expect(figures.map((each) => [each.measurement.name, each.rounds.tapstack[0].value, isMet(each)])).toEqual([
+      ['connections-idle', 3, true],
+      ['connections-used', 2, true],
+      ['connections-rate', 0.9, true],
+    ])
+  })
+
   test('a goal is met, missed or unknown', () => {
-    expect(isMet(outcome([8, 9, 1], [10, 10, 10]))).toBe(true)
+    expect(isMet(outcome([11, 12, 1], [10, 10, 10]))).toBe(true)
     expect(isMet(outcome([7, 7, 7], [10, 10, 10]))).toBe(false)
     expect(isMet(outcome([7], []))).toBeNull()
+    const most = { ...measurements.find((each) => each.name === 'connections-idle')!, goal: { most: 7 } }
+    expect(isMet({ ...outcome([7], []), measurement: most })).toBe(true)
+    expect(isMet({ ...outcome([8], []), measurement: most })).toBe(false)
     expect(formatOutcomes([outcome([7, 7, 7], [10, 10, 10])])).toMatch(/7\.00\s+±0%\s+10\.00\s+±0%\s+0\.70.*MISSED$/m)
   })
 })

@@ -19,21 +19,15 @@
 
 #define EVENTS 256
 
-static int pending_error(int fd) {
-  int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  return error;
-}
-
-static void begin_connection(const struct options *options, int poll) {
+static int begin_connection(const struct options *options, int poll, int index) {
   int fd = connect_begin(options);
   if (fd < 0) fail_errno("connect");
-  struct epoll_event event = {.events = EPOLLIN, .data = {.fd = fd}};
+  struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = (uint32_t)index}};
   if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) < 0) fail_errno("epoll_ctl");
+  return fd;
 }
 
-int run_connect(const struct options *options) {
+struct connect_result connect_and_close(const struct options *options) {
   struct epoll_event events[EVENTS];
   int poll = epoll_create1(EPOLL_CLOEXEC);
   uint64_t begin = 0;
@@ -43,7 +37,8 @@ int run_connect(const struct options *options) {
   uint64_t connections = 0;
   uint64_t failed = 0;
   int last_error = 0;
-  for (int i = 0; i < options->concurrency; i++) begin_connection(options, poll);
+  int *sockets = calloc((size_t)options->concurrency, sizeof *sockets);
+  for (int i = 0; i < options->concurrency; i++) sockets[i] = begin_connection(options, poll, i);
   for (;;) {
     int ready = epoll_wait(poll, events, EVENTS, PATIENCE_SECONDS * 1000);
     if (ready == 0) fail("connect: no connection ended for %d s (%llu had)", PATIENCE_SECONDS,
@@ -51,7 +46,8 @@ int run_connect(const struct options *options) {
     if (ready < 0) fail_errno("epoll_wait");
     for (int i = 0; i < ready; i++) {
       char byte[64];
-      int fd = events[i].data.fd;
+      int index = (int)events[i].data.u32;
+      int fd = sockets[index];
       ssize_t got = recv(fd, byte, sizeof byte, 0);
       if (got > 0 || (got < 0 && errno == EAGAIN)) continue;
       if (got == 0) {
@@ -61,7 +57,7 @@ int run_connect(const struct options *options) {
         failed++;
       }
       close(fd);
-      begin_connection(options, poll);
+      sockets[index] = begin_connection(options, poll, index);
     }
     now = now_ns();
     if (begin == 0 && now >= warm) {
@@ -75,11 +71,25 @@ int run_connect(const struct options *options) {
     fail("connect: %llu connections failed beside %llu that did not: %s", (unsigned long long)failed,
          (unsigned long long)connections, strerror(last_error));
   }
+  /* What is under way ends here, so that whoever goes on measuring is not disturbed. */
+  for (int i = 0; i < options->concurrency; i++) close(sockets[i]);
+  close(poll);
+  free(sockets);
   double seconds = (double)(now - begin) / 1e9;
+  return (struct connect_result){.connections = connections,
+                                 .failed = failed,
+                                 .seconds = seconds,
+                                 .per_second = (double)connections / seconds,
+                                 .begin = begin,
+                                 .end = now};
+}
+
+int run_connect(const struct options *options) {
+  struct connect_result result = connect_and_close(options);
   printf("{\"mode\":\"connect\",\"concurrency\":%d,\"connections\":%llu,\"failed\":%llu,\"seconds\":%.6f,"
          "\"connectionsPerSecond\":%.1f,\"beginNanoseconds\":%llu,\"endNanoseconds\":%llu}\n",
-         options->concurrency, (unsigned long long)connections, (unsigned long long)failed, seconds,
-         (double)connections / seconds, (unsigned long long)begin, (unsigned long long)now);
+         options->concurrency, (unsigned long long)result.connections, (unsigned long long)result.failed,
+         result.seconds, result.per_second, (unsigned long long)result.begin, (unsigned long long)result.end);
   return 0;
 }
 

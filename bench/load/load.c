@@ -17,7 +17,10 @@ static const char usage[] =
     "  connect HOST PORT SECONDS [CONCURRENCY]  connections that the peer accepts and closes; 16 at a time\n"
     "  echo HOST PORT BYTES                     sends BYTES and checks that they come back; --stall stops reading\n"
     "  hold HOST PORT COUNT                     COUNT connections open at once, each gets an answer to one line\n"
-    "options: --warmup (0.5) seconds before measuring; --congestion (cubic) of each socket\n";
+    "  crowd HOST PORT COUNT SECONDS CLOSE_PORT MEMORY_PORT\n"
+    "                                           COUNT idle connections, what they cost and how fast others come and go\n"
+    "options: --sources one|many (one) source addresses of a crowd\n"
+    "         --warmup (0.5) seconds before measuring; --congestion (cubic) of each socket\n";
 
 static _Noreturn void misused(void) {
   fputs(usage, stderr);
@@ -39,6 +42,7 @@ int main(int count, char **arguments) {
       {"warmup", required_argument, NULL, 'w'},
       {"congestion", required_argument, NULL, 'c'},
       {"stall", required_argument, NULL, 's'},
+      {"sources", required_argument, NULL, 'a'},
       {NULL, 0, NULL, 0},
   };
   struct options options = {.warmup = 0.5, .congestion = "cubic", .concurrency = 16};
@@ -46,6 +50,8 @@ int main(int count, char **arguments) {
     if (option == 'w') options.warmup = number(optarg, 0, 60);
     else if (option == 'c') options.congestion = strcmp(optarg, "system") == 0 ? NULL : optarg;
     else if (option == 's') options.stall = number(optarg, 0, 600);
+    else if (option == 'a' && strcmp(optarg, "many") == 0) options.many_sources = 1;
+    else if (option == 'a' && strcmp(optarg, "one") == 0) options.many_sources = 0;
     else misused();
   }
   char **rest = arguments + optind;
@@ -79,6 +85,13 @@ int main(int count, char **arguments) {
   if (strcmp(mode, "hold") == 0 && given == 4) {
     options.count = (int)number(rest[3], 1, 60000);
     return run_hold(&options);
+  }
+  if (strcmp(mode, "crowd") == 0 && given == 7) {
+    options.count = (int)number(rest[3], 2, 2000000);
+    options.seconds = number(rest[4], 0.01, 3600);
+    options.close_port = (int)number(rest[5], 1, 65535);
+    options.memory_port = (int)number(rest[6], 1, 65535);
+    return run_crowd(&options);
   }
   misused();
 }

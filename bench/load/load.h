@@ -21,8 +21,15 @@ struct options {
   long long bytes;
   /* echo: seconds without reading once half of the bytes are back. */
   double stall;
-  /* hold: connections open at once. */
+  /* hold, crowd: connections open at once. */
   int count;
+  /* crowd: where connections are closed by the peer, and where it says how much memory it uses. */
+  int close_port;
+  int memory_port;
+  /* crowd: each process that holds connections has a source address of its own. */
+  int many_sources;
+  /* The source address, or NULL for the system's choice. */
+  const char *source;
 };
 
 /* Nobody waits longer than this for one step of a peer; what takes longer is reported as an error. */
@@ -40,6 +47,21 @@ int connect_blocking(const struct options *options);
 /* A non-blocking socket whose connect has begun; -1 with errno when it could not. */
 int connect_begin(const struct options *options);
 
+/* SO_ERROR: why a connect did not succeed, or 0. */
+int pending_error(int fd);
+
+struct connect_result {
+  uint64_t connections;
+  uint64_t failed;
+  double seconds;
+  double per_second;
+  uint64_t begin;
+  uint64_t end;
+};
+
+/* Connections that the peer accepts and closes, one after the other, for the time that the options say. */
+struct connect_result connect_and_close(const struct options *options);
+
 /* The bytes that the peer has acknowledged, and segments sent again, since the connection began. */
 void tcp_progress(int fd, uint64_t *acknowledged, uint32_t *retransmitted);
 
@@ -49,5 +71,6 @@ int run_pingpong(const struct options *options);
 int run_connect(const struct options *options);
 int run_echo(const struct options *options);
 int run_hold(const struct options *options);
+int run_crowd(const struct options *options);
 
 #endif

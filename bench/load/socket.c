@@ -40,6 +40,15 @@ void fail_errno(const char *what) {
   fail("%s: %s", what, strerror(error));
 }
 
+/* The port is chosen at connect, when the peer is known: so an address has its ports once for each peer. */
+static void bind_source(int fd, const char *source) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  int on = 1;
+  if (inet_pton(AF_INET, source, &address.sin_addr) != 1) fail("%s is not an IPv4 address", source);
+  if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0) fail_errno("IP_BIND_ADDRESS_NO_PORT");
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) fail_errno(source);
+}
+
 static int open_socket(const struct options *options, struct sockaddr_storage *address, socklen_t *length) {
   struct sockaddr_in *v4 = (struct sockaddr_in *)address;
   struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
@@ -68,6 +77,7 @@ static int open_socket(const struct options *options, struct sockaddr_storage *a
   /* What waits for a full segment or an acknowledgment is not what any of the modes wants to measure. */
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (options->source) bind_source(fd, options->source);
   return fd;
 }
 
@@ -94,6 +104,13 @@ int connect_begin(const struct options *options) {
     return -1;
   }
   return fd;
+}
+
+int pending_error(int fd) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  return error;
 }
 
 void tcp_progress(int fd, uint64_t *acknowledged, uint32_t *retransmitted) {

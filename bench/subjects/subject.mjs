@@ -41,6 +41,19 @@ export function measurePair(warmup, seconds) {
 }
 
 /**
+ * What memory is in use after everything that nobody refers to is gone, as one line of JSON. The subject of a crowd runs
+ * with --expose-gc.
+ */
+export function memoryInUse() {
+  for (let i = 0; i < 3; i++) globalThis.gc()
+  return `${JSON.stringify(process.memoryUsage())}\n`
+}
+
+/** Where the services of a crowd stand beside the echo: bench/measurements.ts. */
+export const CLOSE_PORT = 13
+export const MEMORY_PORT = 15
+
+/**
  * @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number}) => unknown>} services
  * @param {() => Record<string, number>} [counters] what the subject counted, printed when it ends
  */

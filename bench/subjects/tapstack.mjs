@@ -1,12 +1,14 @@
 /** The services of the bench on tapstack, over the tap device of its namespace, each the way a flow is used best. */
 import http from 'node:http'
 import { createStack, HostClock, PacketMemory, SecureRandom, VirtualNetwork } from '../../dist/index.js'
-import { answer, CHUNK, measurePair, runSubject } from './subject.mjs'
+import { answer, CHUNK, CLOSE_PORT, MEMORY_PORT, measurePair, memoryInUse, runSubject } from './subject.mjs'
 
 const INTERFACE = 'tap0'
 const PREFIX_LENGTH = 24
 /** Echoed bytes that may wait for the peer before reading pauses; what node:net's streams allow by default. */
 const ECHO_LIMIT = 16_384
+/** What a crowd may be: the setting of TCP, which by default is 262,144. */
+const MOST_CONNECTIONS = 2_097_152
 
 /** A client that goes away in the middle, as the load generator does, is no error. */
 const ignore = () => {}
@@ -59,6 +61,21 @@ const services = {
   http: (options) => {
     const server = http.createServer(answer)
     return listen(options, (flow) => server.emit('connection', flow.toDuplex()))
+  },
+
+  /** Very many connections that stay open and are all but idle, others that come and go, and what that costs. */
+  crowd: async ({ address, port }) => {
+    const tcp = { maximumConnections: MOST_CONNECTIONS }
+    const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/${PREFIX_LENGTH}`, tcp })
+    counters = () => stack.netif.counters
+    await stack.listen({ port }, (flow) => flow.onData((view) => flow.write(Buffer.from(view)).catch(ignore)))
+    await stack.listen({ port: CLOSE_PORT }, (flow) => {
+      flow.close().catch(ignore)
+    })
+    await stack.listen({ port: MEMORY_PORT }, async (flow) => {
+      await flow.write(memoryInUse())
+      await flow.close()
+    })
   },
 
   /** Both ends in this process, each a stack of its own, joined by a virtual network. */
