@@ -16,9 +16,21 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/trials/**'],
           pool: 'forks',
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Virtual time, but much of it: whole campaigns of transfers.
+        extends: true,
+        test: {
+          name: 'trials',
+          include: ['test/trials/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 600_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

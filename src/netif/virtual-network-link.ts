@@ -10,7 +10,7 @@ export interface LinkOptions {
   bandwidth?: number
   /**
    * Bytes that may wait for a link with a `bandwidth`; what does not fit is dropped at the tail. Default 1 MiB. The
-   * frames on a link, waiting or under way, are at most 16,384 in any case.
+   * frames on a link, waiting or under way, are at most 65,536 in any case.
    */
   queue?: number
   /** Probability that a frame is lost. */
@@ -28,8 +28,8 @@ export interface LinkOptions {
 
 export interface ReorderingOptions {
   probability: number
-  /** How many following frames overtake; 1 to 1,000, default 3. */
-  distance?: number
+  /** How many following frames overtake; 1 to 1,000, default 3. Of two numbers: each time one between them by chance. */
+  distance?: number | readonly [least: number, most: number]
   /** Microseconds after which a frame goes on even though fewer have overtaken it; default 10,000. */
   patience?: Microseconds
 }
@@ -62,7 +62,8 @@ export interface LinkEnd {
 }
 
 const DEFAULT_QUEUE = 1 << 20
-const MAXIMUM_FRAMES = 16_384
+/** 10 Gbit/s over 70 ms in full frames. */
+const MAXIMUM_FRAMES = 65_536
 const DEFAULT_DISTANCE = 3
 const DEFAULT_PATIENCE: Microseconds = 10_000
 
@@ -95,7 +96,8 @@ export class Link implements TimerHandler {
   #duplication = 0
   #corruption = 0
   #reordering = 0
-  #distance = DEFAULT_DISTANCE
+  #leastDistance = DEFAULT_DISTANCE
+  #mostDistance = DEFAULT_DISTANCE
   #patience = DEFAULT_PATIENCE
   #altersFrames = false
 
@@ -130,7 +132,10 @@ export class Link implements TimerHandler {
     this.#duplication = inRange('duplication', options.duplication ?? 0, 0, 1)
     this.#corruption = inRange('corruption', options.corruption ?? 0, 0, 1)
     this.#reordering = inRange('reordering', reordering.probability, 0, 1)
-    this.#distance = inRange('reordering.distance', reordering.distance ?? DEFAULT_DISTANCE, 1, 1000)
+    const distance = reordering.distance ?? DEFAULT_DISTANCE
+    const [least, most] = typeof distance === 'number' ? [distance, distance] : distance
+    this.#leastDistance = inRange('reordering.distance', least, 1, 1000)
+    this.#mostDistance = inRange('reordering.distance', most, least, 1000)
     this.#patience = inRange('reordering.patience', reordering.patience ?? DEFAULT_PATIENCE, 1, 1e12)
     this.#altersFrames = this.#loss + this.#duplication + this.#corruption + this.#reordering > 0
     if (this.#held.length > 0) this.#rearm()
@@ -213,12 +218,23 @@ export class Link implements TimerHandler {
     const overtaking = this.#held.length
     if (this.#happens(this.#reordering)) {
       this.counters.reordered++
-      this.#held.push({ packet, remaining: this.#distance, deadline: this.#clock.now() + this.#patience })
+      const spread = Math.floor(this.#mostDistance - this.#leastDistance)
+      const remaining = this.#leastDistance + (spread > 0 ? this.#random.below(spread + 1) : 0)
+      this.#held.push({ packet, remaining, deadline: this.#clock.now() + this.#patience })
       if (overtaking === 0) this.#rearm()
     } else this.#queueUp(packet)
-    // Those that were held before this frame have now been passed by one more.
-    for (let i = 0; i < overtaking; i++) this.#held[i].remaining--
-    while (this.#held.length > 0 && this.#held[0].remaining <= 0) this.#queueUp(this.#held.shift()!.packet)
+    if (overtaking > 0) this.#countOvertaken(overtaking)
+  }
+
+  /** Those that were held before this frame have now been passed by one more. */
+  #countOvertaken(count: number): void {
+    const held = this.#held
+    let kept = 0
+    for (let i = 0; i < held.length; i++) {
+      if (i < count && --held[i].remaining <= 0) this.#queueUp(held[i].packet)
+      else held[kept++] = held[i]
+    }
+    held.length = kept
   }
 
   #happens(probability: number): boolean {

@@ -355,13 +355,13 @@ describe('links', () => {
   })
 
   test('frames on a link are bounded in number', () => {
-    memory = new PacketMemory({ smallSlots: 20_000, largeSlots: 4 })
+    memory = new PacketMemory({ smallSlots: 70_000, largeSlots: 4 })
     network = new VirtualNetwork({ clock, random: new SeededRandom(1), memory })
     const [a, b] = [station({ latency: 1e6 }), station()]
     const frame = numbered(a, b, 1)
-    for (let i = 0; i < 17_000; i++) a.port.transmit(packetFrom(memory, frame))
-    expect(a.port.fromStack.occupancy).toBe(16_384)
-    expect(a.port.fromStack.counters.queueFull).toBe(17_000 - 16_384)
+    for (let i = 0; i < 67_000; i++) a.port.transmit(packetFrom(memory, frame))
+    expect(a.port.fromStack.occupancy).toBe(65_536)
+    expect(a.port.fromStack.counters.queueFull).toBe(67_000 - 65_536)
     a.port.up = false
     expect(memory.inUse).toBe(0)
   })
@@ -408,6 +408,36 @@ describe('links', () => {
     expect(b.inbox.take()).toHaveLength(1)
     expect(clock.now() - alone).toBe(700)
     expect(memory.inUse).toBe(0)
+  })
+
+  test('how many overtake can be left to chance between two numbers', () => {
+    const [a, b] = [station(), station({ toStack: { reordering: { probability: 0.02, distance: [2, 5] } } })]
+    introduce(a, b)
+    for (let i = 0; i < 2000; i++) transmit(a.port, numbered(a, b, i))
+    clock.runUntilIdle()
+    const numbers = numbersOf(b.inbox.take())
+    expect([...numbers].sort((x, y) => x - y)).toEqual(Array.from({ length: 2000 }, (_, i) => i))
+    const overtaken = numbers.map((number, i) => numbers.slice(0, i).filter((earlier) => earlier > number).length)
+    // One that is held itself does not overtake, so a few are passed by fewer.
+    const counts = [0, 1, 2, 3, 4, 5, 6].map((count) => overtaken.filter((passed) => passed === count).length)
+    for (const count of [2, 3, 4, 5]) expect(counts[count]).toBeGreaterThan(3)
+    expect(counts[1]).toBeLessThan(3)
+    expect(counts[6]).toBe(0)
+  })
+
+  test('a bandwidth is exact over many frames', () => {
+    // 1,014 bytes at 1 Gbit/s take 8.112 us: parts of microseconds add up, and every frame arrives within one.
+    const [a, b] = [station({ fromStack: { bandwidth: 1e9, queue: 1 << 30 } }), station()]
+    introduce(a, b)
+    const times: number[] = []
+    b.port.attach({ frame: () => times.push(clock.now()), endOfBurst: () => {}, closed: () => {} })
+    const start = clock.now()
+    for (let i = 0; i < 1000; i++) transmit(a.port, numbered(a, b, i, 972))
+    clock.runUntilIdle()
+    expect(times).toHaveLength(1000)
+    const late = times.map((time, i) => time - start - (i + 1) * 8.112)
+    expect(Math.min(...late)).toBeGreaterThan(-0.01)
+    expect(Math.max(...late)).toBeLessThan(1.01)
   })
 
   test('nothing is lost that is not counted, whatever the impairments', () => {

@@ -1,39 +1,13 @@
 /** Hosts on a virtual network in virtual time: everything from the frame to TCP, nothing from the operating system. */
-import { Arp } from '../../src/arp/index.ts'
-import { type Random, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
+import { SeededRandom, VirtualClock } from '../../src/clock/index.ts'
 import type { SystemErrorCode } from '../../src/errors/index.ts'
-import { Ethernet } from '../../src/ethernet/index.ts'
-import { Icmp } from '../../src/icmp/index.ts'
-import { Ipv4 } from '../../src/ipv4/index.ts'
-import { type VirtualNetif, VirtualNetwork, type VirtualPortOptions } from '../../src/netif/index.ts'
+import { VirtualNetwork, type VirtualPortOptions } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
-import { type Acceptor, type Connection, type ConnectionUser, Tcp, type TcpSettings } from '../../src/tcp/index.ts'
+import type { Acceptor, Connection, ConnectionUser, TcpSettings } from '../../src/tcp/index.ts'
 import { captureOnFailure } from './capture-on-failure.ts'
+import { VirtualHost } from './virtual-host.ts'
 
-export class VirtualHost {
-  readonly port: VirtualNetif
-  readonly ethernet: Ethernet
-  readonly arp: Arp
-  readonly ipv4: Ipv4
-  readonly icmp: Icmp
-  readonly tcp: Tcp
-
-  constructor(
-    network: VirtualNetwork,
-    clock: VirtualClock,
-    random: Random,
-    cidr: string,
-    link: VirtualPortOptions = {},
-    settings: Partial<TcpSettings> = {},
-  ) {
-    this.port = network.port(link)
-    this.ethernet = new Ethernet(this.port)
-    this.arp = new Arp(this.ethernet, clock, random)
-    this.ipv4 = new Ipv4(this.ethernet, this.arp, { cidr, clock, random })
-    this.icmp = new Icmp(this.ipv4, { clock, random })
-    this.tcp = new Tcp([this.ipv4], { clock, random, settings })
-  }
-}
+export { VirtualHost }
 
 export class VirtualWorld {
   readonly clock = new VirtualClock()
