@@ -575,6 +575,13 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     })
   }
 
+  /** Every record in TIME-WAIT, in no order. */
+  forEachTimeWait(visit: (record: TimeWait) => void): void {
+    this.#table.forEach((entry) => {
+      if (entry instanceof TimeWait) visit(entry)
+    })
+  }
+
   /** Resets every connection and forgets everything. Idempotent. */
   close(): void {
     if (this.#closed) return

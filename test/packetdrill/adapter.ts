@@ -1,43 +1,27 @@
 /**
  * The stack as the packetdrill runner sees it (a separate package, see its README): IP packets in and out, socket calls,
- * and a clock that the runner turns. Run from here with
- *
- *     node --import tsx PATH/cli.mjs --adapter test/packetdrill/adapter.ts --cross-validated PATH/vectors/...
+ * and a clock that the runner turns. `npm run test:packetdrill` runs it.
  */
 import { IpAddress, MacAddress } from '../../src/address/index.ts'
 import { Arp } from '../../src/arp/index.ts'
 import { SeededRandom, VirtualClock } from '../../src/clock/index.ts'
-import type { SystemError, SystemErrorCode } from '../../src/errors/index.ts'
 import { Ethernet } from '../../src/ethernet/index.ts'
 import { Icmp } from '../../src/icmp/index.ts'
 import { Ipv4 } from '../../src/ipv4/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
-import {
-  type Connection,
-  type ConnectionUser,
-  stateName,
-  Tcp,
-  type TcpListener,
-  type TcpSettings,
-} from '../../src/tcp/index.ts'
+import { State, stateName, Tcp, type TcpSettings } from '../../src/tcp/index.ts'
 import { TestNetif } from '../support/test-netif.ts'
+import { BsdSocket } from './bsd-socket.ts'
+import type { CallContext, CallResult } from './call.ts'
+import { type SocketLine, sockstat } from './sockstat.ts'
+import { FREEBSD_DEFAULTS, sysctl } from './sysctl.ts'
 
 const LOCAL = '192.168.0.1'
 const GATEWAY = '192.168.0.2'
 const REMOTE = '192.0.2.1'
-const LOCAL_MAC = '02:00:00:00:00:01'
-const GATEWAY_MAC = '02:00:00:00:00:02'
-const ETHERNET_HEADER = 14
-
-interface CallContext {
-  bindPort: number
-  connectPort: number
-}
-
-type CallResult =
-  | { ret: unknown; errno?: string; opt?: number | string }
-  | { pending: () => CallResult | null }
-  | { unsupported: string }
+const LOCAL_MAC = MacAddress.parse('02:00:00:00:00:01')
+const GATEWAY_MAC = MacAddress.parse('02:00:00:00:00:02')
+const ETHERNET_HEADER = [0x02, 0, 0, 0, 0, 0x01, 0x02, 0, 0, 0, 0, 0x02, 0x08, 0x00]
 
 export interface AdapterOptions {
   localIp: 'v4' | 'v6'
@@ -49,79 +33,31 @@ export default async function makeAdapter({ localIp, mtu }: AdapterOptions): Pro
   return localIp === 'v4' ? new PacketdrillAdapter(mtu) : null
 }
 
-/** A BSD socket, as far as scripts use one. */
-class Socket implements ConnectionUser {
-  port = 0
-  listener: TcpListener | null = null
-  connection: Connection | null = null
-  readonly accepted: Connection[] = []
-  isEstablished = false
-  isClosed = false
-  nonBlocking = false
-  error: SystemErrorCode | null = null
-  /** Taken from the connection to be looked at (MSG_PEEK), and not yet read. */
-  #peeked = Buffer.alloc(0)
-
-  onEstablished(): void {
-    this.isEstablished = true
-  }
-
-  onReadable(): void {}
-
-  onWritable(): void {}
-
-  onFinished(): void {}
-
-  onClosed(_connection: Connection, error: SystemErrorCode | null): void {
-    this.isClosed = true
-    this.error = error
-  }
-
-  /** @returns how many bytes, or null if the call would block */
-  receive(most: number, peek: boolean): number | SystemErrorCode | null {
-    const { connection } = this
-    if (connection === null) return 'ENOTCONN'
-    while (this.#peeked.length < most) {
-      const more = connection.read(most - this.#peeked.length)
-      if (more === null) break
-      this.#peeked = Buffer.concat([this.#peeked, more])
-    }
-    const count = Math.min(most, this.#peeked.length)
-    if (count > 0) {
-      if (!peek) this.#peeked = this.#peeked.subarray(count)
-      return count
-    }
-    if (this.error !== null) return this.takeError()
-    if (connection.finReceived || this.isClosed) return 0
-    return null
-  }
-
-  takeError(): SystemErrorCode | null {
-    const { error } = this
-    this.error = null
-    return error
-  }
-}
-
 class PacketdrillAdapter {
   readonly localIp = Uint8Array.from(LOCAL.split('.'), Number)
   readonly remoteIp = Uint8Array.from(REMOTE.split('.'), Number)
   readonly #clock = new VirtualClock()
   readonly #netif: TestNetif
-  readonly #tcp: Tcp
+  /** What `sysctl` has set before there is a stack, which is made by the first socket. */
+  readonly #settings: Partial<TcpSettings> = { ...FREEBSD_DEFAULTS }
+  #tcp: Tcp | null = null
+  readonly #sockets: BsdSocket[] = []
   #sent: { us: number; ip: Uint8Array }[] = []
 
-  constructor(mtu: number, settings: Partial<TcpSettings> = {}) {
+  constructor(mtu: number) {
+    const memory = new PacketMemory({ smallSlots: 512, largeSlots: 32, debug: true })
+    this.#netif = new TestNetif(memory, { mac: LOCAL_MAC.toString(), mtu })
+  }
+
+  #makeStack(): Tcp {
     const clock = this.#clock
     const random = new SeededRandom(1)
-    const memory = new PacketMemory({ smallSlots: 512, largeSlots: 32, debug: true })
-    this.#netif = new TestNetif(memory, { mac: LOCAL_MAC, mtu })
     const ethernet = new Ethernet(this.#netif)
     const arp = new Arp(ethernet, clock, random, { announce: false })
     const ipv4 = new Ipv4(ethernet, arp, { cidr: `${LOCAL}/24`, gateway: GATEWAY, clock, random })
-    arp.addStatic(IpAddress.parse(GATEWAY).word3, MacAddress.parse(GATEWAY_MAC))
+    arp.addStatic(IpAddress.parse(GATEWAY).word3, GATEWAY_MAC)
     new Icmp(ipv4, { clock, random })
-    this.#tcp = new Tcp([ipv4], { clock, random, settings })
+    return new Tcp([ipv4], { clock, random, settings: this.#settings })
   }
 
   now(): number {
@@ -139,15 +75,8 @@ class PacketdrillAdapter {
   }
 
   inject(ip: Uint8Array): void {
-    const frame = new Uint8Array(ETHERNET_HEADER + ip.length)
-    frame.set(LOCAL_MAC.split(':').map((octet) => Number.parseInt(octet, 16)))
-    frame.set(
-      GATEWAY_MAC.split(':').map((octet) => Number.parseInt(octet, 16)),
-      6,
-    )
-    frame[12] = 0x08
-    frame.set(ip, ETHERNET_HEADER)
-    this.#netif.receive(frame)
+    this.#tcp ??= this.#makeStack()
+    this.#netif.receive(Uint8Array.of(...ETHERNET_HEADER, ...ip))
     this.#collect()
   }
 
@@ -158,122 +87,69 @@ class PacketdrillAdapter {
 
   #collect(): void {
     for (const frame of this.#netif.takeFrames()) {
-      this.#sent.push({ us: this.#clock.now(), ip: frame.subarray(ETHERNET_HEADER) })
+      this.#sent.push({ us: this.#clock.now(), ip: frame.subarray(ETHERNET_HEADER.length) })
     }
   }
 
   call(name: string, [handle, ...args]: unknown[], context: CallContext): CallResult {
-    const result = this.#call(name, handle as Socket, args, context)
+    const result = name === 'socket' ? this.#socket(args) : call(handle, name, args, context)
+    if ('ret' in result && result.ret instanceof BsdSocket) this.#sockets.push(result.ret)
     this.#collect()
     return result
   }
 
-  #call(name: string, socket: Socket, args: unknown[], context: CallContext): CallResult {
-    switch (name) {
-      case 'socket':
-        return { ret: new Socket() }
-      case 'bind':
-        socket.port = context.bindPort
-        return { ret: 0 }
-      case 'listen':
-        return this.#listen(socket, args[0] as number)
-      case 'accept':
-        return blocking(socket, () => accept(socket))
-      case 'connect':
-        return this.#connect(socket, context.connectPort)
-      case 'read':
-        return blocking(socket, () => socket.receive(args[1] as number, false))
-      case 'recv':
-        return blocking(socket, () => socket.receive(args[1] as number, args[2] === 'MSG_PEEK'))
-      case 'write':
-      case 'send': {
-        if (socket.connection === null || !socket.connection.canWrite) return failed('EPIPE')
-        socket.connection.write(new Uint8Array(args[1] as number), null)
-        return { ret: args[1] }
-      }
-      case 'shutdown':
-        if (args[0] !== 'SHUT_WR') socket.connection?.discardReceived()
-        if (args[0] !== 'SHUT_RD') socket.connection?.shutdownWrite()
-        return { ret: 0 }
-      case 'close':
-        if (socket.listener !== null) this.#tcp.unlisten(socket.listener)
-        socket.connection?.release()
-        return { ret: 0 }
-      case 'fcntl':
-        if (args[0] === 'F_GETFL') return { ret: 2 }
-        socket.nonBlocking = String(args[1]).includes('O_NONBLOCK')
-        return { ret: 0 }
-      case 'setsockopt':
-        if (args[1] === 'TCP_NODELAY') socket.connection?.setNoDelay(true)
-        return { ret: 0 }
-      case 'getsockopt':
-        return args[1] === 'SO_ERROR' ? { ret: 0, opt: socket.takeError() ?? 0 } : { ret: 0 }
-      default:
-        return { unsupported: `call ${name}` }
-    }
+  #socket([type, protocol]: unknown[]): CallResult {
+    if (!String(type).includes('SOCK_STREAM')) return { unsupported: `sockets of the type ${type}` }
+    if (protocol !== 0 && protocol !== 'IPPROTO_TCP') return { unsupported: `the protocol ${protocol}` }
+    this.#tcp ??= this.#makeStack()
+    const socket = new BsdSocket(this.#tcp, REMOTE)
+    socket.nonBlocking = String(type).includes('SOCK_NONBLOCK')
+    return { ret: socket }
   }
 
-  #listen(socket: Socket, backlog: number): CallResult {
-    const acceptor = { accept: (connection: Connection) => void socket.accepted.push(connection) }
-    // FreeBSD and Linux let in one more than they are asked for.
-    socket.listener = this.#tcp.listen(null, socket.port, backlog + 1, acceptor)
-    return { ret: 0 }
+  command(command: string): number {
+    if (command.startsWith('sockstat')) return sockstat(command, this.#socketLines())
+    // What the stack reads when a connection begins may also change later.
+    if (command.startsWith('sysctl')) sysctl(command, this.#tcp?.settings ?? this.#settings)
+    return 0
   }
 
-  #connect(socket: Socket, port: number): CallResult {
-    try {
-      const remote = IpAddress.parse(REMOTE)
-      socket.connection = this.#tcp.connect({ remote, port, localPort: socket.port, user: socket })
-    } catch (error) {
-      return failed((error as SystemError).code)
+  #socketLines(): SocketLine[] {
+    const lines: SocketLine[] = []
+    const add = (incomingPorts: number, state: State) => {
+      const name = stateName(state).replaceAll('-', '_').replace('RECEIVED', 'RCVD')
+      lines.push({ localPort: incomingPorts & 0xffff, remotePort: incomingPorts >>> 16, state: name })
     }
-    if (socket.nonBlocking) return failed('EINPROGRESS')
-    return {
-      pending: () => (socket.isEstablished ? { ret: 0 } : socket.isClosed ? failed(socket.takeError() ?? 'EIO') : null),
+    for (const { listener } of this.#sockets) {
+      if (listener?.closed === false) lines.push({ localPort: listener.port, remotePort: 0, state: 'LISTEN' })
     }
+    this.#tcp?.forEachConnection((connection) => add(connection.incomingPorts, connection.state))
+    this.#tcp?.forEachTimeWait((record) => add(record.incomingPorts, State.TimeWait))
+    return lines
   }
 
   tcpi(handle: unknown): Record<string, number | string> | null {
-    const socket = handle as Socket
-    if (socket.listener !== null) return { tcpi_state: 'TCPI_LISTEN' }
-    if (socket.connection === null) return { tcpi_state: 'TCPI_CLOSED' }
-    const { state, timestamps, windowScaling, selectiveAcknowledgments } = socket.connection
-    return {
-      tcpi_state: `TCPI_${stateName(state).replaceAll('-', '_')}`,
-      tcpi_options: (timestamps ? 1 : 0) | (selectiveAcknowledgments ? 2 : 0) | (windowScaling ? 4 : 0),
+    if (!(handle instanceof BsdSocket)) return null
+    const { state, connection } = handle
+    const info: Record<string, number | string> = {
+      tcpi_state: `TCPI_${state === 'LISTEN' ? state : stateName(state).replaceAll('-', '_')}`,
     }
+    if (connection !== null) {
+      info.tcpi_options =
+        (connection.timestamps ? 1 : 0) |
+        (connection.selectiveAcknowledgments ? 2 : 0) |
+        (connection.windowScaling ? 4 : 0)
+    }
+    return info
   }
 
   close(): void {
-    this.#tcp.close()
+    this.#tcp?.close()
     this.#netif.close()
   }
 }
 
-function accept(socket: Socket): Socket | null {
-  const connection = socket.accepted.shift()
-  if (connection === undefined) return null
-  const accepted = new Socket()
-  accepted.connection = connection
-  accepted.isEstablished = true
-  connection.user = accepted
-  return accepted
-}
-
-function failed(errno: string): CallResult {
-  return { ret: -1, errno }
-}
-
-/** A call that returns at once what `attempt` gives, waits while that is null, or would block. */
-function blocking(socket: Socket, attempt: () => Socket | number | string | null): CallResult {
-  const returned = (value: Socket | number | string) => (typeof value === 'string' ? failed(value) : { ret: value })
-  const value = attempt()
-  if (value !== null) return returned(value)
-  if (socket.nonBlocking) return failed('EWOULDBLOCK')
-  return {
-    pending: () => {
-      const later = attempt()
-      return later === null ? null : returned(later)
-    },
-  }
+function call(handle: unknown, name: string, args: unknown[], context: CallContext): CallResult {
+  if (handle instanceof BsdSocket) return handle.call(name, args, context)
+  return typeof handle === 'number' ? { ret: -1, errno: 'EBADF' } : { unsupported: `call ${name}` }
 }
