@@ -81,6 +81,12 @@ export interface ListenOptions {
   address?: string
   /** Connections that may wait for being accepted; 1 to 65,535; default 4,096, or 511 on the socket stack. */
   backlog?: number
+  /**
+   * Several listeners may share address and port if all of them ask for it; connections are spread among them (Linux
+   * SO_REUSEPORT, and `reusePort` of `net.Server.listen`). Default false. On the socket stack it takes Node.js 22.12 or 23.1,
+   * and is ENOTSUP before.
+   */
+  reusePort?: boolean
 }
 
 export interface Listener extends AsyncDisposable {
@@ -162,7 +168,8 @@ export interface Stack extends StackEvents, AsyncDisposable {
   readonly addresses: readonly IpPrefix[]
   /**
    * @param onFlow is called for each accepted flow; what it throws, or its promise rejects with, aborts that flow only
-   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENETDOWN (the stack is closed); TypeError or RangeError for an option
+   * @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENOTSUP, ENETDOWN (the stack is closed); TypeError or RangeError for an
+   *   option
    */
   listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener>
   /**

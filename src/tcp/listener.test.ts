@@ -9,9 +9,10 @@ const V6 = IpAddress.parse('fd00::1')
 
 function table(...listeners: [IpAddress | null, number][]) {
   const made = new ListenerTable()
-  const all = listeners.map(([address, port]) => new Listener(address, port, 1, ACCEPTOR))
+  const all = listeners.map(([address, port]) => new Listener(address, port, 1, ACCEPTOR, false))
   for (const listener of all) made.add(listener)
-  const find = (port: number, { word0, word1, word2, word3 }: IpAddress) => made.find(port, word0, word1, word2, word3)
+  const find = (port: number, { word0, word1, word2, word3 }: IpAddress) =>
+    made.find(port, word0, word1, word2, word3)?.members[0] ?? null
   return { made, all, find }
 }
 
@@ -42,11 +43,11 @@ describe('the listener table', () => {
 
   test('a port is taken for an address by the same address and by all', () => {
     const { made } = table([A, 80], [null, 81])
-    expect(made.isTaken(80, A)).toBe(true)
-    expect(made.isTaken(80, B)).toBe(false)
-    expect(made.isTaken(80, null)).toBe(true)
-    expect(made.isTaken(81, B)).toBe(true)
-    expect(made.isTaken(82, null)).toBe(false)
+    expect(made.isTaken(80, A, false)).toBe(true)
+    expect(made.isTaken(80, B, false)).toBe(false)
+    expect(made.isTaken(80, null, false)).toBe(true)
+    expect(made.isTaken(81, B, false)).toBe(true)
+    expect(made.isTaken(82, null, false)).toBe(false)
   })
 
   test('forgets what is deleted, and only that', () => {
@@ -57,6 +58,6 @@ describe('the listener table', () => {
     expect(find(80, B)).toBe(all[1])
     made.delete(all[1])
     expect([...made]).toEqual([])
-    expect(made.isTaken(80, null)).toBe(false)
+    expect(made.isTaken(80, null, false)).toBe(false)
   })
 })

@@ -7,6 +7,11 @@ export interface Acceptor {
   accept(connection: Connection): void
 }
 
+export interface ListenerOptions {
+  /** Other listeners that ask for the same may share address and port: Linux SO_REUSEPORT. Default false. */
+  reusePort?: boolean
+}
+
 /**
  * LISTEN, RFC 9293, 3.10.1, with two bounded queues: connections whose handshake is not complete, and connections that
  * nobody has accepted yet.
@@ -18,9 +23,8 @@ export class Listener {
   /** Bound of each queue. */
   readonly backlog: number
   readonly acceptor: Acceptor
+  readonly reusePort: boolean
   closed = false
-  /** Until then an ACK for nobody may bring a SYN cookie back. */
-  cookiesUntil: Microseconds = 0
   /** Connections in SYN-RECEIVED. */
   readonly halfOpen = new Set<Connection>()
   /** Established, waiting for the end of the burst, or for `resume`. */
@@ -28,11 +32,12 @@ export class Listener {
   /** While paused, connections wait in `pending`. */
   paused = false
 
-  constructor(address: IpAddress | null, port: number, backlog: number, acceptor: Acceptor) {
+  constructor(address: IpAddress | null, port: number, backlog: number, acceptor: Acceptor, reusePort: boolean) {
     this.address = address
     this.port = port
     this.backlog = backlog
     this.acceptor = acceptor
+    this.reusePort = reusePort
   }
 
   get isFull(): boolean {
@@ -65,54 +70,100 @@ export class Listener {
   }
 }
 
+/** The listeners of one address and port: one, or several that all asked for `reusePort`. */
+export class ListenerGroup {
+  /** Null: all addresses of all families. */
+  readonly address: IpAddress | null
+  readonly port: number
+  readonly members: Listener[]
+  /** Until then an ACK for nobody may bring a SYN cookie back. */
+  cookiesUntil: Microseconds = 0
+
+  constructor(first: Listener) {
+    this.address = first.address
+    this.port = first.port
+    this.members = [first]
+  }
+
+  get reusePort(): boolean {
+    return this.members[0].reusePort
+  }
+
+  /** The member whose share this is; the same for the same hash as long as the members are the same. */
+  choose(hash: number): Listener {
+    // As Linux (reciprocal_scale): no division, and all bits of the hash count.
+    return this.members[Math.floor(((hash >>> 0) * this.members.length) / 2 ** 32)]
+  }
+}
+
 /** Listeners by port, then by address: a specific address wins over all addresses. */
 export class ListenerTable {
-  readonly #byPort = new Map<number, Listener[]>()
+  readonly #byPort = new Map<number, ListenerGroup[]>()
 
   /** Who gets a SYN for this port and the address given as words. */
-  find(port: number, word0: number, word1: number, word2: number, word3: number): Listener | null {
-    const listeners = this.#byPort.get(port)
-    if (listeners === undefined) return null
-    let wildcard: Listener | null = null
-    for (const listener of listeners) {
-      const address = listener.address
-      if (address === null) wildcard = listener
+  find(port: number, word0: number, word1: number, word2: number, word3: number): ListenerGroup | null {
+    const groups = this.#byPort.get(port)
+    if (groups === undefined) return null
+    let wildcard: ListenerGroup | null = null
+    for (let i = 0; i < groups.length; i++) {
+      const address = groups[i].address
+      if (address === null) wildcard = groups[i]
       else if (
         address.word3 === word3 &&
         address.word2 === word2 &&
         address.word1 === word1 &&
         address.word0 === word0
       ) {
-        return listener
+        return groups[i]
       }
     }
     return wildcard
   }
 
-  /** Whether a listener on this port and address would collide with one that is there, as bind(2) without SO_REUSEADDR. */
-  isTaken(port: number, address: IpAddress | null): boolean {
-    const listeners = this.#byPort.get(port)
-    if (listeners === undefined) return false
-    return listeners.some(
-      (listener) => address === null || listener.address === null || listener.address.equals(address),
-    )
+  /**
+   * Whether a listener on this port and address would collide with one that is there, as bind(2) without SO_REUSEADDR.
+   * @param reusePort whether it would share them with others that asked for the same
+   */
+  isTaken(port: number, address: IpAddress | null, reusePort: boolean): boolean {
+    const groups = this.#byPort.get(port)
+    if (groups === undefined) return false
+    return groups.some((group) => !(reusePort && group.reusePort) && overlaps(group.address, address))
   }
 
   add(listener: Listener): void {
-    const listeners = this.#byPort.get(listener.port)
-    if (listeners === undefined) this.#byPort.set(listener.port, [listener])
-    else listeners.push(listener)
+    const groups = this.#byPort.get(listener.port)
+    if (groups === undefined) {
+      this.#byPort.set(listener.port, [new ListenerGroup(listener)])
+      return
+    }
+    const group = groups.find((each) => isSame(each.address, listener.address))
+    if (group === undefined) groups.push(new ListenerGroup(listener))
+    else group.members.push(listener)
   }
 
-  delete(listener: Listener): void {
-    const listeners = this.#byPort.get(listener.port)
-    if (listeners === undefined) return
-    const rest = listeners.filter((other) => other !== listener)
-    if (rest.length === 0) this.#byPort.delete(listener.port)
-    else this.#byPort.set(listener.port, rest)
+  /** @returns what is left of its group, or null */
+  delete(listener: Listener): ListenerGroup | null {
+    const groups = this.#byPort.get(listener.port)
+    const group = groups?.find((each) => each.members.includes(listener))
+    if (groups === undefined || group === undefined) return null
+    // As Linux: the last takes its place, so that the shares of the others stay as they are.
+    const last = group.members.pop()!
+    if (last !== listener) group.members[group.members.indexOf(listener)] = last
+    if (group.members.length > 0) return group
+    if (groups.length === 1) this.#byPort.delete(listener.port)
+    else groups.splice(groups.indexOf(group), 1)
+    return null
   }
 
   *[Symbol.iterator](): Iterator<Listener> {
-    for (const listeners of this.#byPort.values()) yield* listeners
+    for (const groups of this.#byPort.values()) for (const group of groups) yield* group.members
   }
+}
+
+function isSame(a: IpAddress | null, b: IpAddress | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b)
+}
+
+function overlaps(a: IpAddress | null, b: IpAddress | null): boolean {
+  return a === null || b === null || a.equals(b)
 }

@@ -32,7 +32,7 @@ export class LocalPorts {
   isFree(path: Path, localPort: number, remotePort: number): boolean {
     const { source, destination } = path
     // A listener's port would make a connection to ourselves ambiguous.
-    if (this.#listeners.isTaken(localPort, source)) return false
+    if (this.#listeners.isTaken(localPort, source, false)) return false
     return (
       this.#connections.find(
         source.word0,

@@ -1,4 +1,4 @@
-import type { Microseconds, Timer } from '../clock/index.ts'
+import type { KeyedHash, Microseconds, Timer } from '../clock/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
@@ -12,6 +12,8 @@ export interface TcpContext {
   readonly settings: TcpSettings
   readonly counters: TcpCounters
   readonly log: Log
+  /** Keyed, for what a peer chooses. */
+  readonly hash: KeyedHash
   /** The time; within a burst read once. */
   time(): Microseconds
   arm(timer: Timer, expiry: Microseconds): void

@@ -38,6 +38,32 @@ export function connectionBehaviour(pair: () => Pair): void {
       expect(error.errno).toBe(-constants.errno.EADDRINUSE)
     })
 
+    test('listeners that all ask for reusePort share a port, where the system can', async () => {
+      const { server, client, serverAddress } = pair()
+      const answered: string[] = []
+      const listen = (name: string, port: number) =>
+        server.listen({ port, reusePort: true }, async (flow) => {
+          answered.push(name)
+          await flow.close()
+        })
+      const first = await listen('first', 0).catch((error: SystemError) => error)
+      if (first instanceof SystemError) {
+        // Node.js before 22.12, over the operating system's sockets.
+        expect([first.code, server.kind]).toEqual(['ENOTSUP', 'socket'])
+        return
+      }
+      const { port } = first.local
+      const second = await listen('second', port)
+      expect(second.local.port).toBe(port)
+      expect(await rejection(server.listen({ port }, () => {}))).toMatchObject({ code: 'EADDRINUSE' })
+      for (let i = 0; i < 40; i++) await readAll(await client.connect({ address: serverAddress, port }))
+      expect(new Set(answered)).toEqual(new Set(['first', 'second']))
+      await first.close()
+      answered.length = 0
+      for (let i = 0; i < 10; i++) await readAll(await client.connect({ address: serverAddress, port }))
+      expect(answered).toEqual(new Array(10).fill('second'))
+    })
+
     test("an address that is not the stack's: EADDRNOTAVAIL", async () => {
       const error = await rejection(pair().server.listen({ port: 0, address: '198.51.100.1' }, () => {}))
       expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'listen', address: '198.51.100.1' })

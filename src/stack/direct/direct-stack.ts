@@ -7,7 +7,7 @@ import type { Icmp } from '../../icmp/index.ts'
 import type { Ipv4 } from '../../ipv4/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
-import type { Acceptor, Connection, Tcp, TcpListener } from '../../tcp/index.ts'
+import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
 import { checkAddress, checkInteger, checkPort } from '../options.ts'
 import type {
@@ -104,7 +104,9 @@ export class DirectStack implements Stack, FlowOwner {
     const port = checkPort('port', options.port, 0)
     const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
-    const listener = new DirectListener(this, address, port, backlog, (connection) => this.#accept(connection, onFlow))
+    const { reusePort } = options
+    const accept = (connection: Connection) => this.#accept(connection, onFlow)
+    const listener = new DirectListener(this, address, port, backlog, { reusePort }, accept)
     this.#listeners.add(listener)
     return listener
   }
@@ -297,11 +299,12 @@ export class DirectListener implements Listener, Acceptor {
     address: IpAddress | null,
     port: number,
     backlog: number,
+    options: TcpListenerOptions,
     onConnection: (connection: Connection) => void,
   ) {
     this.#stack = stack
     this.#onConnection = onConnection
-    this.#listener = stack.tcp.listen(address, port, backlog, this)
+    this.#listener = stack.tcp.listen(address, port, backlog, this, options)
   }
 
   get local(): Endpoint {

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import { checkAddress, checkInteger, checkPort } from '../options.ts'
 import type { Endpoint, Listener, ListenOptions } from '../stack.ts'
@@ -35,8 +36,15 @@ export class SocketListener implements Listener {
     const server = createServer({ allowHalfOpen: true, highWaterMark: BUFFER_BYTES } as object, onConnection)
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(systemErrorOf(error, 'listen', { address: host ?? '::', port })))
+      if (options.reusePort === true && !hasReusePort()) {
+        throw new SystemError('ENOTSUP', 'listen', {
+          address: host ?? '::',
+          port,
+          hint: 'reusePort takes Node.js 22.12',
+        })
+      }
       // Without a host Node takes all addresses of both families, or of IPv4 where there is no IPv6.
-      server.listen({ port, host, backlog, exclusive: true }, resolve)
+      server.listen({ port, host, backlog, exclusive: true, reusePort: options.reusePort } as object, resolve)
     })
     server.removeAllListeners('error')
     server.on('error', (error) => log.error('the listener failed', { error, port }))
@@ -55,4 +63,10 @@ export class SocketListener implements Listener {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Older versions ignore the option. */
+function hasReusePort(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
 }

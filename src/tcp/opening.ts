@@ -1,0 +1,103 @@
+/**
+ * What both ways of opening a connection have in common: numbers to begin with, a place in the table, the first segment.
+ * RFC 9293, 3.10.1, RFC 6528.
+ */
+import type { Microseconds, Random } from '../clock/index.ts'
+import type { Path } from '../ip/index.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionTable } from './connection-table.ts'
+import { InitialSequenceNumbers } from './initial-sequence-number.ts'
+import { LARGEST_WINDOW_SCALE } from './options.ts'
+import { advance, type SequenceNumber } from './sequence-number.ts'
+import type { TcpContext } from './tcp-context.ts'
+import type { TimeWait, TimeWaitList } from './time-wait.ts'
+import { sendSyn } from './transmit.ts'
+
+export class Opening {
+  /** Of all connections of the stack: what we offer in a SYN. */
+  readonly receiveWindowScale: number
+  readonly #context: TcpContext
+  readonly #table: ConnectionTable<Connection | TimeWait>
+  readonly #timeWaits: TimeWaitList
+  readonly #initialSequenceNumbers: InitialSequenceNumbers
+
+  constructor(
+    context: TcpContext,
+    table: ConnectionTable<Connection | TimeWait>,
+    timeWaits: TimeWaitList,
+    random: Random,
+  ) {
+    this.#context = context
+    this.#table = table
+    this.#timeWaits = timeWaits
+    this.#initialSequenceNumbers = new InitialSequenceNumbers(random)
+    this.receiveWindowScale = windowScaleFor(context.settings.maximumReceiveBuffer)
+  }
+
+  /** Connections, half-open ones included, without TIME-WAIT. */
+  get connections(): number {
+    return this.#table.size - this.#timeWaits.size
+  }
+
+  /** There are as many connections as there may be. */
+  get isFull(): boolean {
+    return this.connections >= this.#context.settings.maximumConnections
+  }
+
+  /** A connection with no numbers and no place yet. */
+  make(path: Path, localPort: number, remotePort: number): Connection {
+    const context = this.#context
+    const connection = new Connection(context, path, localPort, remotePort)
+    connection.timestampOffset = this.#initialSequenceNumbers.timestampOffset(path)
+    if (context.settings.windowScaling) connection.receiveWindowScale = this.receiveWindowScale
+    connection.updateSegmentSize()
+    return connection
+  }
+
+  /** Sends the first SYN or SYN-ACK. @param previous the TIME-WAIT record whose place the connection takes */
+  start(connection: Connection, previous: TimeWait | null): void {
+    const now = this.#context.time()
+    if (previous === null) {
+      this.enter(connection, this.#initialSequenceNumbers.next(connection.path, connection.outgoingPorts, now), now)
+    } else {
+      // RFC 1122, 4.2.2.13: larger than anything that the old connection sent; as Linux.
+      setInitialSequence(connection, advance(previous.sendNext, 65_537), now)
+      this.#timeWaits.delete(previous)
+      this.#table.replace(previous, connection)
+    }
+    sendSyn(connection)
+    connection.retransmitAt = now + connection.timeout.current
+    connection.schedule(connection.retransmitAt)
+  }
+
+  /** Puts the connection into the table, with `initial` as its first number. */
+  enter(connection: Connection, initial: SequenceNumber, now: Microseconds): void {
+    setInitialSequence(connection, initial, now)
+    this.#table.add(connection)
+  }
+
+  endTimeWait(record: TimeWait): void {
+    this.#timeWaits.delete(record)
+    this.#table.delete(record)
+  }
+
+  /** The timestamp that a segment on this path carries now. */
+  timestamp(path: Path, now: Microseconds): number {
+    return (Math.floor(now / 1000) + this.#initialSequenceNumbers.timestampOffset(path)) | 0
+  }
+}
+
+function setInitialSequence(connection: Connection, initial: SequenceNumber, now: Microseconds): void {
+  connection.initialSendSequence = connection.unacknowledged = initial
+  connection.sendNext = connection.sendHighest = connection.sendBase = advance(initial, 1)
+  connection.recoveryPoint = connection.shortSequence = initial
+  connection.timedAt = connection.progressAt = connection.lastSentAt = connection.lastReceivedAt = now
+  connection.timedSequence = connection.sendNext
+}
+
+/** The smallest shift with which the largest window that we may ever offer fits: RFC 7323, 2.3. */
+function windowScaleFor(largestWindow: number): number {
+  let scale = 0
+  while (scale < LARGEST_WINDOW_SCALE && 65_535 << scale < largestWindow) scale++
+  return scale
+}

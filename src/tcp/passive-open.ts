@@ -1,0 +1,291 @@
+/**
+ * LISTEN: RFC 9293, 3.10.7.2, with SYN cookies (RFC 4987, 3.6) when a listener's queue is full, and the handing over of
+ * finished handshakes to whoever accepts.
+ */
+import type { IpAddress } from '../address/index.ts'
+import type { Random } from '../clock/index.ts'
+import { SystemError } from '../errors/index.ts'
+import type { Ip, Path } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
+import { sendCookie } from './bare-segments.ts'
+import { type Connection, NEVER } from './connection.ts'
+import { type Acceptor, Listener, type ListenerGroup, type ListenerOptions, type ListenerTable } from './listener.ts'
+import type { LocalPorts } from './local-ports.ts'
+import type { Opening } from './opening.ts'
+import { pathBack } from './path-back.ts'
+import type { Segment } from './segment.ts'
+import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
+import { advance } from './sequence-number.ts'
+import { State } from './state.ts'
+import { COOKIE_LIFETIME, SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
+import type { TcpContext } from './tcp-context.ts'
+import type { TimeWait } from './time-wait.ts'
+
+export class PassiveOpen {
+  readonly #context: TcpContext
+  readonly #opening: Opening
+  readonly #listeners: ListenerTable
+  readonly #localPorts: LocalPorts
+  readonly #cookies: SynCookies
+  /** Listeners with connections that the end of the burst hands over. */
+  readonly #acceptable: Listener[] = []
+
+  constructor(context: TcpContext, opening: Opening, listeners: ListenerTable, localPorts: LocalPorts, random: Random) {
+    this.#context = context
+    this.#opening = opening
+    this.#listeners = listeners
+    this.#localPorts = localPorts
+    this.#cookies = new SynCookies(random)
+  }
+
+  /** RFC 9293, 3.10.1, passive. @throws SystemError EADDRINUSE, EADDRNOTAVAIL */
+  listen(
+    address: IpAddress | null,
+    port: number,
+    backlog: number,
+    acceptor: Acceptor,
+    options: ListenerOptions,
+    ips: readonly Ip[],
+  ): Listener {
+    if (address?.isUnspecified) address = null
+    const details = { address: String(address ?? '::'), port }
+    const reusePort = options.reusePort ?? false
+    if (address !== null && !ips.some((ip) => ip.isLocalAddress(address))) {
+      throw new SystemError('EADDRNOTAVAIL', 'listen', details)
+    }
+    if (port === 0) {
+      port = this.#localPorts.pick((candidate) => !this.#listeners.isTaken(candidate, address, false))
+      if (port === 0) throw new SystemError('EADDRINUSE', 'listen', details)
+    } else if (this.#listeners.isTaken(port, address, reusePort)) {
+      throw new SystemError('EADDRINUSE', 'listen', details)
+    }
+    const listener = new Listener(address, port, backlog, acceptor, reusePort)
+    this.#listeners.add(listener)
+    return listener
+  }
+
+  /**
+   * Connections that nobody has accepted yet go to another listener of the group, if there is one with room (as Linux with
+   * tcp_migrate_req); otherwise they are reset.
+   */
+  unlisten(listener: Listener): void {
+    if (listener.closed) return
+    listener.closed = true
+    const rest = this.#listeners.delete(listener)
+    for (const connection of [...listener.pending, ...listener.halfOpen]) {
+      const heir = rest === null ? null : heirOf(rest, connection, this.#context.hash.hash1(connection.outgoingPorts))
+      if (heir === null) connection.abort(null)
+      else {
+        connection.listener = heir
+        if (listener.halfOpen.has(connection)) heir.halfOpen.add(connection)
+        else {
+          heir.pending.push(connection)
+          this.#willDeliver(heir)
+          this.#context.settle(connection)
+        }
+      }
+    }
+    listener.halfOpen.clear()
+    listener.pending.length = 0
+  }
+
+  /** @returns who may be interested in a SYN to this address and port */
+  groupFor(packet: PacketBuffer, port: number): ListenerGroup | null {
+    return this.#listeners.find(
+      port,
+      packet.destination0,
+      packet.destination1,
+      packet.destination2,
+      packet.destination3,
+    )
+  }
+
+  /**
+   * A segment without ACK and RST for a port on which somebody listens.
+   * @param previous the connection's TIME-WAIT record, which the new connection replaces
+   */
+  arrives(
+    group: ListenerGroup,
+    segment: Segment,
+    packet: PacketBuffer,
+    ip: Ip,
+    ports: number,
+    previous: TimeWait | null,
+  ): void {
+    // Neither SYN nor ACK, dropped as 3.10.7.2 says; SYN with FIN makes no sense and is dropped as in Linux.
+    if (!segment.hasSyn || segment.hasFin) return
+    const { settings, counters } = this.#context
+    const listener = this.#choose(group, packet, ports)
+    const crowded = listener.halfOpen.size >= listener.backlog
+    // Many that begin at the same moment wait for their turn; cookies are for when the queue is full of silent ones.
+    const withCookie = crowded && settings.synCookies && listener.isFlooded
+    if (this.#cannotAccept(listener) || (crowded && !withCookie)) {
+      counters.ListenOverflows++
+      counters.ListenDrops++
+      return
+    }
+    const path = pathBack(packet, ip)
+    if (path === null) {
+      counters.ListenDrops++
+      return
+    }
+    if (withCookie) {
+      if (previous !== null) this.#opening.endTimeWait(previous)
+      this.#answerWithCookie(group, segment, path, ports)
+      return
+    }
+    const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
+    connection.listener = listener
+    connection.state = State.SynReceived
+    connection.initialReceiveSequence = segment.sequence
+    connection.receiveNext = advance(segment.sequence, 1)
+    connection.sendWindow = connection.largestSendWindow = segment.window
+    connection.windowUpdateSequence = segment.sequence
+    takeSynOptions(connection, segment, settings)
+    listener.halfOpen.add(connection)
+    counters.PassiveOpens++
+    this.#opening.start(connection, previous)
+  }
+
+  #choose(group: ListenerGroup, packet: PacketBuffer, ports: number): Listener {
+    const { members } = group
+    if (members.length === 1) return members[0]
+    return group.choose(
+      this.#context.hash.hash9(
+        packet.destination0,
+        packet.destination1,
+        packet.destination2,
+        packet.destination3,
+        packet.source0,
+        packet.source1,
+        packet.source2,
+        packet.source3,
+        ports,
+      ),
+    )
+  }
+
+  #cannotAccept(listener: Listener): boolean {
+    return listener.isFull || this.#opening.isFull
+  }
+
+  #answerWithCookie(group: ListenerGroup, segment: Segment, path: Path, ports: number): void {
+    const { settings } = this.#context
+    const now = this.#context.time()
+    const { options } = segment
+    const timestamps = settings.timestamps && options.hasTimestamps
+    // Without timestamps there is no place to remember the peer's window scale, and so none for ours (as Linux).
+    const scaling = timestamps && settings.windowScaling && options.windowScale >= 0
+    const outgoing = (ports << 16) | (ports >>> 16)
+    group.cookiesUntil = now + COOKIE_LIFETIME
+    sendCookie(
+      this.#context,
+      path,
+      outgoing,
+      this.#cookies.make(path, outgoing, segment.sequence, options.maximumSegmentSize, now),
+      advance(segment.sequence, 1),
+      scaling ? this.#opening.receiveWindowScale : -1,
+      timestamps,
+      timestampWithScale(this.#opening.timestamp(path, now), scaling ? options.windowScale : -1),
+      options.timestampValue,
+    )
+  }
+
+  /**
+   * The end of a handshake of which only a cookie tells: RFC 4987, 3.6.
+   * @returns whether the segment is dealt with
+   */
+  bringsCookie(group: ListenerGroup, segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): boolean {
+    const { settings, counters } = this.#context
+    const now = this.#context.time()
+    if (now >= group.cookiesUntil) return false
+    const path = pathBack(packet, ip)
+    if (path === null) return false
+    const outgoing = (ports << 16) | (ports >>> 16)
+    const cookie = advance(segment.acknowledgment, -1)
+    const peerSequence = advance(segment.sequence, -1)
+    const segmentSize = this.#cookies.check(path, outgoing, peerSequence, cookie, now)
+    if (segmentSize === 0) {
+      counters.SyncookiesFailed++
+      return false
+    }
+    counters.SyncookiesRecv++
+    const listener = this.#choose(group, packet, ports)
+    if (this.#cannotAccept(listener)) {
+      // Forgotten as in `accepted`: the data that the peer sends, and sends again, brings the cookie once more.
+      counters.ListenOverflows++
+      counters.ListenDrops++
+      return true
+    }
+    const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
+    connection.listener = listener
+    connection.state = State.SynReceived
+    connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
+    connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence
+    segment.options.maximumSegmentSize = segmentSize
+    // Not remembered.
+    segment.options.sackPermitted = false
+    segment.options.windowScale = segment.options.hasTimestamps ? scaleOfTimestamp(segment.options.timestampEcho) : -1
+    takeSynOptions(connection, segment, settings)
+    connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
+    listener.halfOpen.add(connection)
+    counters.PassiveOpens++
+    this.#opening.enter(connection, cookie, now)
+    // When the SYN-ACK went out is forgotten: there is no round trip to be measured.
+    connection.timedAt = NEVER
+    segmentArrives(connection, segment, packet)
+    return true
+  }
+
+  /** The handshake of a half-open connection is complete. @returns false if nobody can accept it */
+  accepted(connection: Connection): boolean {
+    const listener = connection.listener!
+    if (listener.isFull) {
+      const { counters } = this.#context
+      counters.ListenOverflows++
+      counters.ListenDrops++
+      return false
+    }
+    listener.halfOpen.delete(connection)
+    listener.pending.push(connection)
+    this.#willDeliver(listener)
+    return true
+  }
+
+  #willDeliver(listener: Listener): void {
+    if (!this.#acceptable.includes(listener)) this.#acceptable.push(listener)
+  }
+
+  /** Hands finished handshakes to those who accept. */
+  deliver(): void {
+    const acceptable = this.#acceptable
+    if (acceptable.length === 0) return
+    for (let i = 0; i < acceptable.length; i++) acceptable[i].deliver()
+    acceptable.length = 0
+  }
+
+  /** The connection is gone, accepted or not. */
+  forget(connection: Connection): void {
+    const { listener } = connection
+    if (listener === null) return
+    listener.halfOpen.delete(connection)
+    const index = listener.pending.indexOf(connection)
+    if (index >= 0) listener.pending.splice(index, 1)
+    connection.listener = null
+  }
+
+  close(): void {
+    for (const listener of [...this.#listeners]) this.unlisten(listener)
+  }
+}
+
+/** Another member with room for a connection of one that has left. */
+function heirOf(group: ListenerGroup, connection: Connection, hash: number): Listener | null {
+  const heir = group.choose(hash)
+  if (hasRoomFor(heir, connection)) return heir
+  return group.members.find((member) => hasRoomFor(member, connection)) ?? null
+}
+
+function hasRoomFor(listener: Listener, connection: Connection): boolean {
+  return connection.state === State.SynReceived ? listener.halfOpen.size < listener.backlog : !listener.isFull
+}
