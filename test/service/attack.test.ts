@@ -1,15 +1,10 @@
 /** A service on tap0 under attack by a neighbour that sends raw frames, while an honest one uses it. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
-import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
+import { describeWithNamespaces } from '../support/namespace.ts'
 import type { RunningProcess } from '../support/running-process.ts'
+import { AttackedService } from './attacked-service.ts'
 
-const PROGRAMS = 'test/service/programs'
 const ECHO = 7
 /** Enough for the device's queue to stay short on a small machine, so that what fails is the stack and not the queue. */
 const FRAMES_PER_SECOND = 15_000
@@ -19,56 +14,31 @@ const ARP_CACHE = 512
 const BACKLOG = 4096
 
 describeWithNamespaces('a service under attack', () => {
-  let namespace: Namespace
-  let service: RunningProcess
-  let folder: string
-  let ourMac: string
-  let victimMac: string
+  let attacked: AttackedService
 
   beforeEach((context) => requires(context, 'cc', 'ping'))
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'tapstack-attack-'))
-    const source = fileURLToPath(new URL('programs/attacker.c', import.meta.url))
-    execFileSync('cc', ['-std=gnu11', '-O2', '-Wall', '-o', join(folder, 'attacker'), source])
-    namespace = await Namespace.create()
-    await namespace.run('ip', ['tuntap', 'add', 'tap0', 'mode', 'tap'])
-    await namespace.run('ip', ['address', 'add', '10.0.0.1/24', 'dev', 'tap0'])
-    await namespace.run('ip', ['link', 'set', 'tap0', 'up'])
-    service = namespace.spawnNode(`${PROGRAMS}/service.ts`)
-    await service.waitFor('ready')
-    await namespace.run('ping', ['-q', '-c', '1', '10.0.0.2'])
-    ourMac = macIn((await namespace.run('ip', ['link', 'show', 'tap0'])).stdout)
-    victimMac = macIn((await namespace.run('ip', ['neighbor', 'show', '10.0.0.2'])).stdout)
+    attacked = await AttackedService.start()
   })
   afterAll(async () => {
-    await service?.kill()
-    await namespace?.[Symbol.asyncDispose]()
-    if (folder !== undefined) rmSync(folder, { recursive: true })
+    await attacked?.[Symbol.asyncDispose]()
   })
 
   function attack(kind: string, port = 0, peerPort = 0): RunningProcess {
-    const frames = FRAMES_PER_SECOND * ATTACK_SECONDS
-    return namespace.spawn(
-      join(folder, 'attacker'),
-      [kind, frames, FRAMES_PER_SECOND, 'tap0', ourMac, victimMac, port, peerPort].map(String),
-    )
+    return attacked.attack(kind, FRAMES_PER_SECOND, ATTACK_SECONDS, port, peerPort)
   }
 
-  async function report() {
-    const before = service.stdout.length
-    service.write('report\n')
-    await service.waitFor(new RegExp(`^[^]{${before}}[^]*report .*\\n`))
-    return JSON.parse(/report (\{.*\})\n/.exec(service.stdout.slice(before))![1])
-  }
+  const report = () => attacked.report()
 
   /** An honest client that must notice nothing but that it is slower. */
   async function expectHarmless(localPort: number, start: () => RunningProcess[]): Promise<void> {
     const milliseconds = (ATTACK_SECONDS + 1) * 1000
-    const client = namespace.spawnNode(`${PROGRAMS}/bystander.ts`, [String(milliseconds), String(localPort)])
+    const client = attacked.bystander(milliseconds, localPort)
     await client.waitFor('open')
     const attackers = start()
-    const pings = namespace.run('ping', ['-q', '-c', '10', '-i', '0.1', '-w', '5', '10.0.0.2'], { allowFailure: true })
+    const parameters = ['-q', '-c', '10', '-i', '0.1', '-w', '5', '10.0.0.2']
+    const pings = attacked.namespace.run('ping', parameters, { allowFailure: true })
     const { stdout } = await client.finish(20_000)
     const result = JSON.parse(stdout.trim().split('\n').at(-1)!)
     expect(result).toMatchObject({ changed: 0, failures: [] })
@@ -80,7 +50,7 @@ describeWithNamespaces('a service under attack', () => {
     }
     // One may be lost in the device's queue.
     expect(Number(/(\d+) received/.exec((await pings).stdout)?.[1])).toBeGreaterThanOrEqual(8)
-    expect([service.stderr, service.stdout.replaceAll(/^(report \{.*\}|ready)\n/gm, '')]).toEqual(['', ''])
+    expect(attacked.complaints).toBe('')
   }
 
   test.each([
@@ -108,7 +78,7 @@ describeWithNamespaces('a service under attack', () => {
   test('hundreds of connections that send a byte at a time and never read leave nothing behind', async () => {
     // The SYNs among the segments of strangers are still half open.
     const { connections } = await report()
-    const crowd = namespace.spawnNode(`${PROGRAMS}/bystander.ts`, ['crowd', '400', '3000'])
+    const crowd = attacked.bystander('crowd', 400, 3000)
     await crowd.waitFor('open')
     expect((await report()).connections).toBeGreaterThan(400)
     await expectHarmless(0, () => [])
@@ -142,7 +112,3 @@ describeWithNamespaces('a service under attack', () => {
     expect(now.heap).toBeLessThan(64_000_000)
   })
 })
-
-function macIn(text: string): string {
-  return /((?:[0-9a-f]{2}:){5}[0-9a-f]{2})/.exec(text)![1]
-}

@@ -3,8 +3,8 @@
  *
  *   attacker KIND COUNT PER_SECOND INTERFACE OUR_MAC VICTIM_MAC [PORT [PEER_PORT]]
  *
- * The victim is 10.0.0.2, its honest peer 10.0.0.1; everything else comes from random addresses of 10.0.0.0/24. At most
- * COUNT frames and ten seconds.
+ * The victim is 10.0.0.2, its honest peer 10.0.0.1; everything else comes from random addresses of 10.0.0.0/24, but
+ * for `flood`, which is SYNs from all over the Internet. At most COUNT frames and ten seconds.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -31,6 +31,9 @@ static uint32_t chance(void) {
 }
 
 static uint32_t stranger(void) { return 0x0a000000 | (3 + chance() % 250); }
+
+/* Anywhere in the Internet, as far as an address can be a host's there: what is sent back goes to the gateway. */
+static uint32_t anybody(void) { return (1 + chance() % 9) << 24 | (chance() & 0xffffff); }
 
 static void put16(uint8_t *at, unsigned value) {
   at[0] = (uint8_t)(value >> 8);
@@ -168,6 +171,8 @@ static int garbage(void) {
 static int make(const char *kind, long number, int port, int peer_port) {
   if (strcmp(kind, "syn") == 0)
     return tcp(stranger(), 1024 + (int)(chance() % 60000), port, 2, 0);
+  if (strcmp(kind, "flood") == 0)
+    return tcp(anybody(), 1024 + (int)(chance() % 60000), port, 2, 0);
   if (strcmp(kind, "flags") == 0)
     return tcp(stranger(), (int)chance(), (int)(chance() % 32), chance() & 0x3f, (int)(chance() % 100));
   if (strcmp(kind, "land") == 0)

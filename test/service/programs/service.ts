@@ -1,6 +1,7 @@
 /**
  * A service on tap0 for the tests: echo on port 7 (TCP and UDP), discard on 9, characters without end on 19. A line on standard input, `report`,
- * prints what it holds, after a garbage collection. `--capture FILE` and `--user-timeout MILLISECONDS` as they say.
+ * prints what it holds, after a garbage collection. `--capture FILE`, `--gateway ADDRESS` and
+ * `--user-timeout MILLISECONDS` as they say.
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -8,11 +9,14 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createStack, type DirectStack } from '../../../src/index.ts'
 
-const { values } = parseArgs({ options: { capture: { type: 'string' }, 'user-timeout': { type: 'string' } } })
+const { values } = parseArgs({
+  options: { capture: { type: 'string' }, gateway: { type: 'string' }, 'user-timeout': { type: 'string' } },
+})
 const userTimeout = values['user-timeout']
 const stack = (await createStack({
   interface: 'tap0',
   capture: values.capture,
+  ipv4Gateway: values.gateway,
   tcp: userTimeout === undefined ? {} : { userTimeout: Number(userTimeout) * 1000 },
 })) as DirectStack
 
@@ -50,6 +54,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     receiveBytes: stack.tcp.receiveBytes,
     timeouts: stack.tcp.counters.TCPAbortOnTimeout,
     neighbors: stack.arp.neighborCount,
+    tcp: stack.tcp.counters,
   }
   console.log(`report ${JSON.stringify(report)}`)
 })
