@@ -274,7 +274,7 @@ describe('the listen queue', () => {
     expect(server.connections).toHaveLength(4)
   })
 
-  test('that is closed resets what nobody has accepted', () => {
+  test('that is closed resets what nobody has accepted, and forgets what is half-open', () => {
     const { wire, server, tcp } = script()
     const listener = server.listen()
     const half = wire.peer({ port: 5000 })
@@ -284,7 +284,9 @@ describe('the listen queue', () => {
     const full = wire.peer({ port: 5001 })
     full.open()
     tcp.unlisten(listener)
-    expect(half.next()).toBeTcp({ flags: 'RA', seq: 1, ack: 1 })
+    half.expectNothing()
+    half.send({ seq: 1, ack: 1 })
+    expect(half.next()).toBeTcp({ flags: 'R', seq: 1 })
     expect(full.next()).toBeTcp({ flags: 'RA', seq: 1, ack: 1 })
     expect(tcp.connections).toBe(0)
     const late = wire.peer({ port: 5002 })
@@ -450,8 +452,8 @@ describe('ICMP errors about an attempt to connect (RFC 1122, 4.2.3.9; RFC 5461; 
   test('about a number that was never sent is not believed (RFC 5927, 4.1)', () => {
     const { peer, user } = opening()
     peer.next()
-    peer.icmp({ type: 3, code: 3 }, 1_000_000)
-    peer.icmp({ type: 3, code: 3 }, -1)
+    // The SYN is number 0; 1 is the next, and not on its way.
+    for (const sequence of [1_000_000, 1, -1]) peer.icmp({ type: 3, code: 3 }, sequence)
     expect(user.isClosed).toBe(false)
   })
 

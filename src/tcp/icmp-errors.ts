@@ -2,7 +2,7 @@
 import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
 import { type Connection, NEVER } from './connection.ts'
-import { isAfter, isBefore, type SequenceNumber } from './sequence-number.ts'
+import { isBefore, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
 
 /** @param sequence the quoted segment's sequence number: RFC 5927, 4.1, it must be one that is on its way */
@@ -12,7 +12,8 @@ export function receiveIcmpError(
   sequence: SequenceNumber,
   mtu: number,
 ): void {
-  if (isBefore(sequence, connection.unacknowledged) || isAfter(sequence, connection.sendHighest)) return
+  // SND.UNA =< SEG.SEQ < SND.NXT
+  if (isBefore(sequence, connection.unacknowledged) || !isBefore(sequence, connection.sendHighest)) return
   if (kind === IpErrorKind.PacketTooBig) {
     reduceMtu(connection, mtu)
     return

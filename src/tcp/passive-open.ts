@@ -66,7 +66,7 @@ export class PassiveOpen {
 
   /**
    * Connections that nobody has accepted yet go to another listener of the group, if there is one with room (as Linux with
-   * tcp_migrate_req); otherwise they are reset.
+   * tcp_migrate_req); otherwise they are reset, or forgotten while half-open.
    */
   unlisten(listener: Listener): void {
     if (listener.closed) return
@@ -74,7 +74,7 @@ export class PassiveOpen {
     const rest = this.#listeners.delete(listener)
     for (const connection of [...listener.pending, ...listener.halfOpen]) {
       const heir = rest === null ? null : heirOf(rest, connection, this.#context.hash.hash1(connection.outgoingPorts))
-      if (heir === null) connection.abort(null)
+      if (heir === null) forget(connection)
       else {
         connection.listener = heir
         if (listener.halfOpen.has(connection)) heir.halfOpen.add(connection)
@@ -112,9 +112,9 @@ export class PassiveOpen {
     ports: number,
     previous: TimeWait | null,
   ): void {
-    // Neither SYN nor ACK, dropped as 3.10.7.2 says; SYN with FIN makes no sense and is dropped as in Linux.
-    if (!segment.hasSyn || segment.hasFin) return
     const { settings, counters } = this.#context
+    // Neither SYN nor ACK, dropped as 3.10.7.2 says. Where a SYN may carry a FIN, that has to come again, like text.
+    if (!segment.hasSyn || (segment.hasFin && settings.dropSynFin)) return
     const listener = this.#choose(group, packet, ports)
     const crowded = listener.halfOpen.size >= listener.backlog
     // Many that begin at the same moment wait for their turn; cookies are for when the queue is full of silent ones.
@@ -280,6 +280,18 @@ export class PassiveOpen {
 }
 
 /** Another member with room for a connection of one that has left. */
+/**
+ * Nobody will take it any more. One that the peer believes to be open is reset; of a half-open one it hears when its
+ * acknowledgment is refused, as in Linux and FreeBSD: behind many of them is nobody who asked for a connection.
+ */
+function forget(connection: Connection): void {
+  if (connection.state !== State.SynReceived) connection.abort(null)
+  else {
+    connection.destroy(null)
+    connection.context.settle(connection)
+  }
+}
+
 function heirOf(group: ListenerGroup, connection: Connection, hash: number): Listener | null {
   const heir = group.choose(hash)
   if (hasRoomFor(heir, connection)) return heir

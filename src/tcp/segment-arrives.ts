@@ -305,6 +305,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     return
   }
   if (!segment.hasSyn) return
+  if (segment.hasFin && !segment.hasAck && context.settings.dropSynFin) return
   connection.initialReceiveSequence = segment.sequence
   connection.receiveNext = advance(segment.sequence, 1)
   connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))

@@ -43,6 +43,11 @@ export interface TcpSettings {
   /** Answers SYNs with cookies (RFC 4987, 3.6) while a listener's queue is full of silent peers. Default true. */
   synCookies: boolean
   /**
+   * Drops segments with both SYN and FIN that would begin a connection: only scanners send them, to pass firewalls. Linux
+   * does so where it listens, FreeBSD with drop_synfin; RFC 9293, 3.10.7.2 and 3.10.7.3, allows them. Default true.
+   */
+  dropSynFin: boolean
+  /**
    * Challenge ACKs of the whole stack in a second, 1 to 1,000,000; RFC 5961, section 7. At least half as many are sent, the
    * rest by chance. Default 1,000.
    */
@@ -71,6 +76,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   windowScaling: true,
   selectiveAcknowledgments: true,
   synCookies: true,
+  dropSynFin: true,
   challengeAcknowledgments: 1000,
   ephemeralPorts: [32_768, 60_999],
 }

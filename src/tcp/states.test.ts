@@ -133,15 +133,15 @@ const SYNCHRONIZED = ['ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', '
 const ROWS: Row[] = [
   {
     what: 'RST at RCV.NXT',
-    cite: 'RFC 5961, 3.2, 2',
+    cite: 'RFC 5961, 3.2, 2; RFC 1337, 3 for TIME-WAIT',
     segment: ({ R }) => ({ flags: 'R', seq: R }),
-    outcome: '- LISTEN',
+    outcome: { 'TIME-WAIT': '-', ESTABLISHED: '- LISTEN' },
   },
   {
     what: 'RST with ACK at RCV.NXT, whatever it acknowledges',
-    cite: 'RFC 9293, 3.10.7.4, second check',
+    cite: 'RFC 9293, 3.10.7.4, second check; RFC 1337, 3 for TIME-WAIT',
     segment: ({ R, S }) => ({ flags: 'RA', seq: R, ack: S + 1000 }),
-    outcome: '- LISTEN',
+    outcome: { 'TIME-WAIT': '-', ESTABLISHED: '- LISTEN' },
   },
   {
     what: 'RST within the window',
@@ -454,6 +454,29 @@ describe('LISTEN, RFC 9293, 3.10.7.2', () => {
     for (const flags of ['', 'F', 'P', 'U']) peer.send({ flags, seq: 5, data: 'x' })
     expect(peer.take()).toEqual([])
     expect(state()).toBe('LISTEN')
+  })
+})
+
+describe('SYN with FIN', () => {
+  test.each([
+    ['dropped', true, null, null],
+    ['taken as a SYN, whose FIN has to come again', false, { flags: 'SA', seq: 0, ack: 1 }, { flags: 'A', ack: 2 }],
+  ])('is %s: dropSynFin %s', (_what, dropSynFin, answer, toFin) => {
+    for (const active of [false, true]) {
+      const { wire, server } = script({ settings: { dropSynFin } })
+      const peer = wire.peer({ port: 80, stackPort: active ? 0 : 80 })
+      if (active) {
+        server.connect()
+        expect(peer.next()).toBeTcp({ flags: 'S' })
+      } else server.listen()
+      peer.send({ flags: 'SF', seq: 0 })
+      if (answer !== null) expect(peer.next()).toBeTcp(answer)
+      if (toFin !== null) {
+        peer.send({ flags: 'FA', seq: 1, ack: 1 })
+        expect(peer.next()).toBeTcp(toFin)
+      }
+      expect(peer.take()).toEqual([])
+    }
   })
 })
 

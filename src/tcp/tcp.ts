@@ -238,9 +238,6 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       case TimeWaitAnswer.Acknowledge:
         sendTimeWaitAcknowledgment(this, record)
         break
-      case TimeWaitAnswer.End:
-        this.#opening.endTimeWait(record)
-        break
       case TimeWaitAnswer.Reopen:
         this.counters.TWRecycled++
         if (this.#passiveOpen.groupFor(packet, record.incomingPorts & 0xffff) === null) {

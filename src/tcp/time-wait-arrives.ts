@@ -13,9 +13,8 @@ export const TimeWaitAnswer = {
   Acknowledge: 2,
   /** The peer's FIN again: acknowledge, and wait anew. */
   Restart: 3,
-  End: 4,
   /** A SYN that begins a new connection. */
-  Reopen: 5,
+  Reopen: 4,
 } as const
 export type TimeWaitAnswer = (typeof TimeWaitAnswer)[keyof typeof TimeWaitAnswer]
 
@@ -26,11 +25,9 @@ export function answerInTimeWait(record: TimeWait, segment: Segment, now: Micros
     const age = record.timestamps && options.hasTimestamps ? (record.recentTimestamp - options.timestampValue) | 0 : 0
     if (age < 0 || (age === 0 && isAfter(segment.sequence, record.receiveNext))) return TimeWaitAnswer.Reopen
   }
-  if (segment.hasRst) {
-    // RFC 1337 has all resets ignored, since an old one must not end TIME-WAIT. One with exactly the next number is most
-    // likely no old one, and in Linux any reset ends it.
-    return segment.sequence === record.receiveNext ? TimeWaitAnswer.End : TimeWaitAnswer.Ignore
-  }
+  // RFC 1337, 3, (F1): a reset, which may be as old as what TIME-WAIT protects from, does not end it. As Linux with
+  // tcp_rfc1337, and FreeBSD; RFC 9293, 3.10.7.4 would let the very next number end it.
+  if (segment.hasRst) return TimeWaitAnswer.Ignore
   // Fifth check: without ACK, dropped.
   if (!segment.hasAck && !segment.hasSyn) return TimeWaitAnswer.Ignore
   if (segment.hasFin && advance(segment.sequence, segment.length + 1) === record.receiveNext) {

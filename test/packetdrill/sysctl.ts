@@ -11,6 +11,8 @@ export const FREEBSD_DEFAULTS: Partial<TcpSettings> = {
   receiveBuffer: 65_536,
   sendBuffer: 32_768,
   maximumReceiveBuffer: 2_097_152,
+  // net.inet.tcp.drop_synfin
+  dropSynFin: false,
   // net.inet.tcp.keepcnt
   keepAliveProbes: 8,
 }
@@ -27,6 +29,7 @@ const third = (value: string, index: number) => Number(value.trim().split(/\s+/)
 const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.inet.tcp.rfc1323': (value) => ({ timestamps: flag(value), windowScaling: flag(value) }),
   'net.inet.tcp.sack.enable': (value) => ({ selectiveAcknowledgments: flag(value) }),
+  'net.inet.tcp.drop_synfin': (value) => ({ dropSynFin: flag(value) }),
   'net.inet.tcp.delacktime': (value) => ({ delayedAcknowledgment: milliseconds(value) }),
   'net.inet.tcp.keepidle': (value) => ({ keepAliveIdle: milliseconds(value) }),
   'net.inet.tcp.keepintvl': (value) => ({ keepAliveInterval: milliseconds(value) }),
