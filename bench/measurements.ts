@@ -34,6 +34,14 @@ export interface Setting {
 
 type Load = (setting: Setting) => Promise<Sample>
 
+/** Between load generator and subject, instead of none worth speaking of. */
+export interface Link {
+  /** Each way. */
+  readonly milliseconds: number
+  /** The share of packets lost, each way. */
+  readonly loss: number
+}
+
 /** A line of the table. */
 export interface Figure {
   readonly name: string
@@ -66,6 +74,7 @@ export interface Measurement extends Figure {
   /** For tapstack alone. */
   readonly alone?: boolean
   readonly nodeOptions?: readonly string[]
+  readonly link?: Link
 }
 
 const CONNECTIONS_AT_ONCE = 16
@@ -102,6 +111,23 @@ function generate(
     const limit = duration.warmup + duration.seconds + GRACE_SECONDS
     const finished = await run(place.client, placement, generator, all.map(String), limit)
     return parseSample(finished.output, finished.complaints, figure)
+  }
+}
+
+const LOSSY_LINK: Link = { milliseconds: 10, loss: 0.01 }
+/** With one, the figure would tell more of where chance struck than of what was made of it. They do not fill the link. */
+const LOSSY_CONNECTIONS = 16
+
+/** The same load several times at once; the figure is the sum. */
+function atOnce(count: number, load: Load): Load {
+  return async (setting) => {
+    const samples = await Promise.all(Array.from({ length: count }, () => load(setting)))
+    return {
+      value: samples.reduce((sum, { value }) => sum + value, 0),
+      beginNanoseconds: Math.min(...samples.map((each) => each.beginNanoseconds)),
+      endNanoseconds: Math.max(...samples.map((each) => each.endNanoseconds)),
+      details: { each: samples.map((each) => ({ gigabitsPerSecond: each.value, ...each.details })) },
+    }
   }
 }
 
@@ -230,6 +256,38 @@ export const measurements: readonly Measurement[] = [
         of: (details) => Number(details.manyRate) / Number(details.fewRate),
       },
     ],
+  },
+  {
+    name: 'lossy-receive',
+    group: 'lossy',
+    title: `1 % loss, 20 ms; ${LOSSY_CONNECTIONS} connections, kernel to subject`,
+    unit: 'Gbit/s',
+    decimals: 3,
+    service: 'discard-packets',
+    port: 9,
+    goal: { ratio: 0.8 },
+    load: atOnce(
+      LOSSY_CONNECTIONS,
+      generate('send', 9, 'gigabitsPerSecond', (seconds) => [seconds]),
+    ),
+    placement: 'apart',
+    link: LOSSY_LINK,
+  },
+  {
+    name: 'lossy-send',
+    group: 'lossy',
+    title: `1 % loss, 20 ms; ${LOSSY_CONNECTIONS} connections, subject to kernel`,
+    unit: 'Gbit/s',
+    decimals: 3,
+    service: 'chargen-packets',
+    port: 19,
+    goal: { ratio: 0.8 },
+    load: atOnce(
+      LOSSY_CONNECTIONS,
+      generate('receive', 19, 'gigabitsPerSecond', (seconds) => [seconds]),
+    ),
+    placement: 'apart',
+    link: LOSSY_LINK,
   },
   {
     name: 'http',

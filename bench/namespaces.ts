@@ -50,32 +50,56 @@ function ip(...parameters: string[]): void {
   }
 }
 
+/** Where subject and load generator stand with a relay between them, and its two ends (`bench/load/relay.c`). */
+export interface RelayedPlace extends Place {
+  readonly ends: readonly [string, string]
+}
+
+/** The kernel's side of a link whose other side is the relay. */
+const LINK_NAME = 'link0'
+
 /**
  * The namespaces of one run of the bench: one with a tap device, for the stack under test, and two joined by a veth
- * pair, for node:net over the kernel's TCP. MTU 1500 and the kernel's default offloads on both.
+ * pair, for node:net over the kernel's TCP. MTU 1500 and the kernel's default offloads on both. And three more for a long
+ * and lossy link: one for the load generator, and one for each subject.
  */
 export class Namespaces {
   readonly tap: Place
   readonly veth: Place
+  readonly relayedTap: RelayedPlace
+  readonly relayedKernel: RelayedPlace
   private readonly made: string[] = []
 
   constructor() {
     const name = (role: string) => `${PREFIX}${process.pid}-${role}`
     this.tap = { client: name('tap'), subject: name('tap') }
     this.veth = { client: name('client'), subject: name('subject') }
+    const client = name('far')
+    const near = `tap:${client}:${LINK_NAME}`
+    const [tap, kernel] = [name('far-tap'), name('far-kernel')]
+    this.relayedTap = { client, subject: tap, ends: [near, `packet:${tap}:${TAP_NAME}`] }
+    this.relayedKernel = { client, subject: kernel, ends: [near, `tap:${kernel}:${LINK_NAME}`] }
   }
 
   make(): void {
     removeLeftOvers()
-    for (const namespace of [this.tap.client, this.veth.client, this.veth.subject]) {
+    const places = [this.tap, this.veth, this.relayedTap, this.relayedKernel]
+    for (const namespace of new Set(places.flatMap(({ client, subject }) => [client, subject]))) {
       ip('netns', 'add', namespace)
       this.made.push(namespace)
       ip('-n', namespace, 'link', 'set', 'lo', 'up')
       // What the kernel learnt about one connection must not shape the next: rounds are to be independent.
       execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.tcp_no_metrics_save=1'])
     }
-    ip('-n', this.tap.client, 'tuntap', 'add', 'dev', TAP_NAME, 'mode', 'tap')
+    addTap(this.tap.client, TAP_NAME)
     bringUp(this.tap.client, TAP_NAME, CLIENT_ADDRESS)
+    addTap(this.relayedTap.client, LINK_NAME)
+    bringUp(this.relayedTap.client, LINK_NAME, CLIENT_ADDRESS)
+    addTap(this.relayedKernel.subject, LINK_NAME)
+    bringUp(this.relayedKernel.subject, LINK_NAME, SUBJECT_ADDRESS)
+    // No address: the kernel is not to take part in what passes here.
+    addTap(this.relayedTap.subject, TAP_NAME)
+    ip('-n', this.relayedTap.subject, 'link', 'set', TAP_NAME, 'mtu', String(MTU), 'up')
     ip(
       '-n',
       this.veth.client,
@@ -106,6 +130,10 @@ export class Namespaces {
       }
     }
   }
+}
+
+function addTap(namespace: string, device: string): void {
+  ip('-n', namespace, 'tuntap', 'add', 'dev', device, 'mode', 'tap')
 }
 
 function bringUp(namespace: string, device: string, address: string): void {

@@ -93,15 +93,15 @@ export async function run(
   return { code, output: output.text, complaints: complaints.text }
 }
 
-/** A subject of the bench: a process that serves, inside a namespace, until it is stopped. */
+/** A process that serves, inside a namespace, until it is stopped: a subject of the bench, or what stands before it. */
 export class Subject {
   private readonly child: ChildProcess
   private readonly output: { text: string }
   private readonly complaints: { text: string }
   private readonly ended: Promise<number | null>
 
-  constructor(namespace: string, nodeOptions: string[], script: string, parameters: string[]) {
-    this.child = inNamespace(namespace, null, process.execPath, [...nodeOptions, script, ...parameters])
+  constructor(namespace: string, command: string, parameters: string[]) {
+    this.child = inNamespace(namespace, null, command, parameters)
     this.output = collect(this.child.stdout!)
     this.complaints = collect(this.child.stderr!)
     this.ended = new Promise((resolve) => this.child.on('close', resolve))

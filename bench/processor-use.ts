@@ -61,8 +61,12 @@ export class ProcessorWatch {
     this.pids = pids
   }
 
-  /** Called when the load starts: the measured time begins after `delay` seconds and lasts `seconds`. */
+  /**
+   * Called when the load starts: the measured time begins after `delay` seconds and lasts `seconds`. Where several loads
+   * run at once, the first counts.
+   */
   start(delay: number, seconds: number): void {
+    if (this.timers.length > 0) return
     for (const after of [delay + seconds * 0.05, delay + seconds * 0.95]) {
       this.timers.push(setTimeout(() => this.readings.push(this.read()), after * 1000))
     }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Duration, type Measurement, measure } from './measurements.ts'
-import { type Namespaces, SUBJECT_ADDRESS } from './namespaces.ts'
+import { type Duration, type Link, type Measurement, measure } from './measurements.ts'
+import { type Namespaces, type RelayedPlace, SUBJECT_ADDRESS } from './namespaces.ts'
 import { type Placement, runningPids, Subject } from './processes.ts'
 import { type Patience, type ProcessorUse, ProcessorWatch } from './processor-use.ts'
 import { formatProfile, summarize } from './profile.ts'
@@ -38,7 +38,7 @@ export interface TakenRound {
 }
 
 /**
- * One sample of one subject; a patient bench waits for a quiet machine and keeps the least disturbed of a few.
+ * One sample of one subject, in round `number`; a patient bench waits for a quiet machine and keeps the least disturbed of a few.
  * @throws Error when subject or load generator failed
  */
 export async function takeRound(
@@ -47,13 +47,14 @@ export async function takeRound(
   name: SubjectName,
   namespaces: Namespaces,
   generator: string,
+  number: number,
 ): Promise<TakenRound> {
   const { patience } = options
-  if (patience === null) return takeSample(options, measurement, name, namespaces, generator)
+  if (patience === null) return takeSample(options, measurement, name, namespaces, generator, number)
   let best: TakenRound | null = null
   for (let attempt = 0; attempt < PATIENT_ATTEMPTS; attempt++) {
     await patience.waitForQuiet()
-    const taken = await takeSample(options, measurement, name, namespaces, generator)
+    const taken = await takeSample(options, measurement, name, namespaces, generator, number)
     if (best === null || disturbance(taken) < disturbance(best)) best = taken
     if (disturbance(best) <= DISTURBANCE || patience.isExhausted) break
     patience.spend(options.duration.warmup + options.duration.seconds)
@@ -72,14 +73,18 @@ async function takeSample(
   name: SubjectName,
   namespaces: Namespaces,
   generator: string,
+  number: number,
 ): Promise<TakenRound> {
-  const place = name === 'tapstack' ? namespaces.tap : namespaces.veth
+  const relayed = name === 'tapstack' ? namespaces.relayedTap : namespaces.relayedKernel
+  const direct = name === 'tapstack' ? namespaces.tap : namespaces.veth
+  const place = measurement.link === undefined ? direct : relayed
   const file = `${measurement.name}-${name.replace(':', '-')}.cpuprofile`
   const { service, port } = measurement
   const { warmup, seconds } = options.duration
   const parameters = [service, SUBJECT_ADDRESS, port, warmup, seconds].map(String)
   const nodeOptions = [...(measurement.nodeOptions ?? []), ...(options.profile ? profiling(file) : [])]
-  const subject = new Subject(place.subject, nodeOptions, SCRIPTS[name], parameters)
+  const relay = measurement.link === undefined ? null : await startRelay(measurement.link, relayed, generator, number)
+  const subject = new Subject(place.subject, process.execPath, [...nodeOptions, SCRIPTS[name], ...parameters])
   await subject.ready()
   const placement = options.placement ?? measurement.placement
   subject.place(placement)
@@ -88,8 +93,9 @@ async function takeSample(
   const sample = await measure(measurement, subject, { place, placement, generator, duration, crowd, watch })
   const processor = watch.finish()
   const printed = measurement.load === null ? '' : await subject.stop()
+  const link = relay === null ? {} : { link: linkDetails(await relay.stop()) }
   const counters: Record<string, number> | null = printed.startsWith('{') ? JSON.parse(printed) : null
-  const round: Round = { value: sample.value, processor, details: sample.details, counters }
+  const round: Round = { value: sample.value, processor, details: { ...sample.details, ...link }, counters }
   if (!options.profile) return { round, profile: null }
 
   const window = { begin: sample.beginNanoseconds / 1000, end: sample.endNanoseconds / 1000 }
@@ -102,6 +108,24 @@ async function takeSample(
   const frames = counters === null ? '' : `${framesLine(counters)}\n`
   const busy = processor === null ? '' : `${processorLine(processor, summary.idle / summary.duration)}\n`
   return { round, profile: `\n${head}\n${busy}${frames}${formatProfile(summary, options.lines)}\n` }
+}
+
+async function startRelay(link: Link, place: RelayedPlace, generator: string, seed: number): Promise<Subject> {
+  const { milliseconds, loss } = link
+  const relay = new Subject(place.client, generator, [
+    'relay',
+    ...place.ends,
+    ...[milliseconds, loss, seed].map(String),
+  ])
+  await relay.ready()
+  return relay
+}
+
+/** @throws Error when the relay has lost more than chance told it to */
+function linkDetails(printed: string): Record<string, number> {
+  const details: Record<string, number> = JSON.parse(printed)
+  if (details.overflowed > 0) throw new Error(`the relay was too slow: ${details.overflowed} frames too many`)
+  return details
 }
 
 function profiling(file: string): string[] {

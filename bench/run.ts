@@ -23,9 +23,6 @@ import {
 } from './report.ts'
 import { PROFILE_FOLDER, type RoundOptions, takeRound } from './round.ts'
 
-/** Those that another name selects too. */
-const MEMBERS = measurements.filter((each) => each.group !== undefined).map((each) => each.name)
-
 const USAGE = `usage: npm run bench -- [options] [NAME...]
   NAME               some only, of ${names().join(', ')}
   --quick            one round of 1 s each instead of three of 2 s after a warm-up of 1 s
@@ -46,7 +43,8 @@ const USAGE = `usage: npm run bench -- [options] [NAME...]
 
 /** What can be asked for. */
 function names(): string[] {
-  return [...measurements.filter((each) => each.group === undefined).map((each) => each.name), ...MEMBERS, 'micro']
+  const all = measurements.flatMap(({ name, group }) => (group === undefined ? [name] : [group, name]))
+  return [...new Set(all), 'micro']
 }
 
 interface Plan extends RoundOptions {
@@ -149,7 +147,7 @@ async function runAll(plan: Plan, namespaces: Namespaces, generator: string): Pr
         if (name in outcome.failures || (outcome.measurement.alone && name !== 'tapstack')) continue
         progress(`round ${round} of ${plan.rounds}: ${outcome.measurement.name}, ${name}`)
         try {
-          const taken = await takeRound(plan, outcome.measurement, name, namespaces, generator)
+          const taken = await takeRound(plan, outcome.measurement, name, namespaces, generator, round)
           outcome.rounds[name].push(taken.round)
           progress('')
           if (taken.profile !== null && !plan.json) process.stdout.write(taken.profile)

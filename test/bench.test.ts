@@ -4,11 +4,13 @@ import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { compileLoadGenerator } from '../bench/load-generator.ts'
 import { measurements } from '../bench/measurements.ts'
 import { summarize } from '../bench/profile.ts'
 import { formatOutcomes, isMet, median, type Outcome, type Round, withFurtherFigures } from '../bench/report.ts'
+import { requires } from './requirements.ts'
+import { describeWithNamespaces, Namespace } from './support/namespace.ts'
 
 const execute = promisify(execFile)
 
@@ -106,6 +108,58 @@ describe('the load generator, against node:net on loopback', () => {
   test('a refused connection is one line', async () => {
     const { stdout } = await execute(generator.path, ['send', '127.0.0.1', '1', '1']).catch((error) => error)
     expect(JSON.parse(stdout)).toEqual({ error: 'connect: Connection refused' })
+  })
+})
+
+describeWithNamespaces('the relay', () => {
+  let generator: { path: string; remove: () => void }
+  beforeEach((context) => requires(context, 'cc', 'ping'))
+  beforeAll(() => {
+    generator = compileLoadGenerator()
+  })
+  afterAll(() => generator?.remove())
+
+  /** Pings through a relay. @returns how many came back, their least round trip in milliseconds, and what the relay says */
+  async function ping(count: number, milliseconds: number, loss: number) {
+    await using left = await Namespace.create()
+    await using right = await Namespace.create()
+    for (const [namespace, address] of [
+      [left, '10.0.0.1/24'],
+      [right, '10.0.0.2/24'],
+    ] as const) {
+      await namespace.run('ip', ['tuntap', 'add', 'link0', 'mode', 'tap'])
+      await namespace.run('ip', ['address', 'add', address, 'dev', 'link0'])
+      await namespace.run('ip', ['link', 'set', 'link0', 'up'])
+    }
+    const ends = [left, right].map(({ pid }) => `tap:/proc/${pid}/ns/net:link0`)
+    const relay = left.spawn(generator.path, ['relay', ...ends, String(milliseconds), String(loss), '1'])
+    await relay.waitFor('ready')
+    const parameters = ['-q', '-c', String(count), '-i', '0.01', '-W', '1', '10.0.0.2']
+    const { stdout } = await left.run('ping', parameters, { allowFailure: true })
+    relay.kill('SIGTERM')
+    const finished = await relay.finish(5000)
+    return {
+      received: Number(/(\d+) received/.exec(stdout)?.[1]),
+      least: Number(/= ([\d.]+)\//.exec(stdout)?.[1]),
+      counts: JSON.parse(finished.stdout.split('\n')[1]),
+    }
+  }
+
+  test('holds every packet for its time', async () => {
+    const { received, least, counts } = await ping(20, 10, 0)
+    expect(received).toBe(20)
+    expect(least).toBeGreaterThan(20)
+    expect(least).toBeLessThan(30)
+    expect(counts).toMatchObject({ dropped: 0, overflowed: 0 })
+    expect(counts.passed).toBeGreaterThanOrEqual(40)
+  })
+
+  test('loses its share of them', async () => {
+    const { received, counts } = await ping(200, 0, 0.3)
+    // Half come back; five standard deviations.
+    expect(received).toBeGreaterThan(62)
+    expect(received).toBeLessThan(135)
+    expect(counts.dropped).toBeGreaterThan(50)
   })
 })
 

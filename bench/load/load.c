@@ -19,6 +19,8 @@ static const char usage[] =
     "  hold HOST PORT COUNT                     COUNT connections open at once, each gets an answer to one line\n"
     "  crowd HOST PORT COUNT SECONDS CLOSE_PORT MEMORY_PORT\n"
     "                                           COUNT idle connections, what they cost and how fast others come and go\n"
+    "  relay END END MILLISECONDS LOSS SEED     a link between two interfaces, each way so long and with that share lost;\n"
+    "                                           END is tap:NAMESPACE:DEVICE or packet:NAMESPACE:DEVICE\n"
     "options: --sources one|many (one) source addresses of a crowd\n"
     "         --warmup (0.5) seconds before measuring; --congestion (cubic) of each socket\n";
 
@@ -58,6 +60,9 @@ int main(int count, char **arguments) {
   int given = count - optind;
   if (given < 4) misused();
   const char *mode = rest[0];
+  if (strcmp(mode, "relay") == 0 && given == 6) {
+    return run_relay(rest[1], rest[2], number(rest[3], 0, 10000), number(rest[4], 0, 1), (uint64_t)number(rest[5], 0, 1e9));
+  }
   options.host = rest[1];
   options.port = (int)number(rest[2], 1, 65535);
   if (strcmp(mode, "send") == 0 && given == 4) {

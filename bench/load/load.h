@@ -72,5 +72,7 @@ int run_connect(const struct options *options);
 int run_echo(const struct options *options);
 int run_hold(const struct options *options);
 int run_crowd(const struct options *options);
+/* Until SIGTERM. `loss`: the share of frames that is dropped, 0 to 1. */
+int run_relay(const char *left, const char *right, double milliseconds, double loss, uint64_t seed);
 
 #endif

@@ -22,7 +22,7 @@ function generate(socket) {
   write()
 }
 
-await runSubject({
+const services = {
   discard: (options) =>
     listen(
       net.createServer((socket) => {
@@ -78,4 +78,8 @@ await runSubject({
     const client = net.connect(port, '127.0.0.1', () => generate(client))
     client.on('error', ignore)
   },
-})
+}
+
+// The kernel's taps have no offload unless asked for it, so the relay sees packets without anybody's doing.
+const overPackets = { 'discard-packets': services.discard, 'chargen-packets': services.chargen }
+await runSubject({ ...services, ...overPackets })

@@ -1,6 +1,6 @@
 /** The services of the bench on tapstack, over the tap device of its namespace, each the way a flow is used best. */
 import http from 'node:http'
-import { createStack, HostClock, PacketMemory, SecureRandom, VirtualNetwork } from '../../dist/index.js'
+import { createStack, HostClock, PacketMemory, SecureRandom, Tap, VirtualNetwork } from '../../dist/index.js'
 import { answer, CHUNK, CLOSE_PORT, MEMORY_PORT, measurePair, memoryInUse, runSubject } from './subject.mjs'
 
 const INTERFACE = 'tap0'
@@ -16,9 +16,13 @@ const ignore = () => {}
 /** Of the tap device; none where a service does without one. */
 let counters = () => ({})
 
-/** @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow */
-async function listen({ address, port }, onFlow) {
-  const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/${PREFIX_LENGTH}` })
+/**
+ * @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow
+ * @param {boolean} [offload] without it, every frame is one packet: for a relay that looks at packets
+ */
+async function listen({ address, port }, onFlow, offload = true) {
+  const netif = await Tap.open({ name: INTERFACE, offload })
+  const stack = await createStack({ netif, ipv4: `${address}/${PREFIX_LENGTH}` })
   counters = () => stack.netif.counters
   await stack.listen({ port, backlog: 511 }, onFlow)
 }
@@ -35,6 +39,9 @@ const services = {
   discard: (options) => listen(options, (flow) => flow.onData(ignore)),
 
   chargen: (options) => listen(options, generate),
+
+  'discard-packets': (options) => listen(options, (flow) => flow.onData(ignore), false),
+  'chargen-packets': (options) => listen(options, generate, false),
 
   /** What `onData` shows is gone after the call, and what `write` gets is kept: one copy, as node:net makes too. */
   echo: (options) =>
