@@ -8,6 +8,9 @@ import type { AcknowledgmentSample } from './acknowledgment-sample.ts'
 
 export type CongestionControlName = 'cubic' | 'newreno' | 'bbr'
 
+/** No window is larger than what a scaled receive window can express (RFC 7323, 2.3). As a threshold: none known yet. */
+export const LARGEST_WINDOW = 2 ** 30
+
 /** Why the window must shrink. */
 export const Congestion = {
   /** A segment was lost. */

@@ -1,0 +1,34 @@
+import type { Random } from '../../clock/index.ts'
+import type { CongestionControl, CongestionControlName } from './congestion-control.ts'
+import { Cubic } from './cubic.ts'
+import { NewReno } from './new-reno.ts'
+
+export { AcknowledgmentSample } from './acknowledgment-sample.ts'
+export {
+  Congestion,
+  type CongestionControl,
+  type CongestionControlName,
+  initialWindow,
+  LARGEST_WINDOW,
+} from './congestion-control.ts'
+export { Cubic } from './cubic.ts'
+export { NewReno } from './new-reno.ts'
+
+/**
+ * @param segmentSize bytes of data in a full segment
+ * @param random when BBR probes for bandwidth is up to chance
+ */
+export function newCongestionControl(
+  name: CongestionControlName,
+  segmentSize: number,
+  _random: Random,
+): CongestionControl {
+  switch (name) {
+    case 'cubic':
+      return new Cubic(segmentSize)
+    case 'newreno':
+      return new NewReno(segmentSize)
+    case 'bbr':
+      throw new RangeError('BBR is not there yet')
+  }
+}
