@@ -16,6 +16,7 @@ import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { RetransmissionTimeout } from './retransmission-timeout.ts'
+import type { SackBlocks } from './sack-blocks.ts'
 import { SendBuffer } from './send-buffer.ts'
 import { advance, distance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
@@ -121,6 +122,10 @@ export class Connection implements TimerHandler {
   /** The application has read since the last decision about an acknowledgment: the window may have opened. */
   hasRead = false
   outOfOrder: OutOfOrderQueue | null = null
+  sackBlocks: SackBlocks | null = null
+  /** ACKs sent at once for segments out of order, since RCV.NXT was `duplicatesAt`. */
+  duplicatesSent = 0
+  duplicatesAt: SequenceNumber = sequenceNumber(0)
   finReceived = false
 
   // Acknowledging.
@@ -396,6 +401,7 @@ export class Connection implements TimerHandler {
     this.sendBuffer.clear()
     this.outOfOrder?.clear()
     this.outOfOrder = null
+    this.sackBlocks = null
   }
 
   /** Takes up to `most` received bytes, as memory of the caller's own; null when there are none. */

@@ -48,6 +48,11 @@ export interface TcpCounters {
   /** Segments queued ahead of a gap, and those dropped because the queue or memory was full. */
   TCPOFOQueue: number
   TCPOFODrop: number
+  /** Pieces of data ahead of gaps that were given up because memory was short. */
+  OfoPruned: number
+  /** Duplicates told of with D-SACK (RFC 2883): of data in order, and of data ahead of a gap. */
+  TCPDSACKOldSent: number
+  TCPDSACKOfoSent: number
   /** Segments cut or dropped because they went beyond the receive window. */
   TCPRcvQDrop: number
   /** Segments that could not be sent because packet memory was exhausted; they are tried again. */
@@ -89,6 +94,9 @@ export function newTcpCounters(): TcpCounters {
     TWRecycled: 0,
     TCPOFOQueue: 0,
     TCPOFODrop: 0,
+    OfoPruned: 0,
+    TCPDSACKOldSent: 0,
+    TCPDSACKOfoSent: 0,
     TCPRcvQDrop: 0,
     TCPSendNoMemory: 0,
   }

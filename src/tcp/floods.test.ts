@@ -2,14 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { established, pattern, type ScriptOptions, script } from '../../test/support/scripted-peer.ts'
 import { SECOND, SeededRandom } from '../clock/index.ts'
-import { PacketMemory } from '../packet/index.ts'
-import { LONGEST_OUT_OF_ORDER_QUEUE } from './out-of-order-queue.ts'
+import { MOST_ISLANDS, PAGE_SIZE } from './out-of-order-queue.ts'
 import { State } from './state.ts'
-
-/** As much packet memory as a stack with the default number of slots would need here. */
-function memory(smallSlots: number): PacketMemory {
-  return new PacketMemory({ smallSlots, largeSlots: 16, debug: true })
-}
 
 function flooded(options: ScriptOptions = {}) {
   const made = established(options)
@@ -71,32 +65,59 @@ describe('a SYN flood', () => {
 })
 
 describe('a flood of single bytes far apart', () => {
-  test('pins a bounded number of packets, and leaves a quarter of memory free', () => {
-    const packets = memory(1024)
-    const { peer, connection, recover } = flooded({ memory: packets, isn: 0x7fffff00 })
+  test('costs a bounded number of islands, and no packets at all', () => {
+    const { peer, connection, memory: packets, tcp, recover } = flooded({ isn: 0x7fffff00 })
     for (let i = 0; i < 1500; i += 10) {
       peer.send(...Array.from({ length: 10 }, (_, k) => ({ seq: 3 + (i + k) * 2, data: 1 })))
     }
-    expect(connection.outOfOrder!.packets).toBeGreaterThan(500)
-    expect(connection.outOfOrder!.packets).toBeLessThanOrEqual(LONGEST_OUT_OF_ORDER_QUEUE)
-    expect(packets.freeSmall).toBeGreaterThanOrEqual(1024 / 4)
-    expect(packets.inUse).toBe(connection.outOfOrder!.packets)
+    expect(connection.outOfOrder!.count).toBe(MOST_ISLANDS)
+    expect(tcp.counters.TCPOFODrop).toBe(1500 - MOST_ISLANDS)
+    expect(packets.inUse).toBe(0)
     // The gap is filled: what was kept is delivered, what was dropped is asked for again.
     for (let seq = 1; seq < 3000; seq += 1460) peer.send({ seq, data: 1460 })
     expect(connection.outOfOrder).toBe(null)
+    expect(tcp.outOfOrderMemory.used).toBe(0)
     recover(4381)
   })
 
-  test('stops at the bound of the queue', () => {
-    const packets = memory(8192)
-    const { peer, connection } = flooded({ memory: packets })
-    for (let i = 0; i < 4200; i += 30) {
-      peer.send(...Array.from({ length: 30 }, (_, k) => ({ seq: 3 + (i + k) * 2, data: 1 })))
-    }
-    expect(connection.outOfOrder!.packets).toBe(LONGEST_OUT_OF_ORDER_QUEUE)
-    expect(packets.inUse).toBe(LONGEST_OUT_OF_ORDER_QUEUE)
+  test('one in each page holds no more than the window, and nothing after a reset', () => {
+    const { peer, connection, tcp } = flooded()
+    for (let i = 1; i < 100; i++) peer.send({ seq: 2 + i * PAGE_SIZE, data: 1 })
+    expect(connection.outOfOrder!.pages).toBeLessThanOrEqual(Math.ceil(connection.receiveLimit / PAGE_SIZE) + 1)
     peer.send({ flags: 'R', seq: 1 })
+    expect(tcp.outOfOrderMemory.used).toBe(0)
+  })
+
+  test('from 1,000 connections fills its memory, and does not stop an honest transfer that loses segments', () => {
+    const settings = { receiveBudget: 64 * 1_048_576 }
+    const { wire, peer, server, tcp, user, connection, memory: packets } = established({ settings })
+    const { outOfOrderMemory: memory } = tcp
+    server.listen(81, 1000)
+    const hostile = Array.from({ length: 1000 }, (_, i) => wire.peer({ port: 10_000 + i, stackPort: 81 }))
+    for (const each of hostile) {
+      each.open()
+      for (let i = 1; i < 4; i++) each.send({ seq: 2 + i * (PAGE_SIZE - 100), data: 1 })
+      each.inbox.length = 0
+    }
+    expect(memory.used).toBe(memory.limit)
     expect(packets.inUse).toBe(0)
+    // Twenty segments at a time, of which the first is lost; then all from the number that we acknowledge on.
+    let sent = 0
+    for (let round = 0; round < 20; round++) {
+      const start = 1 + round * 20 * 1460
+      peer.send(...Array.from({ length: 19 }, (_, i) => ({ seq: start + (i + 1) * 1460, data: 1460 })))
+      for (let at = start; at < start + 20 * 1460; sent++) {
+        peer.send({ seq: at, data: 1460 })
+        at = (connection.receiveNext - peer.isn) | 0
+      }
+      if (round % 5 === 0) for (const each of hostile.slice(0, 100)) each.send({ seq: 2 + 60_000 + round, data: 1 })
+    }
+    expect(user.data.equals(pattern(400 * 1460))).toBe(true)
+    // Some of what came ahead was kept.
+    expect(sent).toBeLessThan(300)
+    expect(memory.used).toBeLessThanOrEqual(memory.limit)
+    for (const each of hostile) each.send({ flags: 'R', seq: 1 })
+    expect(memory.used).toBe(0)
   })
 
   test('in reverse order, too', () => {

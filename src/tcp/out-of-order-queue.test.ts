@@ -1,92 +1,214 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PacketMemory } from '../packet/index.ts'
-import { LONGEST_OUT_OF_ORDER_QUEUE, OutOfOrderQueue } from './out-of-order-queue.ts'
+import { newTcpCounters } from './counters.ts'
+import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
+import { MOST_ISLANDS, OutOfOrderQueue, PAGE_SIZE } from './out-of-order-queue.ts'
+import { ReceiveQueue } from './receive-queue.ts'
 import { sequenceNumber } from './sequence-number.ts'
 
-function packet(memory: PacketMemory, base: number, place: number, length: number, mark: number) {
-  const made = memory.takeSmall()!
-  made.payload = made.base + 54
-  made.payloadEnd = made.end = made.payload + length
-  for (let i = 0; i < length; i++) memory.bytes[made.payload + i] = mark === 0 ? (place + i) & 255 : mark
-  made.sequence = sequenceNumber(base + place)
-  return made
+/** Bytes that tell their place; `mark` stands for all of them instead, if it is not 0. */
+function segment(place: number, length: number, mark = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => mark || (place + i) & 255)
+}
+
+function queues(pages = 1000) {
+  const counters = newTcpCounters()
+  const memory = new OutOfOrderMemory(pages, counters)
+  return { counters, memory, queue: new OutOfOrderQueue(memory) }
+}
+
+function insert(queue: OutOfOrderQueue, place: number, length = 1, now = 0, base = 0): boolean {
+  return queue.insert(segment(place, length), 0, sequenceNumber(base + place), length, now)
+}
+
+/** Takes everything out, whatever is missing, as pairs of place and byte. */
+function drain(queue: OutOfOrderQueue, base = 0): [place: number, byte: number][] {
+  const got: [number, number][] = []
+  while (queue.count > 0) {
+    const start = sequenceNumber(queue.starts[0])
+    expect(queue.isReady(sequenceNumber(start - 1))).toBe(false)
+    expect(queue.isReady(start)).toBe(true)
+    const target = new ReceiveQueue()
+    const count = queue.shift(start, target)
+    expect(target.length).toBe(count)
+    let place = (start - base) | 0
+    target.drain((view) => {
+      for (const byte of view) got.push([place++, byte])
+      return true
+    })
+  }
+  return got
 }
 
 describe('the out-of-order queue', () => {
-  test.each([0, 0x7fffffc0, 0xffffffc0])('keeps every byte once and in order, from %s on', (base) => {
+  test.each([
+    [0, 300, 120],
+    [0x7fffffc0, 300, 120],
+    [0xffffffc0, 300, 120],
+    [0xffff0000, 120_000, 40_000],
+  ])('keeps every byte once and in order, from %s on', (base, places, longest) => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ place: fc.nat(300), length: fc.integer({ min: 1, max: 120 }) }), { maxLength: 60 }),
+        fc.array(fc.record({ place: fc.nat(places), length: fc.integer({ min: 1, max: longest }) }), { maxLength: 40 }),
         (segments) => {
-          const memory = new PacketMemory({ smallSlots: 128, largeSlots: 4, debug: true })
-          const queue = new OutOfOrderQueue()
+          const { queue, memory } = queues()
           const have = new Set<number>()
           for (const { place, length } of segments) {
-            const arrived = packet(memory, base, place, length, 0)
-            expect(queue.insert(arrived)).toBe(true)
-            arrived.release()
-            for (let i = 0; i < length; i++) have.add(place + i)
-            expect(queue.bytes).toBe(have.size)
-            expect(queue.packets).toBe(memory.inUse)
-          }
-          const places: number[] = []
-          while (queue.first !== null) {
-            const first = queue.shift()
-            const place = (first.sequence - sequenceNumber(base)) | 0
-            for (let at = first.payload; at < first.payloadEnd; at++) {
-              expect(memory.bytes[at]).toBe((place + at - first.payload) & 255)
-              places.push(place + at - first.payload)
+            let duplicate: number[] = []
+            for (let i = place; i < place + length; i++) {
+              if (have.has(i) && (duplicate.length === 0 || duplicate[1] === i)) duplicate = [duplicate[0] ?? i, i + 1]
             }
-            first.release()
+            expect(insert(queue, place, length, 0, base)).toBe(true)
+            for (let i = place; i < place + length; i++) have.add(i)
+            expect(queue.hasDuplicate).toBe(duplicate.length > 0)
+            if (queue.hasDuplicate) {
+              expect([(queue.duplicateStart - base) | 0, (queue.duplicateEnd - base) | 0]).toEqual(duplicate)
+            }
+            expect(queue.bytes).toBe(have.size)
+            const used = new Set([...have].map((at) => ((base + at) >>> 0) >>> 14))
+            expect([queue.pages, memory.used]).toEqual([used.size, used.size])
           }
-          expect(places).toEqual([...have].sort((a, b) => a - b))
-          expect([queue.packets, queue.bytes, memory.inUse]).toEqual([0, 0, 0])
+          for (const place of [0, 50, 100, 250, places]) {
+            const island = queue.find(base + place)
+            expect(island >= 0).toBe(have.has(place))
+          }
+          const got = drain(queue, base)
+          expect(got.map(([place]) => place)).toEqual([...have].sort((a, b) => a - b))
+          expect(got.every(([place, byte]) => byte === (place & 255))).toBe(true)
+          expect([queue.pages, queue.bytes, memory.used]).toEqual([0, 0, 0])
         },
       ),
+      { numRuns: places > 1000 ? 20 : 100 },
     )
   })
 
-  test('what is there stays, unless a segment covers it whole', () => {
-    const memory = new PacketMemory({ smallSlots: 64, largeSlots: 4, debug: true })
-    const queue = new OutOfOrderQueue()
+  test('what is there stays: a peer cannot change it', () => {
+    const { queue } = queues()
     for (const [place, length, mark] of [
       [10, 10, 1],
+      [30, 5, 1],
       [15, 10, 2],
-      [5, 10, 3],
-      [5, 20, 4],
+      [5, 40, 3],
     ]) {
-      const arrived = packet(memory, 0, place, length, mark)
-      queue.insert(arrived)
-      arrived.release()
+      queue.insert(segment(0, length, mark), 0, sequenceNumber(place), length, 0)
     }
-    const marks: number[] = []
-    for (let at = queue.first; at !== null; at = at.next) {
-      for (let i = at.payload; i < at.payloadEnd; i++) marks.push(memory.bytes[i])
-    }
-    expect(marks).toHaveLength(20)
-    expect(queue.bytes).toBe(20)
-    queue.clear()
-    expect(memory.inUse).toBe(0)
+    const marks = drain(queue).map(([, mark]) => mark)
+    const run = (count: number, mark: number) => new Array(count).fill(mark)
+    expect(marks).toEqual([...run(5, 3), ...run(10, 1), ...run(5, 2), ...run(5, 3), ...run(5, 1), ...run(10, 3)])
   })
 
-  test('is bounded, and takes again what it has room for', () => {
-    const memory = new PacketMemory({ smallSlots: LONGEST_OUT_OF_ORDER_QUEUE + 16, largeSlots: 4 })
-    const queue = new OutOfOrderQueue()
-    const insert = (place: number) => {
-      const arrived = packet(memory, 0, place, 1, 0)
-      const taken = queue.insert(arrived)
-      arrived.release()
-      return taken
-    }
-    // From the back, so that each is found at once.
-    for (let i = LONGEST_OUT_OF_ORDER_QUEUE; i > 0; i--) expect(insert(i * 2)).toBe(true)
-    expect(insert(1)).toBe(false)
-    expect(memory.inUse).toBe(LONGEST_OUT_OF_ORDER_QUEUE)
-    queue.shift().release()
-    expect(insert(1)).toBe(true)
+  test('is bounded in islands, and still takes what joins one', () => {
+    const { queue, memory } = queues()
+    for (let i = MOST_ISLANDS; i > 0; i--) expect(insert(queue, i * 2)).toBe(true)
+    expect(insert(queue, 3000)).toBe(false)
+    expect(insert(queue, 1)).toBe(true)
+    expect(insert(queue, 2 * MOST_ISLANDS + 1, 100)).toBe(true)
+    expect(queue.count).toBe(MOST_ISLANDS)
+    queue.shift(sequenceNumber(1), null)
+    expect(insert(queue, 3000)).toBe(true)
     queue.hasFin = true
     queue.clear()
-    expect([queue.packets, queue.hasFin, memory.inUse]).toEqual([0, false, 0])
+    expect([queue.count, queue.bytes, queue.hasFin, memory.used]).toEqual([0, 0, false, 0])
+  })
+
+  test('gives only what is not delivered yet', () => {
+    const { queue } = queues()
+    insert(queue, 10, 10)
+    insert(queue, 30, 10)
+    const target = new ReceiveQueue()
+    expect(queue.shift(sequenceNumber(15), target)).toBe(5)
+    expect(target.read(100)).toEqual(Buffer.from(segment(15, 5)))
+    expect(queue.shift(sequenceNumber(50), target)).toBe(0)
+    expect([target.length, queue.pages]).toEqual([0, 0])
+  })
+})
+
+describe('memory for data ahead of gaps', () => {
+  test('is a quarter of the receive budget', () => {
+    expect(outOfOrderPages(2 ** 28)).toBe(2 ** 26 / PAGE_SIZE)
+    expect(outOfOrderPages(65_536)).toBe(1)
+    expect(outOfOrderPages(1)).toBe(1)
+  })
+
+  test('when it is used up, who has most gives up its end', () => {
+    const { queue: large, memory, counters } = queues(10)
+    const small = new OutOfOrderQueue(memory)
+    expect(insert(large, 100, 9 * PAGE_SIZE)).toBe(true)
+    expect(large.pages).toBe(10)
+    for (let i = 0; i < 5; i++) expect(insert(small, i * PAGE_SIZE)).toBe(true)
+    // Both have five: nobody gives way any more.
+    expect(insert(small, 5 * PAGE_SIZE)).toBe(false)
+    expect(insert(large, 9 * PAGE_SIZE)).toBe(false)
+    expect([large.pages, small.pages, memory.used, counters.OfoPruned]).toEqual([5, 5, 10, 5])
+    expect([large.count, large.bytes, large.ends[0]]).toEqual([1, 5 * PAGE_SIZE - 100, 5 * PAGE_SIZE])
+    expect(drain(large).every(([place, byte]) => byte === (place & 255))).toBe(true)
+    small.clear()
+    expect(memory.used).toBe(0)
+  })
+
+  test('a page that is given up takes all islands in it along', () => {
+    const { queue, memory } = queues(2)
+    insert(queue, 100, 50)
+    insert(queue, PAGE_SIZE - 10, 20)
+    insert(queue, PAGE_SIZE + 50, 20)
+    insert(queue, PAGE_SIZE + 100, 20)
+    queue.prune()
+    expect([queue.count, queue.bytes, queue.pages]).toEqual([2, 60, 1])
+    queue.prune()
+    expect([queue.count, queue.bytes, queue.pages, memory.used]).toEqual([0, 0, 0, 0])
+  })
+
+  test('who has been silent gives way to whoever has as much', () => {
+    const { queue: silent, memory } = queues(4)
+    const active = new OutOfOrderQueue(memory)
+    const asks = new OutOfOrderQueue(memory)
+    for (let i = 0; i < 2; i++) insert(silent, i * PAGE_SIZE, 1, 0)
+    for (let i = 0; i < 2; i++) insert(active, i * PAGE_SIZE, 1, 0)
+    insert(active, 2, 1, 9_000_000)
+    expect(insert(asks, 0, 1, 9_000_000)).toBe(true)
+    expect([silent.pages, active.pages]).toEqual([1, 2])
+    expect(insert(asks, PAGE_SIZE, 1, 10_000_000)).toBe(false)
+    expect(insert(asks, PAGE_SIZE, 1, 10_000_001)).toBe(true)
+    expect([silent.pages, active.pages, asks.pages]).toEqual([0, 2, 2])
+  })
+
+  test('is never more than its limit, and each queue counts right, whatever happens', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            who: fc.nat(4),
+            place: fc.nat(20 * PAGE_SIZE),
+            length: fc.integer({ min: 1, max: 70_000 }),
+            clear: fc.nat(9),
+          }),
+          { maxLength: 100 },
+        ),
+        (steps) => {
+          const { memory } = queues(16)
+          const all = Array.from({ length: 5 }, () => new OutOfOrderQueue(memory))
+          steps.forEach(({ who, place, length, clear }, now) => {
+            const queue = all[who]
+            if (clear === 0) queue.clear()
+            else if (clear === 1 && queue.count > 0) queue.shift(sequenceNumber(queue.starts[0]), null)
+            else insert(queue, place, length, now * 1_000_000)
+            expect(memory.used).toBeLessThanOrEqual(16)
+            expect(memory.used).toBe(all.reduce((sum, { pages }) => sum + pages, 0))
+            for (const { count, starts, ends, bytes } of all) {
+              let sum = 0
+              for (let i = 0; i < count; i++) {
+                expect(ends[i]).toBeGreaterThan(starts[i])
+                if (i > 0) expect(starts[i]).toBeGreaterThan(ends[i - 1])
+                sum += ends[i] - starts[i]
+              }
+              expect(bytes).toBe(sum)
+            }
+          })
+          for (const queue of all) expect(drain(queue).every(([place, byte]) => byte === (place & 255))).toBe(true)
+          expect(memory.used).toBe(0)
+        },
+      ),
+      { numRuns: 40 },
+    )
   })
 })

@@ -4,12 +4,14 @@
 import type { PacketBuffer } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
+import { reportDuplicate, reportIsland } from './sack-blocks.ts'
 import type { Segment } from './segment.ts'
-import { advance, distance, isAfter, sequenceNumber } from './sequence-number.ts'
+import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
+import { sendAcknowledgment } from './transmit.ts'
 
-/** Segments ahead of a gap are kept only while more than one in this many packets is free. */
-const FREE_MEMORY_SHARE = 4
+/** RFC 5681, 3.2: what a sender counts before it takes a segment for lost. */
+const DUPLICATE_THRESHOLD = 3
 /** What every connection may hold unread when the budget of all is spent; Linux tcp_rmem[0]. */
 const LEAST_UNREAD = 4096
 
@@ -20,7 +22,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
   // The part before RCV.NXT is there already.
   const old = distance(connection.receiveNext, start)
   if (old > 0) {
-    connection.acknowledgeNow = true
+    answerDuplicate(connection, segment)
     if (old >= segment.length + (fin ? 1 : 0)) return
     packet.payload += Math.min(old, segment.length)
     start = connection.receiveNext
@@ -42,7 +44,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
     if (length > 0 || fin) queueOutOfOrder(connection, packet, start, length, fin)
     return
   }
-  if (length > 0) deliver(connection, packet, length, false)
+  if (length > 0) deliver(connection, packet, length)
   const queue = connection.outOfOrder
   if (queue !== null) {
     drainOutOfOrder(connection, queue)
@@ -59,7 +61,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
  */
 function isOverBudget(connection: Connection, packet: PacketBuffer, start: number): boolean {
   const { context } = connection
-  const left = context.settings.receiveBudget - context.receiveBytes
+  const left = context.settings.receiveBudget - context.receiveBytes - context.outOfOrderMemory.bytes
   const length = packet.payloadEnd - packet.payload
   if (length <= left || connection.discarding) return false
   // Ahead of a gap nothing is needed yet.
@@ -71,16 +73,16 @@ function isOverBudget(connection: Connection, packet: PacketBuffer, start: numbe
   return true
 }
 
-/** Appends the next bytes in order. @param adopt whether the queue takes over a reference that we own */
-function deliver(connection: Connection, packet: PacketBuffer, length: number, adopt: boolean): void {
+/** Appends the next bytes in order. */
+function deliver(connection: Connection, packet: PacketBuffer, length: number): void {
+  if (!connection.discarding) connection.receiveQueue.append(packet)
+  delivered(connection, length)
+}
+
+function delivered(connection: Connection, length: number): void {
   connection.receiveNext = advance(connection.receiveNext, length)
   connection.receivedUnacknowledged += length
-  if (connection.discarding) {
-    if (adopt) packet.release()
-    return
-  }
-  if (adopt) connection.receiveQueue.adopt(packet)
-  else connection.receiveQueue.append(packet)
+  if (connection.discarding) return
   connection.countedBytes += length
   connection.context.receiveBytes += length
   connection.readableEvent = true
@@ -89,51 +91,81 @@ function deliver(connection: Connection, packet: PacketBuffer, length: number, a
 function queueOutOfOrder(
   connection: Connection,
   packet: PacketBuffer,
-  start: number,
+  start: SequenceNumber,
   length: number,
   fin: boolean,
 ): void {
-  // RFC 5681, 4.2: at once, so that the sender sees duplicate acknowledgments.
-  connection.acknowledgeNow = true
-  const counters = connection.context.counters
-  const memory = packet.memory
-  const scarce = packet.large
-    ? memory.freeLarge * FREE_MEMORY_SHARE < memory.largeSlots
-    : memory.freeSmall * FREE_MEMORY_SHARE < memory.smallSlots
-  connection.outOfOrder ??= new OutOfOrderQueue()
+  const { context } = connection
+  const { counters } = context
+  connection.outOfOrder ??= new OutOfOrderQueue(context.outOfOrderMemory)
   const queue = connection.outOfOrder
-  const end = advance(sequenceNumber(start), length)
   if (length > 0) {
-    packet.sequence = start
-    if (scarce || !queue.insert(packet)) {
+    if (queue.insert(packet.memory.bytes, packet.payload, start, length, context.time())) {
+      counters.TCPOFOQueue++
+      if (queue.hasDuplicate) {
+        if (connection.selectiveAcknowledgments) counters.TCPDSACKOfoSent++
+        reportDuplicateAtOnce(connection, queue.duplicateStart, queue.duplicateEnd)
+      }
+      reportIsland(connection, start)
+    } else {
       counters.TCPOFODrop++
-      return
     }
-    counters.TCPOFOQueue++
   }
   if (fin) {
     queue.hasFin = true
-    queue.fin = end
+    queue.fin = advance(start, length)
   }
+  answerOutOfOrder(connection)
+}
+
+/**
+ * RFC 5681, 4.2: a segment out of order is acknowledged at once, each of a burst, since a sender without SACK counts how
+ * many there are. One that has SACK reads everything from one acknowledgment, and three tell it that something is
+ * missing: after these the burst has one; as Linux (tcp_comp_sack_nr).
+ */
+function answerOutOfOrder(connection: Connection): void {
+  if (connection.selectiveAcknowledgments) {
+    if (connection.duplicatesAt !== connection.receiveNext) {
+      connection.duplicatesAt = connection.receiveNext
+      connection.duplicatesSent = 0
+    }
+    if (connection.duplicatesSent >= DUPLICATE_THRESHOLD) {
+      connection.acknowledgeNow = true
+      return
+    }
+    connection.duplicatesSent++
+  }
+  sendAcknowledgment(connection)
+}
+
+/** Tells the peer, with the acknowledgment at the end of the burst, that what the segment brought was there already. */
+export function answerDuplicate(connection: Connection, segment: Segment): void {
+  const before = distance(connection.receiveNext, segment.sequence)
+  if (before > 0 && connection.selectiveAcknowledgments) {
+    connection.context.counters.TCPDSACKOldSent++
+    const end = advance(segment.sequence, Math.min(before, segment.sequenceLength))
+    reportDuplicateAtOnce(connection, segment.sequence, end)
+  }
+  connection.acknowledgeNow = true
+}
+
+/** An acknowledgment has room for one duplicate: another that waits goes out before. */
+function reportDuplicateAtOnce(connection: Connection, start: SequenceNumber, end: SequenceNumber): void {
+  if (reportDuplicate(connection, start, end)) return
+  sendAcknowledgment(connection)
+  reportDuplicate(connection, start, end)
 }
 
 /** Delivers what the segment that filled a gap has made contiguous. */
 function drainOutOfOrder(connection: Connection, queue: OutOfOrderQueue): void {
-  while (queue.first !== null) {
-    const gap = distance(sequenceNumber(queue.first.sequence), connection.receiveNext)
-    if (gap > 0) {
-      // A gap is left: RFC 5681, 4.2, at once.
-      connection.acknowledgeNow = true
-      return
-    }
-    const packet = queue.shift()
-    packet.payload -= gap
-    const length = packet.payloadEnd - packet.payload
-    connection.acknowledgeNow = true
-    if (length <= 0) packet.release()
-    else deliver(connection, packet, length, true)
+  const target = connection.discarding ? null : connection.receiveQueue
+  while (queue.isReady(connection.receiveNext)) {
+    const length = queue.shift(connection.receiveNext, target)
+    if (length > 0) delivered(connection, length)
   }
-  if (!queue.hasFin) connection.outOfOrder = null
+  // RFC 5681, 4.2: at once when a segment fills in all or part of a gap.
+  connection.acknowledgeNow = true
+  if (queue.count === 0 && !queue.hasFin) connection.outOfOrder = null
 }
 
 function receiveFin(connection: Connection): void {

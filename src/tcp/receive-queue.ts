@@ -13,10 +13,10 @@ const LEAST_CHUNK = 4096
 class Chunk {
   readonly buffer: Buffer
   start = 0
-  end = 0
-  constructor(capacity: number) {
-    // `allocUnsafe` would take slices of Node's shared pool and pin it.
-    this.buffer = Buffer.allocUnsafeSlow(capacity)
+  end: number
+  constructor(buffer: Buffer, end: number) {
+    this.buffer = buffer
+    this.end = end
   }
 }
 
@@ -43,6 +43,24 @@ export class ReceiveQueue {
     const count = packet.payloadEnd - packet.payload
     this.#packetBytes += count
     this.length += count
+  }
+
+  /** Appends [start, end) of memory that its owner gives away: kept if it is most of it, otherwise copied. */
+  give(memory: Buffer, start: number, end: number): void {
+    this.settle()
+    this.#chunks ??= []
+    this.length += end - start
+    if (end - start >= memory.length / 2) {
+      this.#chunks.push(new Chunk(memory.subarray(start, end), end - start))
+      return
+    }
+    while (start < end) {
+      const chunk = this.#chunkWithRoom(end - start)
+      const count = Math.min(end - start, chunk.buffer.length - chunk.end)
+      memory.copy(chunk.buffer, chunk.end, start, start + count)
+      chunk.end += count
+      start += count
+    }
   }
 
   /** Takes up to `most` bytes as memory of the caller's own; null when there is nothing. */
@@ -96,17 +114,24 @@ export class ReceiveQueue {
   /** End of a burst: moves what was not read out of packet memory. */
   settle(): void {
     if (this.#packetBytes === 0) return
-    this.#chunks ??= []
     while (this.#packetBytes > 0) {
-      let chunk = this.#chunks.length === 0 ? undefined : this.#chunks[this.#chunks.length - 1]
-      if (chunk === undefined || chunk.end === chunk.buffer.length) {
-        chunk = new Chunk(Math.max(LEAST_CHUNK, Math.min(this.#packetBytes, LARGEST_CHUNK)))
-        this.#chunks.push(chunk)
-      }
+      const chunk = this.#chunkWithRoom(this.#packetBytes)
       const count = Math.min(this.#packetBytes, chunk.buffer.length - chunk.end)
       this.#takePackets(chunk.buffer, chunk.end, count)
       chunk.end += count
     }
+  }
+
+  /** @param wanted bytes that are going to be appended */
+  #chunkWithRoom(wanted: number): Chunk {
+    this.#chunks ??= []
+    const chunks = this.#chunks
+    const last = chunks.length === 0 ? null : chunks[chunks.length - 1]
+    if (last !== null && last.end < last.buffer.length) return last
+    // `allocUnsafe` would take slices of Node's shared pool and pin it.
+    const chunk = new Chunk(Buffer.allocUnsafeSlow(Math.max(LEAST_CHUNK, Math.min(wanted, LARGEST_CHUNK))), 0)
+    chunks.push(chunk)
+    return chunk
   }
 
   /** Drops everything. */

@@ -6,7 +6,7 @@ import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
-import { receiveData } from './receive-data.ts'
+import { answerDuplicate, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
@@ -279,7 +279,7 @@ function mayAnswer(connection: Connection): boolean {
  */
 function answerUnacceptable(connection: Connection, segment: Segment): void {
   if (segment.length > 0 && !segment.hasSyn && connection.state >= State.Established) {
-    connection.acknowledgeNow = true
+    answerDuplicate(connection, segment)
     return
   }
   if (mayAnswer(connection)) sendAcknowledgment(connection)

@@ -4,6 +4,7 @@ import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Connection } from './connection.ts'
 import type { TcpCounters } from './counters.ts'
+import type { OutOfOrderMemory } from './out-of-order-memory.ts'
 import type { TcpSettings } from './settings.ts'
 
 /** All that a connection may touch of the stack around it. `Tcp` is it; tests may be another. */
@@ -32,6 +33,8 @@ export interface TcpContext {
   mayChallenge(): boolean
   /** Bytes received and not yet read by all applications together. */
   receiveBytes: number
+  /** For data ahead of gaps. */
+  readonly outOfOrderMemory: OutOfOrderMemory
   /** The way anew, after routes changed. */
   refreshPath(path: Path): Path | null
 }

@@ -18,6 +18,7 @@ import { receiveIcmpError } from './icmp-errors.ts'
 import { type Acceptor, type Listener, type ListenerOptions, ListenerTable } from './listener.ts'
 import { LocalPorts } from './local-ports.ts'
 import { Opening } from './opening.ts'
+import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
 import { PassiveOpen } from './passive-open.ts'
 import { pathBack } from './path-back.ts'
 import { Segment } from './segment.ts'
@@ -43,6 +44,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly log: Log
   readonly ips: readonly Ip[]
   receiveBytes = 0
+  readonly outOfOrderMemory: OutOfOrderMemory
 
   readonly #table: ConnectionTable<Connection | TimeWait>
   readonly #localPorts: LocalPorts
@@ -69,6 +71,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.random = options.random
     this.log = options.log ?? SILENT
     this.hash = new KeyedHash(options.random)
+    this.outOfOrderMemory = new OutOfOrderMemory(outOfOrderPages(this.settings.receiveBudget), this.counters)
     this.#table = new ConnectionTable(this.hash)
     const listeners = new ListenerTable()
     this.#localPorts = new LocalPorts(this.#table, listeners, options.random, this.settings.ephemeralPorts)

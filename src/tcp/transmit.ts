@@ -6,7 +6,15 @@ import { pseudoHeaderSum } from '../checksum/index.ts'
 import { IpProtocol } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
-import { TIMESTAMPS_LENGTH, writeSynOptions, writeTimestamps } from './options.ts'
+import {
+  SACK_BLOCK_LENGTH,
+  SACK_HEADER_LENGTH,
+  TIMESTAMPS_LENGTH,
+  writeSack,
+  writeSynOptions,
+  writeTimestamps,
+} from './options.ts'
+import { collectedEdges, collectSackBlocks } from './sack-blocks.ts'
 import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
 import { CHECKSUM_OFFSET, Flag, HEADER_LENGTH, LONGEST_HEADER, writeHeader } from './wire.ts'
@@ -278,8 +286,13 @@ export function sendSyn(connection: Connection): void {
 
 /** Prepends the header of a segment after the handshake. */
 function pushHeader(connection: Connection, packet: PacketBuffer, sequence: SequenceNumber, flags: number): void {
-  const length = connection.timestamps ? HEADER_LENGTH + TIMESTAMPS_LENGTH : HEADER_LENGTH
+  const options = connection.timestamps ? HEADER_LENGTH + TIMESTAMPS_LENGTH : HEADER_LENGTH
+  // Where they fit: a full segment goes without.
+  const blocks =
+    connection.sackBlocks === null ? 0 : collectSackBlocks(connection, connection.segmentSize - packet.length)
+  const length = blocks === 0 ? options : options + SACK_HEADER_LENGTH + blocks * SACK_BLOCK_LENGTH
   const header = packet.push(length)
+  if (blocks > 0) writeSack(packet.memory.view, header + options, collectedEdges, blocks)
   if (connection.timestamps) {
     writeTimestamps(packet.memory.view, header + HEADER_LENGTH, timestampNow(connection), connection.recentTimestamp)
   }
