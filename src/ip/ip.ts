@@ -74,6 +74,12 @@ export interface Ip {
    */
   path(destination: IpAddress, source?: IpAddress | null): Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES'
   /**
+   * The way back to whoever sent `packet`, from the address that it was sent to; null if there is none. For an answer to a
+   * stranger of whom nothing is kept: unlike `path` it remembers nothing, so that a flood from many addresses pushes no
+   * path out of a cache. The object may be the same for all: it holds until the next call.
+   */
+  passingPath(packet: PacketBuffer): Path | null
+  /**
    * Sends [start, end) as the payload of one IP packet and takes over the caller's reference. A Partial checksum and
    * segmentation pass through to the device. What cannot be sent is dropped and counted.
    * @param hopLimit 1 to 255, or 0 for the default

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../address/index.ts'
+import { IpAddress } from '../address/index.ts'
 import type { Neighbor } from '../arp/index.ts'
 import { addressSum4 } from '../checksum/index.ts'
 import type { Ip, Path } from '../ip/index.ts'
@@ -9,14 +9,14 @@ export interface Generation {
   readonly generation: number
 }
 
-/** Everything that the sending of a packet to one destination needs, found once. */
+/**
+ * Everything that the sending of a packet to one destination needs, found once. Fields change only in the one path that is
+ * used for all passing strangers.
+ */
 export class Ipv4Path implements Path {
   readonly ip: Ip
-  readonly source: IpAddress
-  readonly destination: IpAddress
   readonly headerLength = HEADER_LENGTH
-  readonly addressSum: number
-  readonly isLocal: boolean
+  addressSum = 0
   readonly isBroadcast: boolean
   mtu: number
   /** What the first link takes, whatever is known of the path behind it. */
@@ -24,14 +24,15 @@ export class Ipv4Path implements Path {
   /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
   mtuExpiry = 0
 
-  readonly sourceAddress: number
-  readonly destinationAddress: number
+  sourceAddress = 0
+  destinationAddress = 0
   /** Sum over the header's words that are the same for every packet. */
-  readonly headerSum: number
+  headerSum = 0
   /** TTL unless the transport asks for another. */
   readonly defaultHopLimit: number
-  /** Next hop; null for a local destination. */
-  readonly nextHop: number
+  /** Next hop; for a local destination the destination. */
+  nextHop: number
+  /** Null for a local destination. */
   neighbor: Neighbor | null
   /** Identification of the next packet, 0 to 65,535. */
   identification: number
@@ -43,13 +44,16 @@ export class Ipv4Path implements Path {
   sibling: Ipv4Path | null = null
 
   readonly #current: Generation
-  readonly #generation: number
+  #generation: number
+  // Made when they are asked for: most strangers are answered without.
+  #source: IpAddress | null = null
+  #destination: IpAddress | null = null
 
   constructor(
     ip: Ip,
     current: Generation,
-    source: IpAddress,
-    destination: IpAddress,
+    source: number,
+    destination: number,
     nextHop: number,
     neighbor: Neighbor | null,
     mtu: number,
@@ -59,15 +63,8 @@ export class Ipv4Path implements Path {
     identification: number,
   ) {
     this.ip = ip
-    this.source = source
-    this.destination = destination
-    this.sourceAddress = source.word3
-    this.destinationAddress = destination.word3
-    this.addressSum = addressSum4(source.word3, destination.word3)
-    this.headerSum = baseSum(source.word3, destination.word3)
     this.nextHop = nextHop
     this.neighbor = neighbor
-    this.isLocal = neighbor === null
     this.hasDefaultSource = hasDefaultSource
     this.isBroadcast = isBroadcast
     this.mtu = mtu
@@ -76,9 +73,40 @@ export class Ipv4Path implements Path {
     this.identification = identification
     this.#current = current
     this.#generation = current.generation
+    this.#setEnds(source, destination)
+  }
+
+  get source(): IpAddress {
+    this.#source ??= IpAddress.v4(this.sourceAddress)
+    return this.#source
+  }
+
+  get destination(): IpAddress {
+    this.#destination ??= IpAddress.v4(this.destinationAddress)
+    return this.#destination
+  }
+
+  get isLocal(): boolean {
+    return this.neighbor === null
   }
 
   get isStale(): boolean {
     return this.#generation !== this.#current.generation
+  }
+
+  /** Makes it the path to another host. Only for a path that nobody keeps. */
+  redirect(source: number, destination: number, nextHop: number, neighbor: Neighbor): void {
+    this.#generation = this.#current.generation
+    this.nextHop = nextHop
+    this.neighbor = neighbor
+    this.#source = this.#destination = null
+    this.#setEnds(source, destination)
+  }
+
+  #setEnds(source: number, destination: number): void {
+    this.sourceAddress = source
+    this.destinationAddress = destination
+    this.addressSum = addressSum4(source, destination)
+    this.headerSum = baseSum(source, destination)
   }
 }

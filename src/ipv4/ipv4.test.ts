@@ -336,6 +336,43 @@ describe('paths', () => {
     expect(nextHop('192.0.2.1')).toBe('10.0.0.12')
   })
 
+  test('back to strangers are as others, and none is remembered', () => {
+    const { host } = setUp({ knowsPeer: false })
+    host.ipv4.addRoute(IpPrefix.parse('192.0.2.0/24'), address('10.0.0.10'))
+    host.ipv4.addRoute(IpPrefix.parse('192.0.2.1/32'), address('10.0.0.11'))
+    const packet = host.netif.memory.allocate(0)!
+    const ours = address(OUR_ADDRESS).word3
+    const back = (from: string, to = ours) => {
+      packet.source3 = address(from).word3
+      packet.destination3 = to
+      return host.ipv4.passingPath(packet)
+    }
+    const before = host.ipv4.pathCount
+    for (const from of ['192.0.2.1', '192.0.2.2', '8.8.8.8', '10.0.0.9', OUR_ADDRESS]) {
+      const way = back(from)!
+      expect(host.ipv4.pathCount).toBe(before)
+      const { destination, source, nextHop, addressSum, headerSum, mtu, isLocal, neighbor } = way
+      expect(String(destination)).toBe(from)
+      expect(String(source)).toBe(OUR_ADDRESS)
+      const path = pathTo(host, from)
+      expect({ nextHop, addressSum, headerSum, mtu, isLocal }).toEqual({
+        nextHop: path.nextHop,
+        addressSum: path.addressSum,
+        headerSum: path.headerSum,
+        mtu: path.mtu,
+        isLocal: path.isLocal,
+      })
+      expect(neighbor).toBe(path.neighbor)
+      // One that is known is what it was.
+      expect(back(from)).toBe(path)
+      host.ipv4.addRoute(IpPrefix.parse('198.51.100.0/24'), address('10.0.0.12'))
+    }
+    expect(back('0.0.0.0')).toBe(null)
+    expect(back('8.8.8.8', address('10.0.0.99').word3)).toBe(null)
+    expect(back('8.8.8.8')!.isStale).toBe(false)
+    packet.release()
+  })
+
   test('go stale when addresses or routes change', () => {
     const { host } = setUp()
     const path = pathTo(host, '8.8.8.8')

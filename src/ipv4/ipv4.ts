@@ -160,6 +160,10 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     return this.#paths.path(destination, source)
   }
 
+  passingPath(packet: PacketBuffer): Ipv4Path | null {
+    return this.#paths.passingPath(packet.source3, packet.destination3)
+  }
+
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     const way = path as Ipv4Path
     const total = packet.end - packet.start + wire.HEADER_LENGTH

@@ -6,7 +6,7 @@ import { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isLoopback, LocalAddresses } from './local-addresses.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
-import { isSamePrefix, RoutingTable } from './routing-table.ts'
+import { isSamePrefix, type Route, RoutingTable } from './routing-table.ts'
 
 /** RFC 1700 and Linux (ip_default_ttl). */
 const DEFAULT_TTL = 64
@@ -33,6 +33,8 @@ export class Paths {
   readonly #cache: PathCache
   readonly #mtus: PathMtus
   readonly #addressHandlers: AddressHandler[] = []
+  /** The one for all strangers. */
+  #passing: Ipv4Path | null = null
 
   /** @param linkMtu largest packet that the link carries @param cacheSize destinations that are remembered */
   constructor(ip: Ip, arp: Arp, clock: Clock, random: Random, linkMtu: number, cacheSize: number) {
@@ -153,6 +155,50 @@ export class Paths {
     return path
   }
 
+  /**
+   * The way to `destination` from `source`, an address of ours, for an answer of which nothing is kept: what is not in the
+   * cache already does not go there, and the next call takes the same object for another way.
+   */
+  passingPath(destination: number, source: number): Ipv4Path | null {
+    const known = this.#cache.get(destination, source)
+    if (known !== null) return known
+    const route = this.#routeToStranger(destination, source)
+    if (route === null) {
+      // Ourselves, or nobody: rare, and not worth being fast.
+      if (!isLoopback(source) && !this.local.owns(source)) return null
+      const path = this.#findPath(IpAddress.v4(destination), IpAddress.v4(source))
+      return typeof path === 'string' ? null : path
+    }
+    const nextHop = route.gateway === null ? destination : route.gateway.word3
+    const neighbor = this.#arp.neighbor(nextHop)
+    if (this.#passing === null) {
+      this.#passing = new Ipv4Path(
+        this.#ip,
+        this,
+        source,
+        destination,
+        nextHop,
+        neighbor,
+        this.#linkMtu,
+        DEFAULT_TTL,
+        false,
+        false,
+        this.#random.below(0x10000),
+      )
+    } else {
+      this.#passing.redirect(source, destination, nextHop, neighbor)
+    }
+    return this.#passing
+  }
+
+  /** The route to another host from an address of ours on the network; null for what needs a closer look. */
+  #routeToStranger(destination: number, source: number): Route | null {
+    const first = destination >>> 24
+    if (first === 0 || first >= 224 || isLoopback(destination) || !this.local.owns(source)) return null
+    if (this.local.classify(destination) !== AddressKind.Foreign) return null
+    return this.routing.lookup4(destination)
+  }
+
   /** Lowers the MTU of a path, and of others to the same destination. */
   lowerMtu(given: Ipv4Path, mtu: number): void {
     if (given.isLocal) return
@@ -194,7 +240,8 @@ export class Paths {
     mtu: number,
   ): Ipv4Path {
     const chosen = source ?? usual
-    const isBroadcast = this.local.isBroadcast(destination.word3)
+    const address = destination.word3
+    const isBroadcast = this.local.isBroadcast(address)
     const neighbor = isLocal
       ? null
       : isBroadcast
@@ -205,8 +252,8 @@ export class Paths {
     return new Ipv4Path(
       this.#ip,
       this,
-      chosen,
-      destination,
+      chosen.word3,
+      address,
       nextHop,
       neighbor,
       mtu,

@@ -50,6 +50,17 @@ export class RoutingTable {
     for (let i = 0; i < routes.length; i++) if (routes[i].destination.contains(destination)) return routes[i]
     return null
   }
+
+  /** As `lookup`, for an IPv4 address as a 32-bit word, in a table of IPv4 routes. */
+  lookup4(destination: number): Route | null {
+    const routes = this.#routes
+    for (let i = 0; i < routes.length; i++) {
+      const { address, length } = routes[i].destination
+      // A shift by 32 is one by 0.
+      if (length === 0 || (address.word3 ^ destination) >>> (32 - length) === 0) return routes[i]
+    }
+    return null
+  }
 }
 
 export function isSamePrefix(a: IpPrefix, b: IpPrefix): boolean {

@@ -46,6 +46,7 @@ export function sendCookie(
   timestamps: boolean,
   timestampValue: number,
   timestampEcho: number,
+  sackPermitted: boolean,
 ): void {
   const packet = context.memory.allocate(0)
   if (packet === null) {
@@ -64,7 +65,7 @@ export function sendCookie(
       timestamps,
       timestampValue,
       timestampEcho,
-      false,
+      sackPermitted,
     )
   context.counters.SyncookiesSent++
   // RFC 7323, 2.2: the window in a SYN is never scaled.

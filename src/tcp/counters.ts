@@ -14,10 +14,13 @@ export interface TcpCounters {
   InErrs: number
   InCsumErrors: number
   OutRsts: number
-  /** SYNs or finished handshakes dropped because the listener's queue was full. */
+  /** SYNs or finished handshakes dropped because as many connections as may be wait for being accepted. */
   ListenOverflows: number
   /** SYNs dropped for any reason. */
   ListenDrops: number
+  /** SYNs dropped, or answered with a cookie, because the queue of half-open connections was full. */
+  TCPReqQFullDrop: number
+  TCPReqQFullDoCookies: number
   /** SYN-ACKs with a cookie (RFC 4987, 3.6), ACKs that brought a good one back, and ACKs with none or an old one. */
   SyncookiesSent: number
   SyncookiesRecv: number
@@ -73,6 +76,8 @@ export function newTcpCounters(): TcpCounters {
     OutRsts: 0,
     ListenOverflows: 0,
     ListenDrops: 0,
+    TCPReqQFullDrop: 0,
+    TCPReqQFullDoCookies: 0,
     SyncookiesSent: 0,
     SyncookiesRecv: 0,
     SyncookiesFailed: 0,

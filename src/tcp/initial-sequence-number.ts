@@ -1,6 +1,7 @@
 /** Initial sequence numbers, RFC 6528, and timestamp offsets, RFC 7323, 5.4. */
 import { KeyedHash, type Microseconds, type Random } from '../clock/index.ts'
 import type { Path } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
 import { type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 
 /** RFC 6528, section 3: M is a timer that ticks every 4 microseconds. */
@@ -27,6 +28,11 @@ export class InitialSequenceNumbers {
     return this.#hash(path, 0)
   }
 
+  /** `timestampOffset` of the way back to whoever sent `packet`. */
+  timestampOffsetBack(packet: PacketBuffer): number {
+    return hashBack(this.#first, packet) ^ hashBack(this.#second, packet)
+  }
+
   #hash({ source, destination }: Path, ports: number): number {
     return hash(this.#first, source, destination, ports) ^ hash(this.#second, source, destination, ports)
   }
@@ -43,5 +49,19 @@ function hash(key: KeyedHash, source: Path['source'], destination: Path['destina
     destination.word2,
     destination.word3,
     ports,
+  )
+}
+
+function hashBack(key: KeyedHash, packet: PacketBuffer): number {
+  return key.hash9(
+    packet.destination0,
+    packet.destination1,
+    packet.destination2,
+    packet.destination3,
+    packet.source0,
+    packet.source1,
+    packet.source2,
+    packet.source3,
+    0,
   )
 }

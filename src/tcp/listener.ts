@@ -44,12 +44,6 @@ export class Listener {
     return this.pending.length >= this.backlog
   }
 
-  /** The oldest half-open connection had to send its SYN-ACK again: what fills the queue does not answer. */
-  get isFlooded(): boolean {
-    for (const oldest of this.halfOpen) return oldest.retransmissions > 0
-    return false
-  }
-
   /** Hands waiting connections to the acceptor. */
   deliver(): void {
     while (!this.paused && this.pending.length > 0) {

@@ -4,6 +4,7 @@
  */
 import type { Microseconds, Random } from '../clock/index.ts'
 import type { Path } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionTable } from './connection-table.ts'
 import { InitialSequenceNumbers } from './initial-sequence-number.ts'
@@ -81,9 +82,9 @@ export class Opening {
     this.#table.delete(record)
   }
 
-  /** The timestamp that a segment on this path carries now. */
-  timestamp(path: Path, now: Microseconds): number {
-    return (Math.floor(now / 1000) + this.#initialSequenceNumbers.timestampOffset(path)) | 0
+  /** The timestamp that an answer to this packet carries now. */
+  timestampBack(packet: PacketBuffer, now: Microseconds): number {
+    return (Math.floor(now / 1000) + this.#initialSequenceNumbers.timestampOffsetBack(packet)) | 0
   }
 }
 

@@ -5,7 +5,7 @@
 import type { IpAddress } from '../address/index.ts'
 import type { Random } from '../clock/index.ts'
 import { SystemError } from '../errors/index.ts'
-import type { Ip, Path } from '../ip/index.ts'
+import type { Ip } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendCookie } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
@@ -17,7 +17,7 @@ import type { Segment } from './segment.ts'
 import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { COOKIE_LIFETIME, SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
+import { COOKIE_LIFETIME, SynCookies, sackOfTimestamp, scaleOfTimestamp, timestampWithOptions } from './syn-cookies.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait } from './time-wait.ts'
 
@@ -116,22 +116,25 @@ export class PassiveOpen {
     // Neither SYN nor ACK, dropped as 3.10.7.2 says. Where a SYN may carry a FIN, that has to come again, like text.
     if (!segment.hasSyn || (segment.hasFin && settings.dropSynFin)) return
     const listener = this.#choose(group, packet, ports)
-    const crowded = listener.halfOpen.size >= listener.backlog
-    // Many that begin at the same moment wait for their turn; cookies are for when the queue is full of silent ones.
-    const withCookie = crowded && settings.synCookies && listener.isFlooded
-    if (this.#cannotAccept(listener) || (crowded && !withCookie)) {
+    if (this.#cannotAccept(listener)) {
       counters.ListenOverflows++
       counters.ListenDrops++
+      return
+    }
+    if (listener.halfOpen.size >= listener.backlog) {
+      if (settings.synCookies) {
+        counters.TCPReqQFullDoCookies++
+        if (previous !== null) this.#opening.endTimeWait(previous)
+        this.#answerWithCookie(group, segment, packet, ip, ports)
+      } else {
+        counters.TCPReqQFullDrop++
+        counters.ListenDrops++
+      }
       return
     }
     const path = pathBack(packet, ip)
     if (path === null) {
       counters.ListenDrops++
-      return
-    }
-    if (withCookie) {
-      if (previous !== null) this.#opening.endTimeWait(previous)
-      this.#answerWithCookie(group, segment, path, ports)
       return
     }
     const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
@@ -169,25 +172,40 @@ export class PassiveOpen {
     return listener.isFull || this.#opening.isFull
   }
 
-  #answerWithCookie(group: ListenerGroup, segment: Segment, path: Path, ports: number): void {
-    const { settings } = this.#context
+  /** Nothing is remembered of it and nothing allocated but the packet: a flood may bring very many. */
+  #answerWithCookie(group: ListenerGroup, segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): void {
+    const { settings, counters } = this.#context
+    const path = ip.passingPath(packet)
+    if (path === null) {
+      counters.ListenDrops++
+      return
+    }
     const now = this.#context.time()
     const { options } = segment
     const timestamps = settings.timestamps && options.hasTimestamps
-    // Without timestamps there is no place to remember the peer's window scale, and so none for ours (as Linux).
+    // Without timestamps there is no place to remember the peer's options, and so none for ours (as Linux).
     const scaling = timestamps && settings.windowScaling && options.windowScale >= 0
-    const outgoing = (ports << 16) | (ports >>> 16)
+    const sack = timestamps && settings.selectiveAcknowledgments && options.sackPermitted
     group.cookiesUntil = now + COOKIE_LIFETIME
     sendCookie(
       this.#context,
       path,
-      outgoing,
-      this.#cookies.make(path, outgoing, segment.sequence, options.maximumSegmentSize, now),
+      (ports << 16) | (ports >>> 16),
+      this.#cookies.make(packet, ports, segment.sequence, options.maximumSegmentSize, now),
       advance(segment.sequence, 1),
       scaling ? this.#opening.receiveWindowScale : -1,
       timestamps,
-      timestampWithScale(this.#opening.timestamp(path, now), scaling ? options.windowScale : -1),
+      timestamps
+        ? timestampWithOptions(
+            this.#opening.timestampBack(packet, now),
+            scaling ? options.windowScale : -1,
+            sack,
+            // ECN is not asked for yet.
+            false,
+          )
+        : 0,
       options.timestampValue,
+      sack,
     )
   }
 
@@ -199,17 +217,16 @@ export class PassiveOpen {
     const { settings, counters } = this.#context
     const now = this.#context.time()
     if (now >= group.cookiesUntil) return false
-    const path = pathBack(packet, ip)
-    if (path === null) return false
-    const outgoing = (ports << 16) | (ports >>> 16)
     const cookie = advance(segment.acknowledgment, -1)
     const peerSequence = advance(segment.sequence, -1)
-    const segmentSize = this.#cookies.check(path, outgoing, peerSequence, cookie, now)
+    const segmentSize = this.#cookies.check(packet, ports, peerSequence, cookie, now)
     if (segmentSize === 0) {
       counters.SyncookiesFailed++
       return false
     }
     counters.SyncookiesRecv++
+    const path = pathBack(packet, ip)
+    if (path === null) return false
     const listener = this.#choose(group, packet, ports)
     if (this.#cannotAccept(listener)) {
       // Forgotten as in `accepted`: the data that the peer sends, and sends again, brings the cookie once more.
@@ -222,10 +239,10 @@ export class PassiveOpen {
     connection.state = State.SynReceived
     connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
     connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence
-    segment.options.maximumSegmentSize = segmentSize
-    // Not remembered.
-    segment.options.sackPermitted = false
-    segment.options.windowScale = segment.options.hasTimestamps ? scaleOfTimestamp(segment.options.timestampEcho) : -1
+    const { options } = segment
+    options.maximumSegmentSize = segmentSize
+    options.windowScale = options.hasTimestamps ? scaleOfTimestamp(options.timestampEcho) : -1
+    options.sackPermitted = options.hasTimestamps && sackOfTimestamp(options.timestampEcho)
     takeSynOptions(connection, segment, settings)
     connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
     listener.halfOpen.add(connection)
@@ -279,7 +296,6 @@ export class PassiveOpen {
   }
 }
 
-/** Another member with room for a connection of one that has left. */
 /**
  * Nobody will take it any more. One that the peer believes to be open is reset; of a half-open one it hears when its
  * acknowledgment is refused, as in Linux and FreeBSD: behind many of them is nobody who asked for a connection.
@@ -292,6 +308,7 @@ function forget(connection: Connection): void {
   }
 }
 
+/** Another member with room for a connection of one that has left. */
 function heirOf(group: ListenerGroup, connection: Connection, hash: number): Listener | null {
   const heir = group.choose(hash)
   if (hasRoomFor(heir, connection)) return heir

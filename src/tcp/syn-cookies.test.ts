@@ -2,9 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import { pattern, type ScriptOptions, script } from '../../test/support/scripted-peer.ts'
 import { IpAddress } from '../address/index.ts'
-import { MINUTE, SECOND, SeededRandom } from '../clock/index.ts'
-import type { Path } from '../ip/index.ts'
-import { SynCookies, scaleOfTimestamp, timestampWithScale } from './syn-cookies.ts'
+import { MILLISECOND, MINUTE, SECOND, SeededRandom } from '../clock/index.ts'
+import {
+  type Ends,
+  ecnOfTimestamp,
+  SynCookies,
+  sackOfTimestamp,
+  scaleOfTimestamp,
+  timestampWithOptions,
+} from './syn-cookies.ts'
 
 /** A listener whose queue of half-open connections is full of strangers. */
 function crowded(options: ScriptOptions = {}, backlog = 4) {
@@ -16,8 +22,6 @@ function crowded(options: ScriptOptions = {}, backlog = 4) {
     wire.put(wire.tcp({ sourcePort: 1024, destinationPort: 80, flags: 'S', seq: i * 7919 }, '', { source }))
   }
   expect(listener.halfOpen.size).toBe(backlog)
-  // Long enough for the first SYN-ACKs to go out again.
-  made.clock.advance(1.5 * SECOND)
   return { ...made, listener }
 }
 
@@ -34,7 +38,13 @@ describe('a SYN for a listener whose queue is full', () => {
     server.connection.write(pattern(3000), null)
     // The largest size that the cookie can say, and that is not above what the peer announced.
     expect(peer.take().map((segment) => segment.length)).toEqual([0, 1300, 1300, 400])
-    expect(tcp.counters).toMatchObject({ SyncookiesSent: 1, SyncookiesRecv: 1, SyncookiesFailed: 0, ListenDrops: 0 })
+    expect(tcp.counters).toMatchObject({
+      TCPReqQFullDoCookies: 1,
+      SyncookiesSent: 1,
+      SyncookiesRecv: 1,
+      SyncookiesFailed: 0,
+      ListenDrops: 0,
+    })
     peer.send({ flags: 'R', seq: 6 })
     expect(tcp.connections).toBe(4)
     clock.advance(2 * MINUTE)
@@ -60,28 +70,46 @@ describe('a SYN for a listener whose queue is full', () => {
     expect((data.timestamp!.value - answer.timestamp!.value) | 0).toBeGreaterThanOrEqual(1000)
   })
 
-  test('offers no window scale to a peer without timestamps', () => {
+  test('offers neither window scale nor SACK to a peer without timestamps', () => {
     const { peer, server } = crowded()
-    peer.send({ flags: 'S', mss: 1460, windowScale: 9 })
-    expect(peer.take()).toMatchObject([{ windowScale: null }])
+    peer.send({ flags: 'S', mss: 1460, windowScale: 9, sackPermitted: true })
+    expect(peer.take()).toMatchObject([{ windowScale: null, sackPermitted: false, timestamp: null, mss: 1460 }])
     peer.send({ flags: 'A', window: 100 })
-    expect(server.connection).toMatchObject({ windowScaling: false, sendWindow: 100, receiveWindowScale: 0 })
+    expect(server.connection).toMatchObject({
+      windowScaling: false,
+      sendWindow: 100,
+      receiveWindowScale: 0,
+      selectiveAcknowledgments: false,
+      timestamps: false,
+    })
   })
 
-  test('is dropped while those who fill the queue may just be slow', () => {
-    const { wire, peer, server, tcp, clock } = script()
-    const listener = server.listen(80, 1)
-    const first = wire.peer({ port: 5000 })
-    first.send({ flags: 'S', mss: 1460 })
-    peer.send({ flags: 'S', mss: 1460 })
-    expect(peer.take()).toEqual([])
-    clock.advance(0.9 * SECOND)
-    first.send({ flags: 'A', seq: 1, ack: 1 })
-    expect([listener.halfOpen.size, tcp.connections]).toEqual([0, 1])
-    peer.send({ flags: 'S', seq: 0, mss: 1460 })
-    expect(peer.next()).toBeTcp({ flags: 'SA' })
-    expect(tcp.counters).toMatchObject({ ListenDrops: 1, SyncookiesSent: 0 })
-  })
+  const offers = [{}, { windowScale: 0 }, { windowScale: 14 }, { sackPermitted: true }].flatMap((a) => [
+    a,
+    { ...a, windowScale: 3 },
+    { ...a, sackPermitted: true },
+  ])
+  const refusals = [{}, { windowScaling: false }, { selectiveAcknowledgments: false }]
+  test.each(refusals.flatMap((settings) => offers.map((offer) => [settings, offer] as const)))(
+    'with timestamps agrees on what its SYN-ACK says and nothing else: we have %j, the peer says %j',
+    (settings, offer: { windowScale?: number; sackPermitted?: boolean }) => {
+      const { peer, server, clock } = crowded({ settings })
+      clock.advance(12_345_678)
+      peer.timestampOffset = 1_000_000
+      peer.send({ flags: 'S', mss: 1460, ...offer })
+      const [answer] = peer.take()
+      expect(answer.sackPermitted).toBe((offer.sackPermitted ?? false) && settings.selectiveAcknowledgments !== false)
+      expect(answer.windowScale !== null).toBe(offer.windowScale !== undefined && settings.windowScaling !== false)
+      peer.send({ flags: 'A', window: 100 })
+      expect(server.connection).toMatchObject({
+        timestamps: true,
+        selectiveAcknowledgments: answer.sackPermitted,
+        windowScaling: answer.windowScale !== null,
+        sendWindowScale: answer.windowScale === null ? 0 : offer.windowScale,
+        receiveWindowScale: answer.windowScale ?? 0,
+      })
+    },
+  )
 
   test('first data and FIN may come with the ACK', () => {
     const { peer, server } = crowded()
@@ -96,21 +124,27 @@ describe('a SYN for a listener whose queue is full', () => {
     const { peer, tcp } = crowded({ settings: { synCookies: false } })
     peer.send({ flags: 'S', mss: 1460 })
     expect(peer.take()).toEqual([])
-    expect(tcp.counters).toMatchObject({ ListenOverflows: 1, ListenDrops: 1, SyncookiesSent: 0 })
+    expect(tcp.counters).toMatchObject({ TCPReqQFullDrop: 1, ListenOverflows: 0, ListenDrops: 1, SyncookiesSent: 0 })
   })
 
-  test('a flood of 50,000 keeps nobody out', { timeout: 30_000 }, () => {
-    const { wire, server, tcp, listener, memory } = crowded({}, 64)
-    for (let i = 0; i < 50_000; i++) {
-      const source = `10.0.0.${100 + (i % 100)}`
+  test('a flood of 50,000 in a second keeps nobody out, and nobody waits', { timeout: 30_000 }, () => {
+    const { wire, clock, server, tcp, listener, memory } = crowded({}, 64)
+    const start = clock.now()
+    for (let millisecond = 0; millisecond < 1000; millisecond++) {
       wire.put(
-        wire.tcp({ sourcePort: 2000 + (i >>> 3), destinationPort: 80, flags: 'S', seq: i * 7919 }, '', { source }),
+        ...Array.from({ length: 50 }, (_, i) => {
+          const source = `10.0.0.${100 + (i % 100)}`
+          const sourcePort = 2000 + millisecond * 50 + i
+          return wire.tcp({ sourcePort, destinationPort: 80, flags: 'S', seq: i * 7919 }, '', { source })
+        }),
       )
-      if (i % 1000 !== 0) continue
-      const peer = wire.peer({ port: 40_000 + i / 1000 })
-      peer.open()
-      peer.send({ data: 'served' })
-      expect(server.recorder.data.toString()).toBe('served')
+      if (millisecond % 20 === 0) {
+        const peer = wire.peer({ port: 60_000 + millisecond / 20 })
+        peer.open()
+        peer.send({ data: 'served' })
+        expect(server.recorder.data.toString()).toBe('served')
+      }
+      clock.advanceTo(start + (millisecond + 1) * MILLISECOND)
     }
     expect(server.connections).toHaveLength(50)
     expect([listener.halfOpen.size, tcp.connections]).toEqual([64, 64 + 50])
@@ -176,10 +210,25 @@ describe('an ACK for nobody', () => {
 })
 
 describe('a cookie', () => {
-  const path = (host: number) =>
-    ({ source: IpAddress.parse('10.0.0.1'), destination: IpAddress.parse(`10.0.0.${host}`) }) as Path
+  const OURS = IpAddress.parse('10.0.0.1')
+  const ends = (peer: string): Ends => {
+    const { word0, word1, word2, word3 } = IpAddress.parse(peer)
+    return {
+      source0: word0,
+      source1: word1,
+      source2: word2,
+      source3: word3,
+      destination0: word0 === 0 ? OURS.word0 : 0x20010db8,
+      destination1: OURS.word1,
+      destination2: word0 === 0 ? OURS.word2 : 0,
+      destination3: OURS.word3,
+    }
+  }
 
-  test('says the segment size, for this connection and this number only', () => {
+  test.each([
+    ['10.0.0.7', '10.0.0.8'],
+    ['2001:db8::7', '2001:db9::7'],
+  ])('says the segment size, for this connection and this number only: %s', (peer, other) => {
     const cookies = new SynCookies(new SeededRandom(1))
     const now = 1000 * MINUTE
     for (const [size, remembered] of [
@@ -191,26 +240,33 @@ describe('a cookie', () => {
       [1460, 1460],
       [8960, 1460],
     ]) {
-      const cookie = cookies.make(path(7), 0x0050_1234, -5, size, now)
-      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now)).toBe(remembered)
-      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + MINUTE)).toBe(remembered)
-      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + 2 * MINUTE)).toBe(0)
+      const cookie = cookies.make(ends(peer), 0x0050_1234, -5, size, now)
+      expect(cookies.check(ends(peer), 0x0050_1234, -5, cookie, now)).toBe(remembered)
+      expect(cookies.check(ends(peer), 0x0050_1234, -5, cookie, now + MINUTE)).toBe(remembered)
+      expect(cookies.check(ends(peer), 0x0050_1234, -5, cookie, now + 2 * MINUTE)).toBe(0)
       // The minute in it has eight bits; in what is hashed it has all.
-      expect(cookies.check(path(7), 0x0050_1234, -5, cookie, now + 256 * MINUTE)).toBe(0)
-      expect(cookies.check(path(7), 0x0050_1234, -4, cookie, now)).toBe(0)
-      expect(cookies.check(path(7), 0x0050_1235, -5, cookie, now)).toBe(0)
-      expect(cookies.check(path(8), 0x0050_1234, -5, cookie, now)).toBe(0)
-      expect(new SynCookies(new SeededRandom(2)).check(path(7), 0x0050_1234, -5, cookie, now)).toBe(0)
+      expect(cookies.check(ends(peer), 0x0050_1234, -5, cookie, now + 256 * MINUTE)).toBe(0)
+      expect(cookies.check(ends(peer), 0x0050_1234, -4, cookie, now)).toBe(0)
+      expect(cookies.check(ends(peer), 0x0050_1235, -5, cookie, now)).toBe(0)
+      expect(cookies.check(ends(other), 0x0050_1234, -5, cookie, now)).toBe(0)
+      expect(new SynCookies(new SeededRandom(2)).check(ends(peer), 0x0050_1234, -5, cookie, now)).toBe(0)
     }
   })
 
-  test.each([0, 5, 15, 16, -1, -17, 0x7fffffff, -0x80000000])('a timestamp of %i holds every window scale', (value) => {
+  test.each([0, 5, 63, 64, -1, -65, 0x7fffffff, -0x80000000])('a timestamp of %i holds all options', (value) => {
     for (let scale = -1; scale <= 14; scale++) {
-      const marked = timestampWithScale(value, scale)
-      expect(scaleOfTimestamp(marked)).toBe(scale)
-      const behind = (value - marked) | 0
-      expect(behind).toBeGreaterThanOrEqual(0)
-      expect(behind).toBeLessThan(16)
+      for (const [sack, ecn] of [
+        [false, false],
+        [false, true],
+        [true, false],
+        [true, true],
+      ]) {
+        const marked = timestampWithOptions(value, scale, sack, ecn)
+        expect([scaleOfTimestamp(marked), sackOfTimestamp(marked), ecnOfTimestamp(marked)]).toEqual([scale, sack, ecn])
+        const behind = (value - marked) | 0
+        expect(behind).toBeGreaterThanOrEqual(0)
+        expect(behind).toBeLessThan(64)
+      }
     }
   })
 })

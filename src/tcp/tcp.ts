@@ -20,7 +20,6 @@ import { LocalPorts } from './local-ports.ts'
 import { Opening } from './opening.ts'
 import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
 import { PassiveOpen } from './passive-open.ts'
-import { pathBack } from './path-back.ts'
 import { Segment } from './segment.ts'
 import { segmentArrives } from './segment-arrives.ts'
 import { isChecksumRight } from './segment-checksum.ts'
@@ -217,7 +216,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
 
   /** RFC 9293, 3.10.7.1: a reset that the other side will believe. */
   #refuse(segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): void {
-    const path = pathBack(packet, ip)
+    const path = ip.passingPath(packet)
     if (path === null) return
     const outgoing = (ports << 16) | (ports >>> 16)
     if (segment.hasAck) sendReset(this, path, outgoing, segment.acknowledgment, sequenceNumber(0), false)
