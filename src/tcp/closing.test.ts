@@ -236,11 +236,11 @@ describe('a reset by the peer', () => {
     expect(user.error).toBe('ECONNRESET')
   })
 
-  test('in CLOSE-WAIT is a broken pipe for who still writes, as in Linux', () => {
+  test('in CLOSE-WAIT is a reset (RFC 9293, 3.10.7.4), and no broken pipe as in Linux', () => {
     const { peer, user } = established()
     peer.send({ flags: 'FA' })
     peer.send({ flags: 'R' })
-    expect(user.error).toBe('EPIPE')
+    expect(user.error).toBe('ECONNRESET')
   })
 
   test('in the burst of its FIN, after ours: the connection ended well', () => {

@@ -74,7 +74,7 @@ export class PassiveOpen {
     const rest = this.#listeners.delete(listener)
     for (const connection of [...listener.pending, ...listener.halfOpen]) {
       const heir = rest === null ? null : heirOf(rest, connection, this.#context.hash.hash1(connection.outgoingPorts))
-      if (heir === null) forget(connection)
+      if (heir === null) letGo(connection)
       else {
         connection.listener = heir
         if (listener.halfOpen.has(connection)) heir.halfOpen.add(connection)
@@ -291,8 +291,12 @@ export class PassiveOpen {
     connection.listener = null
   }
 
+  /** The stack ends: nobody will be there to refuse an acknowledgment, so half-open connections are reset now. */
   close(): void {
-    for (const listener of [...this.#listeners]) this.unlisten(listener)
+    for (const listener of [...this.#listeners]) {
+      for (const connection of [...listener.halfOpen]) connection.abort(null)
+      this.unlisten(listener)
+    }
   }
 }
 
@@ -300,7 +304,7 @@ export class PassiveOpen {
  * Nobody will take it any more. One that the peer believes to be open is reset; of a half-open one it hears when its
  * acknowledgment is refused, as in Linux and FreeBSD: behind many of them is nobody who asked for a connection.
  */
-function forget(connection: Connection): void {
+function letGo(connection: Connection): void {
   if (connection.state !== State.SynReceived) connection.abort(null)
   else {
     connection.destroy(null)

@@ -241,8 +241,8 @@ function reset(connection: Connection): void {
       break
   }
   counters.EstabResets++
-  // As Linux: who has read the end of the stream learns that there is nobody to write to either.
-  connection.destroy(connection.state === State.CloseWait ? 'EPIPE' : 'ECONNRESET')
+  // "Reset" responses also in CLOSE-WAIT, where Linux says EPIPE.
+  connection.destroy('ECONNRESET')
 }
 
 /** An ACK with the numbers that we expect, so that an honest peer can put itself right: RFC 5961. */

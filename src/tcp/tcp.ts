@@ -376,11 +376,16 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     })
   }
 
+  /** Closes every listener, because the stack ends. */
+  stopListening(): void {
+    this.#passiveOpen.close()
+  }
+
   /** Resets every connection and forgets everything. Idempotent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#passiveOpen.close()
+    this.stopListening()
     this.forEachConnection((connection) => connection.abort())
     this.#table.forEach((entry) => {
       if (entry instanceof TimeWait) this.#table.delete(entry)

@@ -67,7 +67,6 @@ export class DirectStack implements Stack, FlowOwner {
   readonly clock: Clock
   readonly log: Log
   readonly #layers: DirectStackLayers
-  readonly #listeners = new Set<DirectListener>()
   readonly #flows = new Set<DirectFlow>()
   readonly #sockets = new Set<DirectUdp>()
   #nextReport: Microseconds = 0
@@ -106,9 +105,7 @@ export class DirectStack implements Stack, FlowOwner {
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
     const { reusePort } = options
     const accept = (connection: Connection) => this.#accept(connection, onFlow)
-    const listener = new DirectListener(this, address, port, backlog, { reusePort }, accept)
-    this.#listeners.add(listener)
-    return listener
+    return new DirectListener(this.tcp, address, port, backlog, { reusePort }, accept)
   }
 
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
@@ -216,18 +213,13 @@ export class DirectStack implements Stack, FlowOwner {
     return this.#closed.promise
   }
 
-  /** For `DirectListener` only. */
-  listenerClosed(listener: DirectListener): void {
-    this.#listeners.delete(listener)
-  }
-
   close(grace = DEFAULT_GRACE): Promise<void> {
     this.#closing ??= this.#close(checkInteger('grace', grace, 0, 2 ** 31 - 1))
     return this.#closing
   }
 
   async #close(grace: number): Promise<void> {
-    for (const listener of [...this.#listeners]) await listener.close()
+    this.tcp.stopListening()
     for (const socket of [...this.#sockets]) await socket.close()
     if (grace > 0) await this.#lastFlow(grace)
     // However releasing goes, the stack is closed then: what went wrong is told by `close`.
@@ -290,21 +282,21 @@ export class DirectStack implements Stack, FlowOwner {
 
 /** A listener of this stack. */
 export class DirectListener implements Listener, Acceptor {
-  readonly #stack: DirectStack
+  readonly #tcp: Tcp
   readonly #listener: TcpListener
   readonly #onConnection: (connection: Connection) => void
 
   constructor(
-    stack: DirectStack,
+    tcp: Tcp,
     address: IpAddress | null,
     port: number,
     backlog: number,
     options: TcpListenerOptions,
     onConnection: (connection: Connection) => void,
   ) {
-    this.#stack = stack
+    this.#tcp = tcp
     this.#onConnection = onConnection
-    this.#listener = stack.tcp.listen(address, port, backlog, this, options)
+    this.#listener = tcp.listen(address, port, backlog, this, options)
   }
 
   get local(): Endpoint {
@@ -317,8 +309,7 @@ export class DirectListener implements Listener, Acceptor {
   }
 
   close(): Promise<void> {
-    this.#stack.tcp.unlisten(this.#listener)
-    this.#stack.listenerClosed(this)
+    this.#tcp.unlisten(this.#listener)
     return DONE
   }
 
