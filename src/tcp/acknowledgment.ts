@@ -1,36 +1,154 @@
 /**
- * What an acceptable acknowledgment does: RFC 9293, 3.10.7.4 (fifth check), RTT sampling (RFC 6298, RFC 7323), duplicate
- * acknowledgments and NewReno recovery (RFC 5681, RFC 6582).
+ * What an acceptable acknowledgment does: RFC 9293, 3.10.7.4 (fifth check). What it says about losses is in `recovery/`,
+ * what about the congestion window in `congestion/`.
  */
+import type { Microseconds } from '../clock/index.ts'
+import { AcknowledgmentSample } from './congestion/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import {
+  adaptReorderingWindow,
+  Delivery,
+  finishSample,
+  flightOf,
+  isWindowLimited,
+  type LossRecovery,
+  mayProbe,
+  noteReorderingOf,
+  outstanding,
+  probeAcknowledged,
+  probeTimeout,
+  RecoveryState,
+  react,
+  reduce,
+  sampleRoundTrip,
+  takeAcknowledged,
+  takeBlocks,
+  takeOffDuplicates,
+} from './recovery/index.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore, type SequenceNumber } from './sequence-number.ts'
-import { timestampNow } from './transmit.ts'
 
-/** RFC 5681, 3.2. */
-const DUPLICATE_THRESHOLD = 3
-/** A timestamp echo older than this says nothing; it protects the estimate from a peer that echoes nonsense. */
-const OLDEST_ECHO_MILLISECONDS = 120_000
+const delivery = new Delivery()
+const sample = new AcknowledgmentSample()
 
 /** @returns whether our FIN is acknowledged, now or before */
 export function acknowledge(connection: Connection, segment: Segment): boolean {
-  const acknowledgment = segment.acknowledgment
-  const acknowledged = distance(acknowledgment, connection.unacknowledged)
+  const now = connection.context.time()
+  const acknowledged = distance(segment.acknowledgment, connection.unacknowledged)
   if ((connection.persisting || connection.sendWindow === 0) && !connection.isAbandoned) {
     // The peer answers: however long its window stays closed, the connection is alive (RFC 9293, 3.8.6.1). Not so when
     // the application is gone: a peer could keep us holding its data for ever (RFC 6429).
-    connection.progressAt = connection.context.time()
+    connection.progressAt = now
   }
-  if (acknowledged > 0) advanceUnacknowledged(connection, segment, acknowledged)
-  else if (acknowledged === 0) countDuplicate(connection, segment)
-  updateWindow(connection, segment)
+  const { recovery } = connection
+  if (recovery === null) {
+    if (acknowledged > 0) advanceUnacknowledged(connection, segment.acknowledgment, now)
+    if (acknowledged > 0) sampleOpening(connection, now)
+    updateWindow(connection, segment)
+  } else {
+    takeAcknowledgment(connection, recovery, segment, acknowledged, now)
+  }
   return connection.finQueued && isAfter(connection.unacknowledged, connection.sendEnd)
 }
 
-function advanceUnacknowledged(connection: Connection, segment: Segment, acknowledged: number): void {
-  const now = connection.context.time()
-  const acknowledgment = segment.acknowledgment
-  const flightBefore = distance(connection.sendHighest, connection.unacknowledged)
+function takeAcknowledgment(
+  connection: Connection,
+  recovery: LossRecovery,
+  segment: Segment,
+  acknowledged: number,
+  now: Microseconds,
+): void {
+  const { board } = recovery
+  const { counters } = connection.context
+  const unacknowledged = connection.unacknowledged
+  const isProgress = acknowledged > 0
+  const flightBefore = flightOf(connection, recovery)
+  const lostBefore = recovery.totalLost
+  const highestSacked = board.sacked > 0 ? board.highestSacked : unacknowledged
+  delivery.reset()
+  if (connection.selectiveAcknowledgments && segment.options.sackCount > 0) {
+    takeBlocks(
+      recovery,
+      segment.options,
+      segment.acknowledgment,
+      unacknowledged,
+      connection.sendNext,
+      connection.segmentSize,
+      connection.largestSendWindow,
+      delivery,
+      now,
+      counters,
+    )
+    if (delivery.reordered) noteReorderingOf(recovery, delivery, board.highestSacked, connection.segmentSize, counters)
+    delivery.reordered = false
+  }
+  if (isProgress) {
+    recovery.timeouts = 0
+    advanceUnacknowledged(connection, segment.acknowledgment, now)
+    takeAcknowledged(connection, recovery, segment.acknowledgment, delivery, now)
+    if (connection.timedAt !== NEVER) sampleOpening(connection, now)
+    if (!connection.selectiveAcknowledgments) {
+      const before = board.sacked
+      takeOffDuplicates(recovery, acknowledged, connection.segmentSize)
+      // What duplicate acknowledgments stood for has been counted when they came.
+      const counted = Math.min(before - board.sacked, delivery.delivered)
+      recovery.delivered -= counted
+      delivery.delivered -= counted
+      // Without SACK nothing tells whether it was the original or the retransmission that filled the gap (as Linux).
+      if (delivery.retransmittedAcknowledged) delivery.originalDelivered = false
+    } else if (delivery.reordered) {
+      noteReorderingOf(recovery, delivery, highestSacked, connection.segmentSize, counters)
+    }
+  }
+  // RFC 5681, section 2: what a duplicate acknowledgment is, but for its number. An old one says nothing of the present.
+  const isPure = segment.sequenceLength === 0 && segment.window << connection.sendWindowScale === connection.sendWindow
+  updateWindow(connection, segment)
+  const roundTrip = sampleRoundTrip(connection, recovery, segment, delivery, isProgress, now)
+  finishSample(recovery, delivery.sampling, sample, now)
+  adaptReorderingWindow(recovery, sample.priorDelivered)
+
+  if (recovery.probeOutstanding) {
+    probeAcknowledged(connection, recovery, segment.acknowledgment, isProgress, isPure, delivery, now)
+  }
+  const isUnusual =
+    recovery.state !== RecoveryState.Open ||
+    delivery.sackedSomething ||
+    delivery.congestionEchoed ||
+    delivery.duplicateSegments > 0 ||
+    (!isProgress && isPure)
+  if (isUnusual && unacknowledged !== connection.sendNext) {
+    const isDuplicate = acknowledged === 0 && isPure && outstanding(connection) > 0
+    react(connection, recovery, segment, delivery, isProgress, isDuplicate, now)
+  }
+  if (isProgress) restartTimer(connection, recovery, now)
+  if (delivery.delivered === 0 && !isProgress && recovery.totalLost === lostBefore) return
+
+  const lost = recovery.totalLost - lostBefore
+  sample.now = now
+  sample.unacknowledged = connection.unacknowledged
+  sample.sendNext = connection.sendNext
+  sample.acknowledged = Math.max(acknowledged, 0)
+  sample.delivered = delivery.delivered
+  sample.lost = lost
+  sample.flightBefore = flightBefore
+  sample.flight = flightOf(connection, recovery)
+  sample.roundTrip = roundTrip
+  sample.minimumRoundTrip = recovery.minimum
+  sample.smoothedRoundTrip = connection.timeout.smoothed
+  sample.congestionExperienced = delivery.congestionEchoed
+  sample.inRecovery = recovery.inRecovery
+  sample.totalDelivered = recovery.delivered
+  const { congestion } = recovery
+  if (congestion.controlsRecovery) {
+    congestion.acknowledged(sample, isWindowLimited(recovery))
+  } else if (recovery.isReducing) {
+    reduce(connection, recovery, delivery.delivered, lost, isProgress)
+  } else if (isProgress) {
+    congestion.acknowledged(sample, isWindowLimited(recovery))
+  }
+}
+
+function advanceUnacknowledged(connection: Connection, acknowledgment: SequenceNumber, now: Microseconds): void {
   // Bytes of data among what is acknowledged: SYN before the buffer and FIN behind it are none.
   const data = Math.min(distance(acknowledgment, connection.sendBase), connection.sendBuffer.length)
   connection.unacknowledged = acknowledgment
@@ -39,84 +157,50 @@ function advanceUnacknowledged(connection: Connection, segment: Segment, acknowl
   connection.persisting = false
   // Kept within reach: numbers that are left behind by more than 2^31 would look like ones ahead.
   if (isBefore(connection.shortSequence, acknowledgment)) connection.shortSequence = acknowledgment
-  if (isBefore(connection.recoveryPoint, acknowledgment)) connection.recoveryPoint = advance(acknowledgment, -1)
-  if (isBefore(connection.sendNext, acknowledgment)) connection.sendNext = acknowledgment
+  const { recovery } = connection
+  if (recovery !== null) keepWithinReach(recovery, acknowledgment)
   if (data > 0) {
     connection.sendBuffer.acknowledge(data)
     connection.sendBase = advance(connection.sendBase, data)
   }
   connection.progressAt = now
   connection.softError = null
-  sampleRoundTrip(connection, segment, now)
-  // RFC 6298, 5.2 and 5.3
-  if (acknowledgment === connection.sendHighest) {
+  if (acknowledgment === connection.sendNext) connection.retransmitAt = NEVER
+}
+
+/** As above: numbers that mean something only while they are ahead. */
+function keepWithinReach(recovery: LossRecovery, acknowledgment: SequenceNumber): void {
+  const far = distance(acknowledgment, recovery.recoveryPoint) > FAR_BEHIND
+  if (far && recovery.state <= RecoveryState.Disorder) recovery.recoveryPoint = advance(acknowledgment, -1)
+  if (distance(acknowledgment, recovery.undoMarker) > FAR_BEHIND) {
+    recovery.undoMarker = acknowledgment
+    recovery.mayUndo = false
+  }
+  if (distance(acknowledgment, recovery.rackEnd) > FAR_BEHIND) recovery.rackEnd = acknowledgment
+  if (distance(acknowledgment, recovery.windowLimitedUntil) > FAR_BEHIND) recovery.windowLimitedUntil = acknowledgment
+}
+
+const FAR_BEHIND = 2 ** 30
+
+/** The round trip of the SYN: RFC 6298, 2.2. */
+function sampleOpening(connection: Connection, now: Microseconds): void {
+  if (connection.timedAt === NEVER) return
+  connection.timeout.sample(now - connection.timedAt)
+  connection.timedAt = NEVER
+}
+
+/** RFC 6298, 5.2 and 5.3; RFC 8985, 7.2. */
+export function restartTimer(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  if (connection.unacknowledged === connection.sendNext) {
     connection.retransmitAt = NEVER
-  } else {
-    connection.retransmitAt = now + connection.retransmissionInterval
-    connection.schedule(connection.retransmitAt)
-  }
-  if (connection.inRecovery) {
-    if (isBefore(acknowledgment, connection.recoveryPoint)) {
-      // RFC 6582, 3.2 step 3: a partial acknowledgment means that the next segment was lost, too.
-      connection.congestion.partialAcknowledgment(acknowledged)
-      connection.retransmitFirst = true
-    } else {
-      connection.inRecovery = false
-      connection.duplicateAcknowledgments = 0
-      connection.congestion.exitRecovery(distance(connection.sendHighest, acknowledgment))
-    }
+    connection.probing = false
+    recovery.reorderingAt = NEVER
     return
   }
-  connection.duplicateAcknowledgments = 0
-  // Growth only while the window is what limits us (in the spirit of RFC 7661; Linux tcp_is_cwnd_limited): an application
-  // that sends little must not earn a window that it never proved.
-  if (flightBefore * 2 >= connection.congestion.window) connection.congestion.acknowledged(acknowledged)
-}
-
-function sampleRoundTrip(connection: Connection, segment: Segment, now: number): void {
-  if (connection.timedAt !== NEVER) {
-    if (!isBefore(connection.unacknowledged, connection.timedSequence)) {
-      connection.timeout.sample(now - connection.timedAt)
-      connection.timedAt = NEVER
-    }
-    return
-  }
-  // Something was retransmitted: only the timestamp tells which copy arrived (RFC 7323, 4.1).
-  if (!connection.timestamps || !segment.options.hasTimestamps || segment.options.timestampEcho === 0) return
-  const milliseconds = (timestampNow(connection) - segment.options.timestampEcho) | 0
-  // An echo of what was sent before the retransmission may just as well mean that the first acknowledgment was lost:
-  // then it measures our timeout and not the path. The backoff stays until there is a true sample (Karn).
-  if (milliseconds * 1000 > now - connection.retransmittedAt + 1000) return
-  if (milliseconds >= 0 && milliseconds < OLDEST_ECHO_MILLISECONDS) {
-    connection.timeout.sample(Math.max(milliseconds, 1) * 1000)
-  }
-}
-
-/** RFC 5681, section 2: what a duplicate acknowledgment is. */
-function countDuplicate(connection: Connection, segment: Segment): void {
-  if (
-    connection.sendHighest === connection.unacknowledged ||
-    segment.sequenceLength !== 0 ||
-    segment.window << connection.sendWindowScale !== connection.sendWindow
-  ) {
-    return
-  }
-  connection.duplicateAcknowledgments++
-  if (connection.inRecovery) {
-    connection.congestion.duplicateAcknowledgment()
-  } else if (connection.duplicateAcknowledgments === DUPLICATE_THRESHOLD) {
-    enterRecovery(connection)
-  }
-}
-
-function enterRecovery(connection: Connection): void {
-  // RFC 6582, 3.2 step 1: not again for losses of a window that was dealt with already.
-  if (distance(connection.unacknowledged, connection.recoveryPoint) <= 0) return
-  connection.context.counters.TCPFastRetrans++
-  connection.inRecovery = true
-  connection.recoveryPoint = connection.sendHighest
-  connection.congestion.enterRecovery(distance(connection.sendHighest, connection.unacknowledged))
-  connection.retransmitFirst = true
+  const timeout = connection.retransmissionInterval
+  connection.probing = mayProbe(connection, recovery)
+  connection.retransmitAt = now + (connection.probing ? Math.min(probeTimeout(connection), timeout) : timeout)
+  connection.schedule(connection.retransmitAt)
 }
 
 /** RFC 9293, 3.10.7.4: SND.WND follows the newest segment only. */

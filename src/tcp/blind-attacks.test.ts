@@ -220,9 +220,9 @@ describe('optimistic acknowledgments', () => {
     const { peer, connection, clock } = established()
     connection.write(pattern(100_000), null)
     const first = peer.take().length
-    const { window } = connection.congestion
+    const { window } = connection.recovery!.congestion
     for (let i = 1; i < 200; i++) peer.send({ ack: 14_601 + i * 1460 })
-    expect(connection.congestion.window).toBe(window)
+    expect(connection.recovery!.congestion.window).toBe(window)
     expect(peer.take().filter((segment) => segment.length > 0)).toEqual([])
     expect(first).toBe(10)
     peer.send({ ack: 14_601 })
@@ -234,8 +234,8 @@ describe('optimistic acknowledgments', () => {
     const { peer, connection } = established()
     connection.write(pattern(100_000), null)
     peer.take()
-    const { window } = connection.congestion
+    const { window } = connection.recovery!.congestion
     for (let ack = 2; ack <= 1461; ack++) peer.send({ ack })
-    expect(connection.congestion.window - window).toBeLessThanOrEqual(1460)
+    expect(connection.recovery!.congestion.window - window).toBeLessThanOrEqual(1460)
   })
 })

@@ -9,12 +9,12 @@ import type { SystemErrorCode } from '../errors/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
-import type { CongestionControl } from './congestion-control.ts'
+import { newCongestionControl } from './congestion/index.ts'
 import type { Listener } from './listener.ts'
-import { NewReno } from './new-reno.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { ReceiveQueue } from './receive-queue.ts'
+import { LossRecovery } from './recovery/index.ts'
 import { RetransmissionTimeout } from './retransmission-timeout.ts'
 import type { SackBlocks } from './sack-blocks.ts'
 import { SendBuffer } from './send-buffer.ts'
@@ -76,10 +76,8 @@ export class Connection implements TimerHandler {
   initialSendSequence: SequenceNumber = sequenceNumber(0)
   /** SND.UNA */
   unacknowledged: SequenceNumber = sequenceNumber(0)
-  /** SND.NXT: moves back when the retransmission timer expires. */
+  /** SND.NXT: it never moves back; what is sent again is the scoreboard's. */
   sendNext: SequenceNumber = sequenceNumber(0)
-  /** The highest SND.NXT ever. */
-  sendHighest: SequenceNumber = sequenceNumber(0)
   /** Where the last segment shorter than full ended: for Nagle's rule. */
   shortSequence: SequenceNumber = sequenceNumber(0)
   /** The number of the first byte in the send buffer. */
@@ -149,21 +147,17 @@ export class Connection implements TimerHandler {
 
   // Loss recovery.
   readonly timeout = new RetransmissionTimeout()
-  congestion: CongestionControl
-  duplicateAcknowledgments = 0
-  inRecovery = false
-  /** Recovery ends when this is acknowledged: `recover` of RFC 6582. */
-  recoveryPoint: SequenceNumber = sequenceNumber(0)
-  /** The first unacknowledged segment must be sent again at the end of this burst. */
-  retransmitFirst = false
-  /** The segment whose round trip is being timed ends here; meaningful while `timedAt` is not NEVER. */
-  timedSequence: SequenceNumber = sequenceNumber(0)
+  /** Scoreboard and congestion control: there from the first data that is sent. */
+  recovery: LossRecovery | null = null
+  /** When the SYN was sent whose round trip is being timed. */
   timedAt: Microseconds = NEVER
   /** When the peer last acknowledged something new, or when something was first outstanding since. */
   progressAt: Microseconds = 0
   lastSentAt: Microseconds = 0
   lastReceivedAt: Microseconds = 0
   retransmissions = 0
+  /** More than one SYN was lost: the window begins at one segment (RFC 5681, 3.1). */
+  windowRestart = false
   /** When something was last sent again. */
   retransmittedAt: Microseconds = NEVER
   /** An ICMP error that is only a hint (RFC 1122, 4.2.3.9): reported if the connection times out. */
@@ -175,6 +169,8 @@ export class Connection implements TimerHandler {
   retransmitAt: Microseconds = NEVER
   /** Whether `retransmitAt` is the persist timer of RFC 9293, 3.8.6.1. */
   persisting = false
+  /** Whether `retransmitAt` is the tail loss probe's: RFC 8985, 7. */
+  probing = false
   acknowledgeAt: Microseconds = NEVER
   keepAliveAt: Microseconds = NEVER
   /** End of FIN-WAIT-2. */
@@ -220,7 +216,6 @@ export class Connection implements TimerHandler {
     this.keepAliveIdle = settings.keepAliveIdle
     this.userTimeout = settings.userTimeout
     this.peerSegmentSize = path.ip.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6
-    this.congestion = new NewReno(this.peerSegmentSize)
     this.timer = new Timer(this)
   }
 
@@ -240,9 +235,27 @@ export class Connection implements TimerHandler {
     return this.outgoingPorts & 0xffff
   }
 
-  /** Bytes sent and not acknowledged, SYN and FIN counted. */
-  get flightSize(): number {
-    return distance(this.sendNext, this.unacknowledged)
+  /** Bytes that were never sent. */
+  get unsent(): number {
+    return this.sendBuffer.length - distance(this.sendNext, this.sendBase)
+  }
+
+  /** FIN is queued and was never sent. */
+  get finUnsent(): boolean {
+    return this.finQueued && distance(this.sendNext, this.sendEnd) <= 0
+  }
+
+  /** The sender's state, made when it is needed first. */
+  startSending(): LossRecovery {
+    if (this.recovery !== null) return this.recovery
+    const { context } = this
+    const congestion = newCongestionControl(context.settings.congestionControl, this.segmentSize, context.random)
+    if (this.windowRestart) congestion.timedOut(0, true, context.time())
+    const recovery = new LossRecovery(context.sentSegments, congestion, this.sendNext)
+    // The handshake's round trip is the first of all.
+    if (this.timeout.smoothed > 0) recovery.noteRoundTrip(this.timeout.smoothed, context.time())
+    this.recovery = recovery
+    return recovery
   }
 
   /** The MSS option that we send: what our end of the path can take (RFC 9293, 3.7.1; options are not taken off). */
@@ -289,7 +302,7 @@ export class Connection implements TimerHandler {
     const options = this.timestamps ? TIMESTAMPS_LENGTH : 0
     // A path MTU or an MSS option so small that nothing fits would divide by zero further down.
     this.segmentSize = Math.max(Math.min(this.peerSegmentSize, this.pathMtu - overhead) - options, 16)
-    this.congestion.setSegmentSize(this.segmentSize)
+    this.recovery?.congestion.setSegmentSize(this.segmentSize)
   }
 
   /**
@@ -373,7 +386,7 @@ export class Connection implements TimerHandler {
   abort(error: SystemErrorCode | null = 'ECONNABORTED'): void {
     if (this.state === State.Closed) return
     if (this.state !== State.SynSent) {
-      sendReset(this.context, this.path, this.outgoingPorts, this.sendHighest, this.receiveNext, true)
+      sendReset(this.context, this.path, this.outgoingPorts, this.sendNext, this.receiveNext, true)
     }
     this.destroy(error)
     this.context.settle(this)
@@ -399,6 +412,7 @@ export class Connection implements TimerHandler {
     this.context.disarm(this.timer)
     this.uncount(this.countedBytes)
     this.sendBuffer.clear()
+    this.recovery?.board.clear()
     this.outOfOrder?.clear()
     this.outOfOrder = null
     this.sackBlocks = null

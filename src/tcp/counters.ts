@@ -36,7 +36,37 @@ export interface TcpCounters {
   /** Acknowledgments outside of what was ever sent, or too old (RFC 5961, section 5). */
   TCPInvalidAck: number
   TCPTimeouts: number
+  /** Segments sent again in fast recovery. */
   TCPFastRetrans: number
+  /** Recoveries begun by SACK, and by duplicate acknowledgments alone. */
+  TCPSackRecovery: number
+  TCPRenoRecovery: number
+  /** Peers that went back on what they had SACKed. */
+  TCPSACKReneging: number
+  /** Reordering found by SACK, and by timestamps. */
+  TCPSACKReorder: number
+  TCPTSReorder: number
+  /** Reductions undone because they were spurious: at the end of recovery, at a partial acknowledgment, by D-SACK, after a timeout. */
+  TCPFullUndo: number
+  TCPPartialUndo: number
+  TCPDSACKUndo: number
+  TCPLossUndo: number
+  /** Timeouts that F-RTO (RFC 5682) found to be spurious. */
+  TCPSpuriousRTOs: number
+  /** Retransmissions that were lost again. */
+  TCPLostRetransmit: number
+  /** Segments sent again after a timeout. */
+  TCPSlowStartRetrans: number
+  /** Tail loss probes sent (RFC 8985, 7), and those that repaired a loss. */
+  TCPLossProbes: number
+  TCPLossProbeRecovery: number
+  /** D-SACKs received (RFC 2883) for what was acknowledged, and for what lies above a gap. */
+  TCPDSACKRecv: number
+  TCPDSACKOfoRecv: number
+  /** SACK blocks that cannot be right. */
+  TCPSACKDiscard: number
+  /** Segments of new data sent. */
+  TCPOrigDataSent: number
   /** Window probes sent. */
   TCPWinProbe: number
   TCPKeepAlive: number
@@ -89,6 +119,24 @@ export function newTcpCounters(): TcpCounters {
     TCPInvalidAck: 0,
     TCPTimeouts: 0,
     TCPFastRetrans: 0,
+    TCPSackRecovery: 0,
+    TCPRenoRecovery: 0,
+    TCPSACKReneging: 0,
+    TCPSACKReorder: 0,
+    TCPTSReorder: 0,
+    TCPFullUndo: 0,
+    TCPPartialUndo: 0,
+    TCPDSACKUndo: 0,
+    TCPLossUndo: 0,
+    TCPSpuriousRTOs: 0,
+    TCPLostRetransmit: 0,
+    TCPSlowStartRetrans: 0,
+    TCPLossProbes: 0,
+    TCPLossProbeRecovery: 0,
+    TCPDSACKRecv: 0,
+    TCPDSACKOfoRecv: 0,
+    TCPSACKDiscard: 0,
+    TCPOrigDataSent: 0,
     TCPWinProbe: 0,
     TCPKeepAlive: 0,
     TCPAbortOnTimeout: 0,

@@ -18,7 +18,7 @@ function flooded(options: ScriptOptions = {}) {
       peer.send({ seq: next, data: 'still alive' })
       expect(user.data.toString('utf8', received)).toBe('still alive')
       connection.write(Buffer.from('and kicking'), null)
-      peer.send({ ack: connection.sendHighest - peer.stackIsn })
+      peer.send({ ack: connection.sendNext - peer.stackIsn })
       expect(connection.state).toBe(State.Established)
       clock.advance(1 * SECOND)
       peer.take()

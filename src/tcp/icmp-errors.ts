@@ -1,9 +1,10 @@
 /** ICMP errors: RFC 1122, 4.2.3.9, RFC 5461 (soft errors), RFC 5927 (validation), RFC 1191 (path MTU). */
 import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { isBefore, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
+import { changeSegmentSize } from './transmit.ts'
 
 /** @param sequence the quoted segment's sequence number: RFC 5927, 4.1, it must be one that is on its way */
 export function receiveIcmpError(
@@ -13,7 +14,7 @@ export function receiveIcmpError(
   mtu: number,
 ): void {
   // SND.UNA =< SEG.SEQ < SND.NXT
-  if (isBefore(sequence, connection.unacknowledged) || !isBefore(sequence, connection.sendHighest)) return
+  if (isBefore(sequence, connection.unacknowledged) || !isBefore(sequence, connection.sendNext)) return
   if (kind === IpErrorKind.PacketTooBig) {
     reduceMtu(connection, mtu)
     return
@@ -31,14 +32,9 @@ export function receiveIcmpError(
 
 /** The path became narrower: RFC 1191, section 6.4. */
 function reduceMtu(connection: Connection, mtu: number): void {
-  const before = connection.segmentSize
   const { path } = connection
   path.ip.lowerMtu(path, mtu)
-  connection.updateSegmentSize()
-  if (connection.segmentSize >= before || connection.isOpening) return
-  // What was too big is lost: sent again in smaller segments, without backing off.
-  connection.sendNext = connection.unacknowledged
-  connection.timedAt = NEVER
+  changeSegmentSize(connection)
 }
 
 function errorCode(kind: IpErrorKind): SystemErrorCode | null {

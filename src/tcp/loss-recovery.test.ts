@@ -6,7 +6,7 @@ import { advance } from './sequence-number.ts'
 
 /** Ten full segments are on their way: sequence numbers 1 to 14,600. */
 function flight(options: EstablishedOptions = {}, segments = 10) {
-  const made = established(options)
+  const made = established({ ...options, settings: { congestionControl: 'newreno', ...options.settings } })
   made.connection.write(pattern(segments * 1460), null)
   expect(made.peer.take().map((segment) => segment.seq)).toEqual(
     Array.from({ length: Math.min(segments, 10) }, (_, i) => 1 + i * 1460),
@@ -52,21 +52,21 @@ describe('the congestion window', () => {
       peer.take()
       peer.send({})
     }
-    expect(connection.congestion.window).toBe(14_600)
+    expect(connection.recovery!.congestion.window).toBe(14_600)
     connection.write(pattern(1460 * 10), null)
     peer.take()
     peer.send({})
-    expect(connection.congestion.window).toBe(29_200)
+    expect(connection.recovery!.congestion.window).toBe(29_200)
   })
 
   test('is the initial one again after a pause (RFC 5681, 4.1)', () => {
     const { peer, connection, clock } = established()
     for (let i = 0; i < 3; i++) {
-      connection.write(pattern(connection.congestion.window), null)
+      connection.write(pattern(connection.startSending().congestion.window), null)
       peer.take()
       peer.send({})
     }
-    expect(connection.congestion.window).toBeGreaterThan(50_000)
+    expect(connection.recovery!.congestion.window).toBeGreaterThan(50_000)
     clock.advance(10 * SECOND)
     connection.write(pattern(60_000), null)
     expect(peer.take()).toHaveLength(10)
@@ -163,11 +163,12 @@ describe('the retransmission timer, RFC 6298', () => {
     expect(connection.timeout.backoff).toBe(0)
   })
 
-  test('a retransmission takes along what has been written since, up to a full segment', () => {
+  test('what was sent in small segments is sent again in full ones', () => {
     const { clock, peer, connection } = established()
+    connection.setNoDelay(true)
     connection.write(pattern(100), null)
     connection.write(pattern(100, 100), null)
-    expect(peer.take()).toHaveLength(1)
+    expect(peer.take()).toHaveLength(2)
     clock.advance(250 * MILLISECOND)
     const data = peer.take()
     expect(data.map((segment) => [segment.seq, segment.length])).toEqual([[1, 200]])
@@ -196,11 +197,11 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
     peer.send({ ack: 1 })
     expect(sequences(peer)).toEqual([1])
     expect(tcp.counters.TCPFastRetrans).toBe(1)
-    // ssthresh is half the flight, the window that and three segments.
-    expect(connection.congestion.slowStartThreshold).toBe(7300)
-    expect(connection.congestion.window).toBe(7300 + 3 * 1460)
+    // Six are still on their way, and the window goes from ten to five segments as they are delivered (RFC 6937).
+    expect(connection.recovery!.congestion.slowStartThreshold).toBe(7300)
+    expect(connection.recovery!.congestion.window).toBe(7 * 1460)
     peer.send({ ack: 14_601 })
-    expect(connection.congestion.window).toBeLessThanOrEqual(7300)
+    expect(connection.recovery!.congestion.window).toBeLessThanOrEqual(7300)
     peer.expectNothing(10 * SECOND)
   })
 
@@ -212,14 +213,16 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
 
   test('each further duplicate lets a new segment go when the window allows', () => {
     const { peer, connection } = flight({}, 20)
-    for (let i = 0; i < 3; i++) peer.send({ ack: 1 })
-    expect(sequences(peer)).toEqual([1])
-    // Window: 5 + 3 segments against ten on their way.
-    peer.send({ ack: 1 }, { ack: 1 })
-    expect(sequences(peer)).toEqual([])
     peer.send({ ack: 1 })
-    expect(sequences(peer)).toEqual([14_601])
-    expect(connection.inRecovery).toBe(true)
+    peer.send({ ack: 1 })
+    // Limited transmit, RFC 3042.
+    expect(sequences(peer)).toEqual([14_601, 16_061])
+    peer.send({ ack: 1 })
+    expect(sequences(peer)).toEqual([1])
+    // Proportional rate reduction: one segment for two that are delivered.
+    for (let i = 0; i < 6; i++) peer.send({ ack: 1 })
+    expect(sequences(peer)).toEqual([17_521, 18_981, 20_441])
+    expect(connection.recovery!.inRecovery).toBe(true)
   })
 
   test('take no round-trip sample of what was sent twice (Karn)', () => {
@@ -233,17 +236,21 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
 
   test('a partial acknowledgment means that the next segment is lost, too', () => {
     const { peer, connection } = flight()
-    for (let i = 0; i < 3; i++) peer.send({ ack: 1 })
+    // The first and the third segment are lost, the other eight arrive.
+    for (let i = 0; i < 8; i++) peer.send({ ack: 1 })
     expect(sequences(peer)).toEqual([1])
-    expect(connection.congestion.window).toBe(8 * 1460)
     peer.send({ ack: 2921 })
     expect(sequences(peer)).toEqual([2921])
-    expect(connection.congestion.window).toBe(7 * 1460)
-    peer.send({ ack: 4381 })
-    expect(sequences(peer)).toEqual([4381])
+    expect(connection.recovery!.inRecovery).toBe(true)
     peer.send({ ack: 14_601 })
-    expect(connection.inRecovery).toBe(false)
     peer.expectNothing(10 * SECOND)
+    // Without SACK, duplicates of this may still come (RFC 6582, 3.2): it ends when more is acknowledged.
+    expect(connection.recovery!.inRecovery).toBe(true)
+    connection.write(pattern(100, 14_600), null)
+    expect(sequences(peer)).toEqual([14_601])
+    peer.send({ ack: 14_701 })
+    expect(connection.recovery!.inRecovery).toBe(false)
+    expect(connection.recovery!.congestion.window).toBeLessThanOrEqual(7300)
   })
 
   test.each([
@@ -281,7 +288,8 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
   test('work after more than 2 GiB without a loss', () => {
     const { peer, connection, tcp } = established()
     // As if so much had been sent since the connection was opened.
-    connection.recoveryPoint = advance(connection.recoveryPoint, 2000 - 2 ** 31)
+    const recovery = connection.startSending()
+    recovery.recoveryPoint = advance(recovery.recoveryPoint, 2000 - 2 ** 31)
     connection.write(pattern(1460 * 8), null)
     sequences(peer)
     peer.send({ ack: 1 + 1460 })
@@ -290,7 +298,7 @@ describe('fast retransmit and fast recovery, RFC 5681, 3.2 and RFC 6582', () => 
     sequences(peer)
     for (let i = 0; i < 3; i++) peer.send({ ack: 1 + 2920 })
     expect(tcp.counters.TCPFastRetrans).toBe(1)
-    expect(sequences(peer)[0]).toBe(2921)
+    expect(sequences(peer)).toContain(2921)
   })
 })
 

@@ -90,10 +90,9 @@ export class Opening {
 
 function setInitialSequence(connection: Connection, initial: SequenceNumber, now: Microseconds): void {
   connection.initialSendSequence = connection.unacknowledged = initial
-  connection.sendNext = connection.sendHighest = connection.sendBase = advance(initial, 1)
-  connection.recoveryPoint = connection.shortSequence = initial
+  connection.sendNext = connection.sendBase = advance(initial, 1)
+  connection.shortSequence = initial
   connection.timedAt = connection.progressAt = connection.lastSentAt = connection.lastReceivedAt = now
-  connection.timedSequence = connection.sendNext
 }
 
 /** The smallest shift with which the largest window that we may ever offer fits: RFC 7323, 2.3. */

@@ -62,7 +62,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       segment.sequence === connection.initialReceiveSequence
     ) {
       // The SYN-ACK of a simultaneous open, RFC 9293, figure 7: its SYN is old, its acknowledgment is what counts.
-      if (segment.acknowledgment === connection.sendHighest) {
+      if (segment.acknowledgment === connection.sendNext) {
         becomeEstablished(connection, segment)
         connection.acknowledgeNow = true
         return
@@ -113,7 +113,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
   if (connection.state === State.SynReceived) {
     if (
       !isAfter(segment.acknowledgment, connection.unacknowledged) ||
-      isAfter(segment.acknowledgment, connection.sendHighest)
+      isAfter(segment.acknowledgment, connection.sendNext)
     ) {
       sendReset(
         connection.context,
@@ -173,7 +173,7 @@ function isAcceptable(connection: Connection, segment: Segment): boolean {
 
 /** RFC 5961, 5.2: neither newer than what we sent nor older than any window that the peer ever offered. */
 function acknowledgmentIsValid(connection: Connection, segment: Segment): boolean {
-  if (isAfter(segment.acknowledgment, connection.sendHighest)) return false
+  if (isAfter(segment.acknowledgment, connection.sendNext)) return false
   return distance(connection.unacknowledged, segment.acknowledgment) <= connection.largestSendWindow
 }
 
@@ -218,7 +218,7 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
 function countLostSyns(connection: Connection): void {
   if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
   // As Linux: one loss may be chance.
-  if (connection.retransmissions > 1) connection.congestion.timedOut(0, true)
+  if (connection.retransmissions > 1) connection.windowRestart = true
   connection.retransmissions = 0
 }
 
@@ -290,7 +290,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   const { context } = connection
   if (segment.hasAck) {
     const acknowledgment = segment.acknowledgment
-    if (!isAfter(acknowledgment, connection.initialSendSequence) || isAfter(acknowledgment, connection.sendHighest)) {
+    if (!isAfter(acknowledgment, connection.initialSendSequence) || isAfter(acknowledgment, connection.sendNext)) {
       if (!segment.hasRst) {
         sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
       }
@@ -331,7 +331,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   connection.sendWindowScale = scale
   connection.establishedEvent = true
   connection.acknowledgeNow = true
-  if (isBefore(connection.unacknowledged, connection.sendHighest)) {
+  if (isBefore(connection.unacknowledged, connection.sendNext)) {
     connection.retransmitAt = context.time() + connection.timeout.current
     connection.schedule(connection.retransmitAt)
   }

@@ -1,4 +1,5 @@
 import { MILLISECOND, MINUTE, type Microseconds, SECOND } from '../clock/index.ts'
+import { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/index.ts'
 
 /** What can be set about TCP, with its defaults. Per stack; a connection copies what it may change for itself. */
 export interface TcpSettings {
@@ -52,6 +53,8 @@ export interface TcpSettings {
    * rest by chance. Default 1,000.
    */
   challengeAcknowledgments: number
+  /** The congestion control of connections (RFC 9438, RFC 5681, draft-ietf-ccwg-bbr). Default cubic. */
+  congestionControl: CongestionControlName
   /** Ports for connections that we open; Linux ip_local_port_range. Default 32,768 to 60,999. */
   ephemeralPorts: readonly [least: number, most: number]
 }
@@ -78,6 +81,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   synCookies: true,
   dropSynFin: true,
   challengeAcknowledgments: 1000,
+  congestionControl: 'cubic',
   ephemeralPorts: [32_768, 60_999],
 }
 
@@ -108,6 +112,10 @@ export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
     if (!(value >= range[0] && value <= range[1])) {
       throw new RangeError(`the TCP setting ${name} is ${range[0]} to ${range[1]}, not ${value}`)
     }
+  }
+  if (!CONGESTION_CONTROLS.includes(settings.congestionControl)) {
+    const known = CONGESTION_CONTROLS.join(', ')
+    throw new RangeError(`the TCP setting congestionControl is one of ${known}, not ${settings.congestionControl}`)
   }
   const [least, most] = settings.ephemeralPorts
   if (!(least >= 1 && least <= most && most <= 65_535)) {

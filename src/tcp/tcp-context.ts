@@ -1,10 +1,11 @@
-import type { KeyedHash, Microseconds, Timer } from '../clock/index.ts'
+import type { KeyedHash, Microseconds, Random, Timer } from '../clock/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Connection } from './connection.ts'
 import type { TcpCounters } from './counters.ts'
 import type { OutOfOrderMemory } from './out-of-order-memory.ts'
+import type { SentSegmentPool } from './recovery/index.ts'
 import type { TcpSettings } from './settings.ts'
 
 /** All that a connection may touch of the stack around it. `Tcp` is it; tests may be another. */
@@ -15,6 +16,8 @@ export interface TcpContext {
   readonly log: Log
   /** Keyed, for what a peer chooses. */
   readonly hash: KeyedHash
+  readonly random: Random
+  readonly sentSegments: SentSegmentPool
   /** The time; within a burst read once. */
   time(): Microseconds
   arm(timer: Timer, expiry: Microseconds): void

@@ -20,6 +20,7 @@ import { LocalPorts } from './local-ports.ts'
 import { Opening } from './opening.ts'
 import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
 import { PassiveOpen } from './passive-open.ts'
+import { SentSegmentPool } from './recovery/index.ts'
 import { Segment } from './segment.ts'
 import { segmentArrives } from './segment-arrives.ts'
 import { isChecksumRight } from './segment-checksum.ts'
@@ -42,6 +43,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly hash: KeyedHash
   readonly log: Log
   readonly ips: readonly Ip[]
+  readonly sentSegments = new SentSegmentPool()
   receiveBytes = 0
   readonly outOfOrderMemory: OutOfOrderMemory
 

@@ -43,7 +43,7 @@ export class TimeWait implements ConnectionKey {
     this.incomingPorts = connection.incomingPorts
     this.outgoingPorts = connection.outgoingPorts
     this.path = connection.path
-    this.sendNext = connection.sendHighest
+    this.sendNext = connection.sendNext
     this.receiveNext = connection.receiveNext
     this.timestamps = connection.timestamps
     this.timestampOffset = connection.timestampOffset

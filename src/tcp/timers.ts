@@ -1,8 +1,17 @@
 /** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3, 3.8.4 and 3.8.6.1. */
 import { type Connection, NEVER } from './connection.ts'
-import { advance, distance } from './sequence-number.ts'
+import {
+  detectLosses,
+  enterLoss,
+  enterRecovery,
+  type LossRecovery,
+  outstanding,
+  RecoveryState,
+  reduce,
+} from './recovery/index.ts'
+import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { retransmit, sendAcknowledgment, sendIntoSmallWindow, sendSyn, transmit } from './transmit.ts'
+import { sendAcknowledgment, sendIntoSmallWindow, sendProbe, sendSyn, transmit } from './transmit.ts'
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */
 const LARGEST_BACKOFF = 16
@@ -20,7 +29,14 @@ export function runTimers(connection: Connection): void {
     connection.retransmitAt = NEVER
     if (connection.isOpening) synTimeout(connection)
     else if (connection.persisting) probeWindow(connection, now)
+    else if (connection.probing && connection.recovery !== null) sendProbe(connection, connection.recovery, now)
     else retransmissionTimeout(connection, now)
+  }
+  const { recovery } = connection
+  if (recovery !== null && connection.state !== State.Closed) {
+    if (recovery.reorderingAt <= now) reorderingTimeout(connection, recovery, now)
+    // What was held back goes out at the end of this call.
+    if (recovery.paceAt <= now) recovery.paceAt = NEVER
   }
   if (connection.keepAliveAt <= now && connection.state !== State.Closed) keepAlive(connection, now)
   if (connection.finWaitAt <= now && connection.state === State.FinWait2) {
@@ -33,7 +49,9 @@ export function runTimers(connection: Connection): void {
 }
 
 function rearm(connection: Connection): void {
-  const next = Math.min(connection.retransmitAt, connection.acknowledgeAt, connection.keepAliveAt, connection.finWaitAt)
+  let next = Math.min(connection.retransmitAt, connection.acknowledgeAt, connection.keepAliveAt, connection.finWaitAt)
+  const { recovery } = connection
+  if (recovery !== null) next = Math.min(next, recovery.reorderingAt, recovery.paceAt)
   if (next !== NEVER) connection.schedule(next)
 }
 
@@ -64,28 +82,25 @@ function retransmissionTimeout(connection: Connection, now: number): void {
     return
   }
   counters.TCPTimeouts++
-  const flight = connection.flightSize
-  if (flight > 0) {
-    connection.congestion.timedOut(flight, connection.timeout.backoff > 0)
-    // RFC 6582, 3.2 step 4: no fast retransmit for what was outstanding now.
-    connection.recoveryPoint = connection.sendHighest
-    connection.inRecovery = false
-    connection.retransmitFirst = false
-    connection.duplicateAcknowledgments = 0
-    // Everything counts as lost: what follows is sent again as the window reopens.
-    connection.sendNext = connection.unacknowledged
-    connection.timedAt = NEVER
-  }
+  const { recovery } = connection
+  if (recovery !== null && outstanding(connection) > 0) enterLoss(connection, recovery, now)
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)
-  const outstanding = distance(connection.sendHighest, connection.unacknowledged)
-  if (flight > 0 && connection.sendWindow < Math.min(outstanding, connection.segmentSize)) {
-    // The peer has shut its window on what was sent: one segment all the same (RFC 9293, 3.8.6, MAY-7), as Linux.
-    retransmit(connection)
-    connection.sendNext = connection.sendHighest
-  } else {
-    transmit(connection)
-  }
+  transmit(connection)
   setRetransmission(connection, now)
+}
+
+/** RFC 8985, 6.2 step 5: the reordering window of something has passed. */
+function reorderingTimeout(connection: Connection, recovery: LossRecovery, now: number): void {
+  recovery.reorderingAt = NEVER
+  const lost = recovery.totalLost
+  const { counters } = connection.context
+  const wait = detectLosses(recovery, connection.timeout.smoothed, now, counters)
+  if (wait > 0) recovery.reorderingAt = now + wait
+  if (recovery.totalLost === lost) return
+  if (recovery.state !== RecoveryState.Recovery) {
+    enterRecovery(connection, recovery, now)
+    reduce(connection, recovery, 0, recovery.totalLost - lost, false)
+  }
 }
 
 /** RFC 9293, 3.8.6.1: a window update may have been lost. As Linux: an old sequence number, which must be answered. */
@@ -103,6 +118,7 @@ function probeWindow(connection: Connection, now: number): void {
 
 function setRetransmission(connection: Connection, now: number): void {
   connection.retransmitAt = now + connection.retransmissionInterval
+  connection.probing = false
   if (!connection.isOpening) {
     // So that it is given up when the user timeout says, not at the next doubling.
     const latest = connection.progressAt + connection.userTimeout

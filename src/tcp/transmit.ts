@@ -3,6 +3,7 @@
  * here may stand for many on the wire: the device, or the segmenter above it, cuts it to `segmentSize`.
  */
 import { pseudoHeaderSum } from '../checksum/index.ts'
+import { type Microseconds, SECOND } from '../clock/index.ts'
 import { IpProtocol } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
@@ -14,6 +15,23 @@ import {
   writeSynOptions,
   writeTimestamps,
 } from './options.ts'
+import {
+  flightOf,
+  type LossRecovery,
+  mayProbe,
+  noteApplicationLimited,
+  noteProbe,
+  noteSent,
+  noteWindowUse,
+  outstanding,
+  pacingQuantum,
+  probeTimeout,
+  RecoveryState,
+  repacketize,
+  Sent,
+  type SentSegment,
+  segmentsIn,
+} from './recovery/index.ts'
 import { collectedEdges, collectSackBlocks } from './sack-blocks.ts'
 import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
@@ -27,41 +45,55 @@ export function timestampNow(connection: Connection): number {
   return (Math.floor(connection.context.time() / 1000) + connection.timestampOffset) | 0
 }
 
-/** Sends everything that the windows, Nagle and the silly-window rule allow now. */
+/** Sends everything that the windows, Nagle and the silly-window rule allow now: first what was lost, then new data. */
 export function transmit(connection: Connection): void {
-  const state = connection.state
-  if (state < State.Established) return
-  if (connection.path.mtu !== connection.pathMtu) connection.updateSegmentSize()
-  if (connection.retransmitFirst) {
-    connection.retransmitFirst = false
-    retransmit(connection)
+  if (connection.state < State.Established) return
+  if (connection.path.mtu !== connection.pathMtu) changeSegmentSize(connection)
+  const { recovery } = connection
+  if (recovery !== null && recovery.board.lostUnsent > 0) {
+    const postponed = recovery.newDataFirst
+    recovery.newDataFirst = false
+    if (!postponed && !retransmitLost(connection, recovery)) return
   }
+  if (connection.unsent > 0 || connection.finUnsent) transmitNew(connection)
+}
+
+/** Sends what was never sent. */
+function transmitNew(connection: Connection): void {
+  const recovery = connection.startSending()
+  const { congestion } = recovery
   const buffer = connection.sendBuffer
+  const now = connection.context.time()
+  let sent = false
+  let limited = false
   for (;;) {
     const offset = distance(connection.sendNext, connection.sendBase)
     const unsent = buffer.length - offset
     const finPending = connection.finQueued && unsent >= 0
-    if (unsent <= 0 && !finPending) return
-    const flight = connection.flightSize
-    if (flight === 0) restartAfterIdle(connection)
-    const window = Math.min(connection.sendWindow, connection.congestion.window)
-    const usable = window - flight
+    if (unsent <= 0 && !finPending) break
+    const inSequence = outstanding(connection)
+    if (inSequence === 0) startAgain(connection, recovery, now)
+    if (congestion.pacingRate > 0 && mustPace(connection, recovery, now)) break
+    const flight = recovery.flight(inSequence)
+    const room = congestion.window - flight
+    const usable = Math.min(connection.sendWindow - inSequence, room)
     const segmentSize = connection.segmentSize
-    let length = Math.min(unsent, usable, LARGEST_PAYLOAD)
+    let length = Math.min(unsent, usable, largestSegment(connection, recovery))
     if (length < 0) length = 0
     if (length > segmentSize && length < unsent) length -= length % segmentSize
     let last = length === unsent
     // FIN takes a place in the window like a byte.
     const withFin = last && finPending && usable > length
-    if (!withFin && length % segmentSize !== 0 && !maySendShort(connection, length, last, flight)) {
+    if (!withFin && length % segmentSize !== 0 && !maySendShort(connection, length, last, inSequence)) {
       // Whole segments may go without the short one at their end.
       length -= length % segmentSize
       last = false
     }
     if (length === 0 && !withFin) {
+      limited = room < segmentSize && room <= connection.sendWindow - inSequence
       // Something waits, nothing is on its way: only a window update can help, and it may get lost.
-      if (flight === 0 && !connection.persisting) startPersisting(connection)
-      return
+      if (inSequence === 0 && !connection.persisting) startPersisting(connection)
+      break
     }
     if (connection.persisting) {
       connection.persisting = false
@@ -71,24 +103,56 @@ export function transmit(connection: Connection): void {
     // PSH where the queue empties (RFC 9293, 3.9.1.2).
     let flags: number = last && length > 0 ? Flag.Ack | Flag.Psh : Flag.Ack
     if (withFin) flags |= Flag.Fin
-    if (!sendData(connection, offset, length, flags)) return
+    if (!sendNew(connection, recovery, offset, length, flags, now)) break
+    sent = true
+  }
+  const flight = recovery.flight(outstanding(connection))
+  if (sent) {
+    noteWindowUse(
+      recovery,
+      limited || flight >= congestion.window,
+      flight,
+      connection.unacknowledged,
+      connection.sendNext,
+    )
+    armAfterSending(connection, recovery, now)
+  }
+  if (connection.unsent <= 0 && flight < congestion.window && recovery.board.lostUnsent === 0) {
+    noteApplicationLimited(recovery, flight)
   }
 }
 
 /** RFC 9293, 3.8.6.2.1 (sender's silly window avoidance) with Nagle's rule of 3.7.4, for less than a full segment. */
-function maySendShort(connection: Connection, length: number, last: boolean, flight: number): boolean {
+function maySendShort(connection: Connection, length: number, last: boolean, outstandingBytes: number): boolean {
   // (2), (3): all that is queued can go, and Nagle allows. A queued FIN means that no more data will join this segment.
-  if (last && (flight === 0 || connection.noDelay || connection.finQueued)) return true
+  if (last && (outstandingBytes === 0 || connection.noDelay || connection.finQueued)) return true
   // Nagle as Linux does it (Minshall): one short segment may be on its way, not two.
   if (last && !isAfter(connection.shortSequence, connection.unacknowledged)) return true
   // (4) at least half of the largest window.
   return length >= connection.largestSendWindow / 2 && length > 0
 }
 
-/** RFC 5681, 4.1: after an idle time of more than one RTO the window no longer says anything about the path. */
-function restartAfterIdle(connection: Connection): void {
-  const idle = connection.context.time() - connection.lastSentAt
-  if (idle > connection.timeout.current) connection.congestion.restartAfterIdle()
+/** How much may go as one segment for the device to cut: as much as fits; paced, about a millisecond's worth. */
+function largestSegment(connection: Connection, recovery: LossRecovery): number {
+  const { pacingRate } = recovery.congestion
+  if (pacingRate === 0) return LARGEST_PAYLOAD
+  return Math.min(pacingQuantum(pacingRate, connection.segmentSize), LARGEST_PAYLOAD)
+}
+
+/** @returns whether sending must wait for the pacing timer, which is set */
+function mustPace(connection: Connection, recovery: LossRecovery, now: Microseconds): boolean {
+  if (recovery.nextSendAt <= now) return false
+  recovery.paceAt = recovery.nextSendAt
+  connection.schedule(recovery.paceAt)
+  return true
+}
+
+/** Nothing is on its way. RFC 5681, 4.1: after more than one RTO the window no longer says anything about the path. */
+function startAgain(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  const idle = now - connection.lastSentAt
+  const timeout = connection.timeout.current
+  if (idle > timeout) recovery.congestion.restartAfterIdle(idle, timeout, now)
+  else recovery.congestion.resumed(idle, now)
 }
 
 function startPersisting(connection: Connection): void {
@@ -106,77 +170,184 @@ function startPersisting(connection: Connection): void {
  * @returns whether something was sent
  */
 export function sendIntoSmallWindow(connection: Connection): boolean {
-  const unsent = connection.sendBuffer.length - distance(connection.sendNext, connection.sendBase)
+  const { unsent } = connection
   const length = Math.min(unsent, connection.sendWindow, connection.segmentSize)
   const withFin = connection.finQueued && length === unsent && length < connection.sendWindow
   if (length <= 0 && !withFin) return false
   connection.persisting = false
   connection.timeout.backoff = 0
-  const flags = Flag.Ack | (length > 0 && length === unsent ? Flag.Psh : 0) | (withFin ? Flag.Fin : 0)
-  return sendData(connection, distance(connection.sendNext, connection.sendBase), length, flags)
+  return sendOne(connection, length, withFin)
+}
+
+/** Sends one segment of new data now, whatever the congestion window says. */
+function sendOne(connection: Connection, length: number, withFin: boolean): boolean {
+  const recovery = connection.startSending()
+  const now = connection.context.time()
+  const offset = distance(connection.sendNext, connection.sendBase)
+  const last = length > 0 && length === connection.unsent
+  const flags = Flag.Ack | (last ? Flag.Psh : 0) | (withFin ? Flag.Fin : 0)
+  if (!sendNew(connection, recovery, offset, length, flags, now)) return false
+  armAfterSending(connection, recovery, now)
+  return true
 }
 
 /** Sends [offset, offset + length) of the buffer at SND.NXT. @returns false if packet memory is exhausted */
-function sendData(connection: Connection, offset: number, length: number, flags: number): boolean {
-  const now = connection.context.time()
+function sendNew(
+  connection: Connection,
+  recovery: LossRecovery,
+  offset: number,
+  length: number,
+  flags: number,
+  now: Microseconds,
+): boolean {
   const sequence = connection.sendNext
-  // Not SND.NXT, which is back at SND.UNA when the timer has expired.
-  const idle = connection.unacknowledged === connection.sendHighest
   if (!sendSegment(connection, sequence, offset, length, flags)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
       connection.retransmitAt = now + connection.retransmissionInterval
+      connection.probing = false
       connection.schedule(connection.retransmitAt)
     }
     return false
   }
-  const next = advance(sequence, length + ((flags & Flag.Fin) === 0 ? 0 : 1))
+  const withFin = (flags & Flag.Fin) !== 0
+  const next = advance(sequence, length + (withFin ? 1 : 0))
   if (length % connection.segmentSize !== 0) connection.shortSequence = next
+  const flight = flightOf(connection, recovery)
+  if (connection.unacknowledged === sequence) connection.progressAt = now
   connection.sendNext = next
-  if (isAfter(next, connection.sendHighest)) {
-    connection.sendHighest = next
-    if (connection.timedAt === NEVER) {
-      connection.timedAt = now
-      // The first segment of many: its acknowledgment comes soonest, and also when one behind it is lost.
-      connection.timedSequence = length > connection.segmentSize ? advance(sequence, connection.segmentSize) : next
-    }
-  } else {
-    connection.context.counters.RetransSegs++
-    connection.retransmissions++
-    connection.retransmittedAt = now
-    connection.timedAt = NEVER
-  }
+  const count = segmentsIn(length, connection.segmentSize)
+  const segment = recovery.board.append(sequence, next, withFin ? Sent.Fin : 0, count, now)
+  noteSent(recovery, segment, flight, now)
+  connection.context.counters.TCPOrigDataSent += count
+  afterSending(connection, recovery, length, now)
+  return true
+}
+
+function afterSending(connection: Connection, recovery: LossRecovery, length: number, now: Microseconds): void {
   connection.lastSentAt = now
-  if (idle) connection.progressAt = now
-  // RFC 6298, 5.1
+  recovery.proportionalOut += length
+  const { pacingRate } = recovery.congestion
+  if (pacingRate > 0) {
+    const headers = HEADER_LENGTH + connection.path.headerLength
+    recovery.nextSendAt = Math.max(recovery.nextSendAt, now) + ((length + headers) / pacingRate) * SECOND
+  }
+}
+
+/** RFC 6298, 5.1; RFC 8985, 7.2: new data was sent. */
+function armAfterSending(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  const timeout = connection.retransmissionInterval
+  if (mayProbe(connection, recovery)) {
+    // The probe timer starts anew with each transmission, but never goes past the retransmission timeout.
+    const latest = Math.max(recovery.board.first!.sentAt + timeout, now + 1)
+    connection.probing = true
+    connection.retransmitAt = Math.min(now + probeTimeout(connection), latest)
+  } else if (connection.retransmitAt === NEVER || connection.probing) {
+    connection.probing = false
+    connection.retransmitAt = now + timeout
+  } else {
+    return
+  }
+  connection.schedule(connection.retransmitAt)
+}
+
+/** Sends again what is believed lost, as far as the window allows. @returns whether all of it went out */
+export function retransmitLost(connection: Connection, recovery: LossRecovery): boolean {
+  const { board, congestion } = recovery
+  const now = connection.context.time()
+  for (let segment = board.nextLost(); segment !== null; segment = board.nextLost()) {
+    const { segmentSize } = connection
+    while (segment.length < segmentSize && board.joinNext(segment, segmentSize));
+    if (congestion.pacingRate > 0 && mustPace(connection, recovery, now)) return false
+    const room = congestion.window - flightOf(connection, recovery)
+    if (room < Math.min(segmentSize, segment.length)) return false
+    // What the peer has taken out of its window again waits, but for its first byte (RFC 9293, 3.8.6, MAY-7).
+    const beyond = distance(segment.start, connection.unacknowledged) >= connection.sendWindow
+    if (beyond && segment !== board.first) return false
+    const most = Math.min(room, largestSegment(connection, recovery))
+    if (segment.length > segmentSize && segment.length > most) {
+      const whole = Math.max(most - (most % segmentSize), segmentSize)
+      if (whole < segment.length) board.split(segment, advance(segment.start, whole), segmentSize)
+    }
+    if (!retransmit(connection, recovery, segment, now)) return false
+  }
+  return true
+}
+
+/** Sends a segment of the scoreboard again. @returns false if packet memory is exhausted */
+export function retransmit(
+  connection: Connection,
+  recovery: LossRecovery,
+  segment: SentSegment,
+  now: Microseconds,
+): boolean {
+  const { counters } = connection.context
+  const withFin = (segment.flags & Sent.Fin) !== 0
+  const length = segment.length - (withFin ? 1 : 0)
+  const offset = distance(segment.start, connection.sendBase)
+  const last = offset + length === connection.sendBuffer.length
+  const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (last && length > 0 ? Flag.Psh : 0)
+  if (!sendSegment(connection, segment.start, offset, length, flags)) return false
+  const bytes = segment.length
+  const flight = flightOf(connection, recovery)
+  segment.count = segmentsIn(bytes, connection.segmentSize)
+  counters.RetransSegs += segment.count
+  if (recovery.state === RecoveryState.Loss) counters.TCPSlowStartRetrans += segment.count
+  else if (recovery.state === RecoveryState.Recovery) counters.TCPFastRetrans += segment.count
+  connection.retransmissions += segment.count
+  connection.retransmittedAt = now
+  if (!recovery.hasRetransmitted) {
+    recovery.hasRetransmitted = true
+    recovery.retransmissionTimestamp = timestampNow(connection)
+  }
+  recovery.undoRetransmitted = Math.max(recovery.undoRetransmitted, 0) + bytes
+  recovery.totalRetransmitted += bytes
+  recovery.board.markRetransmitted(segment, now)
+  noteSent(recovery, segment, flight, now)
+  afterSending(connection, recovery, length, now)
   if (connection.retransmitAt === NEVER) {
     connection.retransmitAt = now + connection.retransmissionInterval
+    connection.probing = false
     connection.schedule(connection.retransmitAt)
   }
   return true
 }
 
-/** Sends the first unacknowledged segment once more: one segment, as the network may be congested. */
-export function retransmit(connection: Connection): void {
-  if (connection.path.mtu !== connection.pathMtu) connection.updateSegmentSize()
-  const offset = distance(connection.unacknowledged, connection.sendBase)
-  const unacknowledged = connection.sendBuffer.length - offset
-  const length = Math.min(
-    unacknowledged,
-    connection.segmentSize,
-    distance(connection.sendHighest, connection.unacknowledged),
-  )
-  const withFin =
-    connection.finQueued && length >= unacknowledged && distance(connection.sendHighest, connection.sendEnd) > 0
-  if (length <= 0 && !withFin) return
-  const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (length > 0 && length === unacknowledged ? Flag.Psh : 0)
-  connection.context.counters.RetransSegs++
-  connection.retransmissions++
-  connection.retransmittedAt = connection.context.time()
-  // Karn's algorithm (RFC 6298, 3): what is now acknowledged may be either copy.
-  connection.timedAt = NEVER
-  sendSegment(connection, connection.unacknowledged, offset, Math.max(length, 0), flags)
-  connection.lastSentAt = connection.context.time()
+/** RFC 8985, 7.3: new data if there is some and the peer's window takes it, otherwise the last segment once more. */
+export function sendProbe(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  const { counters } = connection.context
+  const { board } = recovery
+  const length = Math.min(connection.unsent, connection.segmentSize)
+  const withFin = connection.finQueued && length === connection.unsent
+  const fits = outstanding(connection) + length + (withFin ? 1 : 0) <= connection.sendWindow
+  if ((length > 0 || (withFin && connection.finUnsent)) && fits) {
+    if (!sendOne(connection, length, withFin)) return
+    counters.TCPLossProbes++
+    noteProbe(connection, recovery, false)
+  } else {
+    let segment = board.last
+    if (segment === null) return
+    const { segmentSize } = connection
+    if (segment.length > segmentSize) {
+      const rest = segment.length % segmentSize
+      segment = board.split(segment, advance(segment.end, -(rest === 0 ? segmentSize : rest)), segmentSize)
+    }
+    if (!retransmit(connection, recovery, segment, now)) return
+    counters.TCPLossProbes++
+    noteProbe(connection, recovery, true)
+  }
+  connection.probing = false
+  connection.retransmitAt = now + connection.retransmissionInterval
+  connection.schedule(connection.retransmitAt)
+}
+
+/** The path's MTU has changed. RFC 1191, 6.4: what was too big is lost, and sent again in smaller segments at once. */
+export function changeSegmentSize(connection: Connection): void {
+  const before = connection.segmentSize
+  connection.updateSegmentSize()
+  const { recovery } = connection
+  if (recovery === null || connection.segmentSize >= before) return
+  repacketize(connection, recovery)
 }
 
 /** Builds and sends one segment with the acknowledgment and window of this moment. */
@@ -236,9 +407,9 @@ export function sendAcknowledgment(
 
 /** SND.NXT, unless the peer has shrunk its window so that it would drop this as too far ahead: its edge (as Linux). */
 function acceptableSequence(connection: Connection): SequenceNumber {
-  const beyond = distance(connection.sendHighest, connection.unacknowledged) - connection.sendWindow
+  const beyond = distance(connection.sendNext, connection.unacknowledged) - connection.sendWindow
   // A scaled window is rounded down: it may seem to shrink by less than a unit (RFC 7323, 2.4).
-  if (beyond < 1 << connection.sendWindowScale) return connection.sendHighest
+  if (beyond < 1 << connection.sendWindowScale) return connection.sendNext
   return advance(connection.unacknowledged, connection.sendWindow)
 }
 

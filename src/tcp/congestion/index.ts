@@ -14,6 +14,9 @@ export {
 export { Cubic } from './cubic.ts'
 export { NewReno } from './new-reno.ts'
 
+/** What can be chosen. */
+export const CONGESTION_CONTROLS: readonly CongestionControlName[] = ['cubic', 'newreno', 'bbr']
+
 /**
  * @param segmentSize bytes of data in a full segment
  * @param random when BBR probes for bandwidth is up to chance

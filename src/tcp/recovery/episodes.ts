@@ -1,0 +1,103 @@
+/** How episodes of loss or congestion begin and end: RFC 6675, section 5; RFC 3168, 6.1.2; RFC 5681, 3.1. */
+import type { Microseconds } from '../../clock/index.ts'
+import { Congestion } from '../congestion/index.ts'
+import type { Connection } from '../connection.ts'
+import { distance, isAfter } from '../sequence-number.ts'
+import { DUPLICATE_THRESHOLD, type LossRecovery, RecoveryState } from './loss-recovery.ts'
+import { beginReduction, reduceProportionally } from './proportional-rate-reduction.ts'
+import { markLostAtTimeout } from './rack.ts'
+import { Sent } from './sent-segment.ts'
+import { beginEpisode } from './undo.ts'
+
+export function outstanding(connection: Connection): number {
+  return distance(connection.sendNext, connection.unacknowledged)
+}
+
+/** Bytes in flight: the pipe of RFC 6675. */
+export function flightOf(connection: Connection, recovery: LossRecovery): number {
+  return recovery.flight(outstanding(connection))
+}
+
+/** Fast recovery begins: something is lost. */
+export function enterRecovery(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  const { counters } = connection.context
+  if (connection.selectiveAcknowledgments) counters.TCPSackRecovery++
+  else counters.TCPRenoRecovery++
+  beginEpisode(connection, recovery)
+  if (!recovery.isReducing) {
+    recovery.congestion.congested(Congestion.Loss, outstanding(connection), now)
+    beginReduction(recovery)
+  }
+  recovery.probeOutstanding = false
+  recovery.recoveryPoint = connection.sendNext
+  recovery.state = RecoveryState.Recovery
+}
+
+/** The peer echoes congestion (ECE): once per window. */
+export function enterReducing(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  if (recovery.state >= RecoveryState.Reducing) return
+  recovery.mayUndo = false
+  recovery.congestion.congested(Congestion.Echo, outstanding(connection), now)
+  beginReduction(recovery)
+  recovery.recoveryPoint = connection.sendNext
+  recovery.state = RecoveryState.Reducing
+}
+
+/** The retransmission timer has expired. */
+export function enterLoss(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+  const { board, congestion } = recovery
+  const { counters } = connection.context
+  const isNew = recovery.state < RecoveryState.Recovery
+  const flight = outstanding(connection)
+  // RFC 2018, section 8: a receiver may go back on what it has SACKed, and then only this timer is left to find out.
+  if (board.first !== null && (board.first.flags & Sent.Sacked) !== 0) {
+    counters.TCPSACKReneging++
+    board.forgetSacks()
+  }
+  if (!connection.selectiveAcknowledgments) board.sacked = board.sackedSegments = 0
+  const orderly = recovery.state <= RecoveryState.Disorder
+  if (orderly && board.sackedSegments >= recovery.reordering) {
+    // So much was SACKed and yet it came to this: the tolerance for reordering was too large (as Linux).
+    recovery.reordering = Math.min(recovery.reordering, DUPLICATE_THRESHOLD)
+  }
+  markLostAtTimeout(recovery, connection.timeout.smoothed, now, counters)
+  const repeated = recovery.timeouts > 0
+  // RFC 5681, 3.1 and RFC 6582, 3.2: one reduction for one window.
+  const begins =
+    orderly ||
+    !isAfter(recovery.recoveryPoint, connection.unacknowledged) ||
+    (recovery.state === RecoveryState.Loss && !repeated)
+  if (begins) beginEpisode(connection, recovery)
+  congestion.timedOut(flight, !begins, now)
+  if (!congestion.controlsRecovery) {
+    congestion.window = recovery.flight(flight) + connection.segmentSize
+  }
+  recovery.state = RecoveryState.Loss
+  recovery.recoveryPoint = connection.sendNext
+  recovery.probeOutstanding = false
+  // RFC 5682, 2.1 step 1: not for a second timeout of an episode that began otherwise.
+  recovery.timeoutMayBeSpurious = isNew || repeated
+  recovery.timeouts++
+}
+
+/** Everything outstanding at the start is acknowledged. */
+export function completeReduction(recovery: LossRecovery, now: Microseconds): void {
+  const { congestion } = recovery
+  if (!congestion.controlsRecovery && (recovery.mayUndo || recovery.state === RecoveryState.Reducing)) {
+    // RFC 6937: "at the end of recovery".
+    congestion.window = congestion.slowStartThreshold
+  }
+  congestion.recovered(now)
+}
+
+/** One acknowledgment's share of the reduction. */
+export function reduce(
+  connection: Connection,
+  recovery: LossRecovery,
+  delivered: number,
+  lost: number,
+  isProgress: boolean,
+): void {
+  if (recovery.congestion.controlsRecovery || !recovery.isReducing) return
+  reduceProportionally(recovery, delivered, lost, flightOf(connection, recovery), isProgress, connection.segmentSize)
+}

@@ -1,0 +1,159 @@
+/**
+ * What the sender of one connection knows about its losses: made when the first data is sent, so that connections that
+ * only listen go without. The algorithms stand in files of their own and work on this record.
+ */
+import type { Microseconds } from '../../clock/index.ts'
+import type { CongestionControl } from '../congestion/index.ts'
+import { type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
+import { Scoreboard } from './scoreboard.ts'
+import type { SentSegmentPool } from './sent-segment.ts'
+
+/** In the order and with the numbers of Linux (tcp_info's tcpi_ca_state). */
+export const RecoveryState = {
+  /** Nothing unusual. */
+  Open: 0,
+  /** SACKs or duplicate acknowledgments arrive: reordering, or the first signs of a loss. */
+  Disorder: 1,
+  /** The window is being reduced although nothing is lost: an ECN echo (RFC 3168). */
+  Reducing: 2,
+  /** Fast recovery: RFC 6675, RFC 8985, RFC 6937. */
+  Recovery: 3,
+  /** After a retransmission timeout. */
+  Loss: 4,
+} as const
+export type RecoveryState = (typeof RecoveryState)[keyof typeof RecoveryState]
+
+/** RFC 5681, 3.2: so many duplicate acknowledgments mean a loss, until reordering was seen. */
+export const DUPLICATE_THRESHOLD = 3
+
+export const NEVER: Microseconds = Number.POSITIVE_INFINITY
+
+export class LossRecovery {
+  readonly board: Scoreboard
+  readonly congestion: CongestionControl
+  state: RecoveryState = RecoveryState.Open
+
+  /** The episode ends when this is acknowledged: RecoveryPoint of RFC 6675, `recover` of RFC 6582. */
+  recoveryPoint: SequenceNumber
+  /** How many segments out of order do not yet mean a loss: at least DUPLICATE_THRESHOLD, grows with reordering. */
+  reordering = DUPLICATE_THRESHOLD
+  reorderingSeen = 0
+
+  // Proportional rate reduction, RFC 6937, section 3. RecoverFS is the window at the start.
+  priorWindow = 0
+  proportionalDelivered = 0
+  proportionalOut = 0
+
+  // Undoing a reduction: RFC 3522 (Eifel detection), RFC 3708 (D-SACK), RFC 4015.
+  /** Where the episode that could be undone began; meaningful while `mayUndo`. */
+  undoMarker: SequenceNumber
+  mayUndo = false
+  /** Bytes retransmitted in the episode and not yet reported as duplicates; -1: nothing was retransmitted. */
+  undoRetransmitted = -1
+  /** Our timestamp when the episode's first retransmission was sent; meaningful while `hasRetransmitted`. */
+  retransmissionTimestamp = 0
+  hasRetransmitted = false
+  /** F-RTO is on: RFC 5682. */
+  timeoutMayBeSpurious = false
+  /** RFC 5682, 2.1 step 2b: this time new data goes before retransmissions. */
+  newDataFirst = false
+  /** How often the retransmission timer has expired since the last progress. */
+  timeouts = 0
+  /** Bytes ever sent again, and how many of them the peer has reported as duplicates. */
+  totalRetransmitted = 0
+  duplicatesReported = 0
+
+  // RACK, RFC 8985, section 6.1.
+  rackSentAt: Microseconds = 0
+  rackEnd: SequenceNumber = sequenceNumber(0)
+  rackRoundTrip: Microseconds = 0
+  /** Something was delivered that moved `rackSentAt`, since losses were last looked for. */
+  rackAdvanced = false
+  /** RACK.reo_wnd_mult: in quarters of the smallest round trip. */
+  reorderingWindowSteps = 1
+  /** RACK.reo_wnd_persist: recoveries that the widened window lasts. */
+  reorderingWindowPersists = 0
+  duplicateSackSeen = false
+  /** `delivered` when the window was last widened: once per round trip. */
+  reorderingWindowDelivered = 0
+  /** The reordering timer (RACK_detect_loss_and_arm_timer). */
+  reorderingAt: Microseconds = NEVER
+
+  // Tail loss probe, RFC 8985, section 7.
+  /** TLP.end_seq, while a probe is outstanding. */
+  probeEnd: SequenceNumber = sequenceNumber(0)
+  probeOutstanding = false
+  /** TLP.is_retrans */
+  probeIsRetransmission = false
+
+  // Delivery rate, draft-ietf-ccwg-bbr, section 4.1.
+  /** Bytes delivered, cumulatively or by SACK. */
+  delivered = 0
+  deliveredAt: Microseconds = 0
+  firstSentAt: Microseconds = 0
+  /** While not 0: what is sent until so many bytes are delivered is limited by the application. */
+  applicationLimitedUntil = 0
+  /** Bytes ever found lost. */
+  totalLost = 0
+  /** The last sample, bytes in microseconds, and whether the application limited it: for the snapshot. */
+  rateDelivered = 0
+  rateInterval: Microseconds = 0
+
+  // Whether the window is what limits us (Linux tcp_is_cwnd_limited).
+  windowLimited = false
+  /** The most that was in flight in the window that ends at `windowLimitedUntil`. */
+  largestFlight = 0
+  windowLimitedUntil: SequenceNumber
+
+  // Pacing.
+  /** When the next segment may be sent; meaningful while the congestion control paces. */
+  nextSendAt: Microseconds = 0
+  /** The pacing timer. */
+  paceAt: Microseconds = NEVER
+
+  /** Smallest round trips of the two last periods of `MINIMUM_PERIOD`: RACK.min_RTT. */
+  minimumRoundTrip: Microseconds = NEVER
+  previousMinimum: Microseconds = NEVER
+  minimumSince: Microseconds = 0
+
+  constructor(pool: SentSegmentPool, congestion: CongestionControl, sequence: SequenceNumber) {
+    this.board = new Scoreboard(pool)
+    this.congestion = congestion
+    this.recoveryPoint = sequence
+    this.undoMarker = sequence
+    this.windowLimitedUntil = sequence
+  }
+
+  /** Bytes on their way: the pipe of RFC 6675. @param outstanding SND.NXT - SND.UNA */
+  flight(outstanding: number): number {
+    const { sacked, lost, retransmitted } = this.board
+    return outstanding - sacked - lost + retransmitted
+  }
+
+  /** PRR leads the window: RFC 6937. */
+  get isReducing(): boolean {
+    return this.state === RecoveryState.Reducing || this.state === RecoveryState.Recovery
+  }
+
+  get inRecovery(): boolean {
+    return this.state >= RecoveryState.Recovery
+  }
+
+  /** The smallest round trip of the last minutes. */
+  get minimum(): Microseconds {
+    return Math.min(this.minimumRoundTrip, this.previousMinimum)
+  }
+
+  /** RFC 8985, 6.2 step 1: a windowed filter, so that a longer route is noticed; five minutes as Linux (tcp_min_rtt_wlen). */
+  noteRoundTrip(roundTrip: Microseconds, now: Microseconds): void {
+    if (now - this.minimumSince > MINIMUM_PERIOD) {
+      this.previousMinimum = this.minimumRoundTrip
+      this.minimumRoundTrip = roundTrip
+      this.minimumSince = now
+    } else if (roundTrip < this.minimumRoundTrip) {
+      this.minimumRoundTrip = roundTrip
+    }
+  }
+}
+
+const MINIMUM_PERIOD = 150_000_000

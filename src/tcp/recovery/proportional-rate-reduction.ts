@@ -1,0 +1,41 @@
+/** Proportional rate reduction: RFC 6937, section 3, with the slow start reduction bound (PRR-SSRB), as Linux. */
+import type { LossRecovery } from './loss-recovery.ts'
+
+/** Recovery, or a reduction for an ECN echo, begins; the congestion control has set the threshold. */
+export function beginReduction(recovery: LossRecovery): void {
+  recovery.priorWindow = recovery.congestion.window
+  recovery.proportionalDelivered = 0
+  recovery.proportionalOut = 0
+}
+
+/**
+ * Upon every acknowledgment in the reduction.
+ * @param delivered bytes newly delivered (DeliveredData)
+ * @param lost bytes newly believed lost
+ * @param flight bytes in flight now (pipe)
+ * @param isProgress SND.UNA has moved
+ */
+export function reduceProportionally(
+  recovery: LossRecovery,
+  delivered: number,
+  lost: number,
+  flight: number,
+  isProgress: boolean,
+  segmentSize: number,
+): void {
+  if (recovery.priorWindow === 0 || (delivered <= 0 && recovery.proportionalOut > 0)) return
+  const threshold = recovery.congestion.slowStartThreshold
+  recovery.proportionalDelivered += delivered
+  let allowed: number
+  if (flight > threshold) {
+    allowed = Math.ceil((recovery.proportionalDelivered * threshold) / recovery.priorWindow) - recovery.proportionalOut
+  } else {
+    allowed = Math.max(recovery.proportionalDelivered - recovery.proportionalOut, delivered)
+    // The bound: while nothing more is lost, one segment on top, as slow start would have it.
+    if (isProgress && lost === 0) allowed += segmentSize
+    allowed = Math.min(threshold - flight, allowed)
+  }
+  // The fast retransmit itself goes out whatever the pipe holds.
+  allowed = Math.max(allowed, recovery.proportionalOut > 0 ? 0 : segmentSize)
+  recovery.congestion.window = flight + allowed
+}

@@ -1,0 +1,23 @@
+/** Segments that have turned out to be too large for the path: RFC 1191, 6.4; as Linux's tcp_simple_retransmit. */
+import type { Connection } from '../connection.ts'
+import { type LossRecovery, RecoveryState } from './loss-recovery.ts'
+import { markLost } from './rack.ts'
+import { Sent } from './sent-segment.ts'
+
+/** Marks as lost what was sent in segments larger than the connection's now; they are cut when they are sent again. */
+export function repacketize(connection: Connection, recovery: LossRecovery): void {
+  const { board } = recovery
+  const { counters } = connection.context
+  const before = board.lost
+  for (let segment = board.first; segment !== null; segment = segment.next) {
+    if ((segment.flags & (Sent.Sacked | Sent.Lost)) !== 0) continue
+    if (segment.length > connection.segmentSize) markLost(recovery, segment, counters)
+  }
+  if (board.lost === before) return
+  // No sign of congestion: the window stays as it is, and there is nothing to undo.
+  if (recovery.state === RecoveryState.Loss) return
+  recovery.recoveryPoint = connection.sendNext
+  recovery.mayUndo = false
+  recovery.timeoutMayBeSpurious = false
+  recovery.state = RecoveryState.Loss
+}

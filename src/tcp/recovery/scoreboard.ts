@@ -1,0 +1,335 @@
+/**
+ * The sender's record of what is outstanding: the scoreboard of RFC 6675, section 3, with the transmission times that
+ * RFC 8985 needs. Amounts are in bytes, FIN counts as one.
+ */
+import type { Microseconds } from '../../clock/index.ts'
+import { distance, isAfter, isBefore, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
+import { Sent, type SentSegment, type SentSegmentPool } from './sent-segment.ts'
+
+/**
+ * A peer's SACK blocks split records at full segments, so a small segment size could make very many: beyond this a
+ * record is no longer split for a SACK, which then counts only where it covers whole records.
+ */
+export const MOST_RECORDS = 32_768
+
+export class Scoreboard {
+  /** In order of sequence number. */
+  first: SentSegment | null = null
+  last: SentSegment | null = null
+  /** In order of transmission: what is neither SACKed nor waits for its retransmission. */
+  oldest: SentSegment | null = null
+  newest: SentSegment | null = null
+  records = 0
+
+  /** Bytes SACKed, and how many segments that was. Without SACK: what duplicate acknowledgments say has arrived. */
+  sacked = 0
+  sackedSegments = 0
+  /** Bytes believed lost, their retransmissions included or not. */
+  lost = 0
+  /** Bytes of which a retransmission is on its way. */
+  retransmitted = 0
+  /** Bytes believed lost that wait for their retransmission. */
+  lostUnsent = 0
+  /** The highest byte SACKed ends here; meaningful while `sacked` is not 0. */
+  highestSacked: SequenceNumber = sequenceNumber(0)
+
+  readonly #pool: SentSegmentPool
+  /** No segment before this one waits for its retransmission. */
+  #firstLost: SentSegment | null = null
+  /** Where the last SACK block was found: the next is likely to be here. */
+  #hint: SentSegment | null = null
+
+  constructor(pool: SentSegmentPool) {
+    this.#pool = pool
+  }
+
+  /** A record for [start, end) at the end of the list, sent at `now`. */
+  append(start: SequenceNumber, end: SequenceNumber, flags: number, count: number, now: Microseconds): SentSegment {
+    const segment = this.#pool.take()
+    segment.start = start
+    segment.end = end
+    segment.flags = flags
+    segment.count = count
+    segment.sentAt = now
+    segment.previous = this.last
+    segment.next = null
+    if (this.last === null) this.first = segment
+    else this.last.next = segment
+    this.last = segment
+    this.records++
+    this.#appendInTime(segment)
+    return segment
+  }
+
+  /**
+   * Cuts a record in two at `at`, strictly inside of it; `segment` keeps the first part.
+   * @param segmentSize payload of a full segment
+   */
+  split(segment: SentSegment, at: SequenceNumber, segmentSize: number): SentSegment {
+    const rest = this.#pool.take()
+    rest.start = at
+    rest.end = segment.end
+    rest.flags = segment.flags
+    rest.sentAt = segment.sentAt
+    rest.delivered = segment.delivered
+    rest.deliveredAt = segment.deliveredAt
+    rest.firstSentAt = segment.firstSentAt
+    rest.lost = segment.lost
+    rest.flight = segment.flight
+    segment.end = at
+    segment.flags &= ~Sent.Fin
+    const before = segment.count
+    segment.count = segmentsIn(segment.length, segmentSize)
+    rest.count = segmentsIn(rest.length, segmentSize)
+    if ((segment.flags & Sent.Sacked) !== 0) this.sackedSegments += segment.count + rest.count - before
+    rest.previous = segment
+    rest.next = segment.next
+    if (segment.next === null) this.last = rest
+    else segment.next.previous = rest
+    segment.next = rest
+    this.records++
+    if (segment.inTimeOrder) {
+      rest.earlier = segment
+      rest.later = segment.later
+      if (segment.later === null) this.newest = rest
+      else segment.later.earlier = rest
+      segment.later = rest
+      rest.inTimeOrder = true
+    }
+    return rest
+  }
+
+  /** Takes the first record off: it is acknowledged. The amounts it was counted in go down with it. */
+  removeFirst(): void {
+    const segment = this.first!
+    const length = segment.length
+    const { flags } = segment
+    if ((flags & Sent.Sacked) !== 0) {
+      this.sacked -= length
+      this.sackedSegments -= segment.count
+    }
+    if ((flags & Sent.Lost) !== 0) {
+      this.lost -= length
+      if ((flags & Sent.Retransmitted) === 0) this.lostUnsent -= length
+    }
+    if ((flags & Sent.Retransmitted) !== 0) this.retransmitted -= length
+    this.#unlink(segment)
+  }
+
+  /** The peer has it. */
+  markSacked(segment: SentSegment): void {
+    const length = segment.length
+    this.#forgetLoss(segment, length)
+    segment.flags |= Sent.Sacked
+    this.sacked += length
+    this.sackedSegments += segment.count
+    if (this.sacked === length || isAfter(segment.end, this.highestSacked)) this.highestSacked = segment.end
+    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
+  }
+
+  /** It must be sent again; or once more, if it is a retransmission that was lost. @returns whether it was one */
+  markLost(segment: SentSegment): boolean {
+    const length = segment.length
+    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
+    if ((segment.flags & Sent.Lost) !== 0) {
+      if ((segment.flags & Sent.Retransmitted) === 0) return false
+      segment.flags &= ~Sent.Retransmitted
+      this.retransmitted -= length
+      this.lostUnsent += length
+      this.#noteLost(segment)
+      return true
+    }
+    const again = (segment.flags & Sent.Retransmitted) !== 0
+    if (again) {
+      // A probe or the first segment, sent again without having been believed lost.
+      segment.flags &= ~Sent.Retransmitted
+      this.retransmitted -= length
+    }
+    segment.flags |= Sent.Lost
+    this.lost += length
+    this.lostUnsent += length
+    this.#noteLost(segment)
+    return again
+  }
+
+  /** It was sent once more at `now`. */
+  markRetransmitted(segment: SentSegment, now: Microseconds): void {
+    const length = segment.length
+    if ((segment.flags & Sent.Retransmitted) === 0) {
+      this.retransmitted += length
+      if ((segment.flags & Sent.Lost) !== 0) this.lostUnsent -= length
+    }
+    segment.flags = (segment.flags | Sent.Retransmitted | Sent.EverRetransmitted) & ~Sent.RateSampled
+    segment.sentAt = now
+    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
+    this.#appendInTime(segment)
+  }
+
+  /** The retransmission has turned out to be needless: it is no longer on its way (RFC 2883). */
+  forgetRetransmission(segment: SentSegment): void {
+    if ((segment.flags & Sent.Retransmitted) === 0) return
+    segment.flags &= ~Sent.Retransmitted
+    this.retransmitted -= segment.length
+    if ((segment.flags & Sent.Lost) !== 0) this.lostUnsent += segment.length
+  }
+
+  /** The losses were none: all that is believed lost is on its way again. */
+  unmarkLost(): void {
+    for (let segment = this.first; segment !== null; segment = segment.next) {
+      if ((segment.flags & Sent.Lost) === 0) continue
+      segment.flags &= ~Sent.Lost
+      if (!segment.inTimeOrder) this.#insertInTime(segment)
+    }
+    this.lost = this.lostUnsent = 0
+    this.#firstLost = null
+  }
+
+  /** The peer has gone back on its SACKs (RFC 2018, section 8): nothing of them counts. */
+  forgetSacks(): void {
+    for (let segment = this.first; segment !== null; segment = segment.next) {
+      if ((segment.flags & Sent.Sacked) === 0) continue
+      segment.flags &= ~Sent.Sacked
+      this.#insertInTime(segment)
+    }
+    this.sacked = this.sackedSegments = 0
+  }
+
+  /** The first record that waits for its retransmission, or null. */
+  nextLost(): SentSegment | null {
+    if (this.lostUnsent === 0) return null
+    let segment = this.#firstLost ?? this.first
+    while (segment !== null && (segment.flags & (Sent.Lost | Sent.Retransmitted)) !== Sent.Lost) segment = segment.next
+    this.#firstLost = segment
+    return segment
+  }
+
+  /**
+   * Joins the next record to this one, which waits for retransmission, if it does so too and both fit one segment: what was
+   * sent in small pieces is not repeated in small pieces (RFC 9293, 3.8.1: repacketisation).
+   */
+  joinNext(segment: SentSegment, segmentSize: number): boolean {
+    const next = segment.next
+    if (next === null || (next.flags & (Sent.Lost | Sent.Retransmitted)) !== Sent.Lost) return false
+    if (segment.length + next.length > segmentSize || (segment.flags & Sent.Fin) !== 0) return false
+    segment.end = next.end
+    segment.flags |= next.flags & (Sent.Fin | Sent.EverRetransmitted)
+    segment.count = 1
+    this.#unlink(next)
+    return true
+  }
+
+  /** The record in which the block that begins at `start` must be looked for; null if there is none. */
+  find(start: SequenceNumber): SentSegment | null {
+    let segment = this.#hint ?? this.first
+    while (segment !== null && segment.previous !== null && isAfter(segment.start, start)) segment = segment.previous
+    while (segment !== null && !isAfter(segment.end, start)) segment = segment.next
+    if (segment !== null) this.#hint = segment
+    return segment
+  }
+
+  /** Merges a SACKed record with SACKed neighbours: what is long and of no more interest should not be walked over. */
+  merge(segment: SentSegment): SentSegment {
+    let merged = segment
+    if (merged.previous !== null && (merged.previous.flags & Sent.Sacked) !== 0) merged = this.#absorb(merged.previous)
+    if (merged.next !== null && (merged.next.flags & Sent.Sacked) !== 0) this.#absorb(merged)
+    this.#hint = merged
+    return merged
+  }
+
+  clear(): void {
+    for (let segment = this.first; segment !== null; ) {
+      const { next } = segment
+      segment.earlier = segment.later = null
+      segment.inTimeOrder = false
+      this.#pool.give(segment)
+      segment = next
+    }
+    this.first = this.last = this.oldest = this.newest = this.#firstLost = this.#hint = null
+    this.records = this.sacked = this.sackedSegments = this.lost = this.retransmitted = this.lostUnsent = 0
+  }
+
+  /** `segment` takes in the one behind it; both are SACKed. */
+  #absorb(segment: SentSegment): SentSegment {
+    const next = segment.next!
+    segment.end = next.end
+    segment.count += next.count
+    // Whether a round trip can be measured and what was reordered has been decided: the stricter of both holds.
+    segment.flags |= next.flags & (Sent.EverRetransmitted | Sent.Fin)
+    this.#unlink(next)
+    return segment
+  }
+
+  #forgetLoss(segment: SentSegment, length: number): void {
+    if ((segment.flags & Sent.Lost) !== 0) {
+      this.lost -= length
+      if ((segment.flags & Sent.Retransmitted) === 0) this.lostUnsent -= length
+    }
+    if ((segment.flags & Sent.Retransmitted) !== 0) this.retransmitted -= length
+    segment.flags &= ~(Sent.Lost | Sent.Retransmitted)
+  }
+
+  #noteLost(segment: SentSegment): void {
+    if (this.#firstLost === null || isBefore(segment.start, this.#firstLost.start)) this.#firstLost = segment
+  }
+
+  #unlink(segment: SentSegment): void {
+    if (segment.previous === null) this.first = segment.next
+    else segment.previous.next = segment.next
+    if (segment.next === null) this.last = segment.previous
+    else segment.next.previous = segment.previous
+    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
+    if (this.#firstLost === segment) this.#firstLost = segment.next
+    if (this.#hint === segment) this.#hint = segment.previous ?? segment.next
+    this.records--
+    this.#pool.give(segment)
+  }
+
+  #appendInTime(segment: SentSegment): void {
+    segment.earlier = this.newest
+    segment.later = null
+    if (this.newest === null) this.oldest = segment
+    else this.newest.later = segment
+    this.newest = segment
+    segment.inTimeOrder = true
+  }
+
+  /** By its old time of transmission. */
+  #insertInTime(segment: SentSegment): void {
+    let earlier = this.newest
+    while (earlier !== null && isSentAfter(earlier.sentAt, earlier.end, segment.sentAt, segment.end)) {
+      earlier = earlier.earlier
+    }
+    const later: SentSegment | null = earlier === null ? this.oldest : earlier.later
+    segment.earlier = earlier
+    segment.later = later
+    if (earlier === null) this.oldest = segment
+    else earlier.later = segment
+    if (later === null) this.newest = segment
+    else later.earlier = segment
+    segment.inTimeOrder = true
+  }
+
+  #unlinkFromTime(segment: SentSegment): void {
+    if (segment.earlier === null) this.oldest = segment.later
+    else segment.earlier.later = segment.later
+    if (segment.later === null) this.newest = segment.earlier
+    else segment.later.earlier = segment.earlier
+    segment.earlier = segment.later = null
+    segment.inTimeOrder = false
+  }
+}
+
+/** RFC 8985, 6.1: RACK_sent_after(); of two sent in the same microsecond the one with the higher number is the later. */
+export function isSentAfter(
+  at: Microseconds,
+  end: SequenceNumber,
+  otherAt: Microseconds,
+  otherEnd: SequenceNumber,
+): boolean {
+  return at > otherAt || (at === otherAt && distance(end, otherEnd) > 0)
+}
+
+/** How many segments so many bytes are on the wire. */
+export function segmentsIn(bytes: number, segmentSize: number): number {
+  return bytes <= segmentSize ? 1 : Math.ceil(bytes / segmentSize)
+}
