@@ -88,7 +88,8 @@ describe('docs/limits.md', () => {
     for (const [name, written] of rows) {
       const value = DEFAULT_TCP_SETTINGS[name as keyof TcpSettings]
       const expected = typeof value === 'boolean' ? String(value) : typeof value === 'object' ? [...value] : value
-      const read = typeof value === 'boolean' ? written : typeof value === 'object' ? range(written) : amount(written)
+      const isWord = typeof value === 'boolean' || typeof value === 'string'
+      const read = isWord ? written : typeof value === 'object' ? range(written) : amount(written)
       expect([name, read]).toEqual([name, expected])
     }
   })
