@@ -146,6 +146,16 @@ function takeAcknowledgment(
   } else if (isProgress) {
     congestion.acknowledged(sample, isWindowLimited(recovery))
   }
+  if (2 * congestion.window > connection.sendBufferLimit) growSendBuffer(connection, congestion.window)
+}
+
+/**
+ * An application that waits for room must be able to fill the window, and while that is on its way to write the next: twice
+ * the window, as Linux (tcp_sndbuf_expand).
+ */
+function growSendBuffer(connection: Connection, window: number): void {
+  const most = connection.context.settings.maximumSendBuffer
+  connection.sendBufferLimit = Math.max(connection.sendBufferLimit, Math.min(2 * window, most))
 }
 
 function advanceUnacknowledged(connection: Connection, acknowledgment: SequenceNumber, now: Microseconds): void {

@@ -128,6 +128,24 @@ describe('the send window', () => {
   })
 })
 
+describe('the send buffer', () => {
+  test('grows to twice the congestion window, up to its bound', () => {
+    const { peer, connection } = established({
+      syn: { mss: 1460, windowScale: 7 },
+      settings: { sendBuffer: 32_768, maximumSendBuffer: 150_000 },
+    })
+    connection.write(pattern(600_000), null)
+    let largest = 0
+    while (connection.sendBuffer.length > 0) {
+      peer.take()
+      peer.send({})
+      largest = Math.max(largest, connection.sendBufferLimit)
+      if (largest < 150_000) expect(largest).toBe(Math.max(32_768, 2 * connection.recovery!.congestion.window))
+    }
+    expect(largest).toBe(150_000)
+  })
+})
+
 describe('a closed window (RFC 9293, 3.8.6.1)', () => {
   test('is probed at growing intervals for as long as the peer answers, and opens', () => {
     const { clock, peer, connection, user } = established()

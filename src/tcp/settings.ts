@@ -3,8 +3,10 @@ import { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/in
 
 /** What can be set about TCP, with its defaults. Per stack; a connection copies what it may change for itself. */
 export interface TcpSettings {
-  /** Bytes a connection buffers for sending before `write` asks to wait; 4 KiB to 64 MiB. Default 1 MiB. */
+  /** Bytes a connection buffers for sending before `write` asks to wait, at first; 4 KiB to 64 MiB. Default 1 MiB. */
   sendBuffer: number
+  /** What that grows to while the congestion window does, 4 KiB to 1 GiB. Default 16 MiB. */
+  maximumSendBuffer: number
   /** First receive window in bytes, 2 KiB to 1 MiB; it grows while the application keeps up. Default 256 KiB. */
   receiveBuffer: number
   /** What the receive window may grow to, 64 KiB to 1 GiB. Default 6 MiB, as Linux. */
@@ -61,6 +63,7 @@ export interface TcpSettings {
 
 export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   sendBuffer: 1_048_576,
+  maximumSendBuffer: 16_777_216,
   receiveBuffer: 262_144,
   maximumReceiveBuffer: 6_291_456,
   receiveBudget: 268_435_456,
@@ -87,6 +90,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
 
 const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: number] } = {
   sendBuffer: [4096, 67_108_864],
+  maximumSendBuffer: [4096, 1_073_741_824],
   receiveBuffer: [2048, 1_048_576],
   maximumReceiveBuffer: [65_536, 1_073_741_824],
   receiveBudget: [65_536, Number.MAX_SAFE_INTEGER],
@@ -122,5 +126,6 @@ export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
     throw new RangeError(`the TCP setting ephemeralPorts is two ports in order, not ${least} and ${most}`)
   }
   settings.maximumReceiveBuffer = Math.max(settings.maximumReceiveBuffer, settings.receiveBuffer)
+  settings.maximumSendBuffer = Math.max(settings.maximumSendBuffer, settings.sendBuffer)
   return settings
 }
