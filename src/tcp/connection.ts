@@ -41,8 +41,6 @@ export interface ConnectionUser {
 /** RFC 9293, 3.7.1: what a peer that sends no MSS option can take, for either family. */
 const DEFAULT_MSS_V4 = 536
 const DEFAULT_MSS_V6 = 1220
-/** The first segments are acknowledged at once, so that the peer's slow start is not held up; as Linux (TCP_MAX_QUICKACKS). */
-const QUICK_ACKNOWLEDGMENTS = 16
 
 /**
  * So many retransmissions, or probes of a closed window, fit the user timeout however far the timeout has backed off: an
@@ -133,7 +131,8 @@ export class Connection implements TimerHandler {
   acknowledgeNow = false
   /** The largest segment received so far: what "every second segment" is measured by (Linux rcv_mss). */
   receiveSegmentSize = DEFAULT_MSS_V4
-  quickAcknowledgments = QUICK_ACKNOWLEDGMENTS
+  /** So many more are sent at once. */
+  quickAcknowledgments: number
   /** Last.ACK.sent of RFC 7323. */
   lastAcknowledgmentSent: SequenceNumber = sequenceNumber(0)
   /** When a segment that cannot be right was last answered. */
@@ -211,6 +210,7 @@ export class Connection implements TimerHandler {
     this.incomingPorts = (remotePort << 16) | localPort
     this.outgoingPorts = (localPort << 16) | remotePort
     const settings = context.settings
+    this.quickAcknowledgments = settings.quickAcknowledgments
     this.sendBufferLimit = settings.sendBuffer
     this.receiveLimit = settings.receiveBuffer
     this.keepAliveIdle = settings.keepAliveIdle

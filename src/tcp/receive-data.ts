@@ -6,7 +6,7 @@ import { type Connection, NEVER } from './connection.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { reportDuplicate, reportIsland } from './sack-blocks.ts'
 import type { Segment } from './segment.ts'
-import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
+import { advance, distance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
 import { sendAcknowledgment } from './transmit.ts'
 
@@ -44,8 +44,10 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
     if (length > 0 || fin) queueOutOfOrder(connection, packet, start, length, fin)
     return
   }
-  if (length > 0) deliver(connection, packet, length)
   const queue = connection.outOfOrder
+  // What was told of already is enough for one segment.
+  if (queue !== null && old <= 0) reportOverlap(connection, queue, advance(start, length))
+  if (length > 0) deliver(connection, packet, length)
   if (queue !== null) {
     drainOutOfOrder(connection, queue)
     if (queue.hasFin && queue.fin === connection.receiveNext) fin = true
@@ -149,11 +151,40 @@ export function answerDuplicate(connection: Connection, segment: Segment): void 
   connection.acknowledgeNow = true
 }
 
+/** RFC 2883, 4.2: the first part of a segment that fills a gap and goes on, up to `end`, in what is behind the gap. */
+function reportOverlap(connection: Connection, queue: OutOfOrderQueue, end: SequenceNumber): void {
+  if (!connection.selectiveAcknowledgments || queue.count === 0) return
+  const first = sequenceNumber(queue.starts[0])
+  if (distance(end, first) <= 0) return
+  connection.context.counters.TCPDSACKOfoSent++
+  const last = sequenceNumber(queue.ends[0])
+  reportDuplicateAtOnce(connection, first, distance(end, last) < 0 ? end : last)
+}
+
 /** An acknowledgment has room for one duplicate: another that waits goes out before. */
 function reportDuplicateAtOnce(connection: Connection, start: SequenceNumber, end: SequenceNumber): void {
   if (reportDuplicate(connection, start, end)) return
   sendAcknowledgment(connection)
   reportDuplicate(connection, start, end)
+}
+
+/**
+ * RFC 9293, 3.10.7.3: text in the SYN of a simultaneous open waits until the connection is established. It is not
+ * acknowledged before: if there is no room for it, it comes again, as a FIN has to.
+ */
+export function holdText(connection: Connection, packet: PacketBuffer): void {
+  const { context } = connection
+  const window = distance(connection.receiveEdge, connection.receiveNext)
+  const length = Math.min(packet.payloadEnd - packet.payload, window)
+  const queue = new OutOfOrderQueue(context.outOfOrderMemory)
+  if (queue.insert(packet.memory.bytes, packet.payload, connection.receiveNext, length, context.time())) {
+    connection.outOfOrder = queue
+  }
+}
+
+/** The connection is established: delivers what `holdText` has held. */
+export function deliverHeldText(connection: Connection): void {
+  if (connection.outOfOrder !== null) drainOutOfOrder(connection, connection.outOfOrder)
 }
 
 /** Delivers what the segment that filled a gap has made contiguous. */

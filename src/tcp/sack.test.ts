@@ -185,6 +185,24 @@ describe('D-SACK, RFC 2883, section 4', () => {
     })
   })
 
+  test('of the first part that a segment in order repeats of what is behind the gap (4.2)', () => {
+    const { peer, tcp } = permitted()
+    for (const seq of [101, 301, 601]) peer.send({ seq, data: 100 })
+    peer.take()
+    const [second, third]: [number, number][] = [
+      [301, 401],
+      [601, 701],
+    ]
+    peer.send({ seq: 1, data: 150 })
+    expect(peer.next()).toBeTcp({ ack: 201, sack: [[101, 151], third, second] })
+    peer.send({ seq: 201, data: 300 })
+    expect(peer.next()).toBeTcp({ ack: 501, sack: [second, third] })
+    peer.send({ seq: 451, data: 200 })
+    // One is enough: what was acknowledged comes first.
+    expect(peer.next()).toBeTcp({ ack: 701, sack: [[451, 501]] })
+    expect([tcp.counters.TCPDSACKOfoSent, tcp.counters.TCPDSACKOldSent]).toEqual([2, 1])
+  })
+
   test('of each duplicate in a burst', () => {
     const { peer } = permitted()
     for (const i of [0, 1, 2, 3, 4, 5]) peer.send(full(i))

@@ -6,7 +6,7 @@ import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
-import { answerDuplicate, receiveData } from './receive-data.ts'
+import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
@@ -211,6 +211,7 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
   acknowledge(connection, segment)
   connection.sendWindowScale = scale
   connection.establishedEvent = true
+  deliverHeldText(connection)
   return true
 }
 
@@ -317,6 +318,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     sendSyn(connection)
     connection.retransmitAt = context.time() + connection.timeout.current
     connection.schedule(connection.retransmitAt)
+    if (segment.length > 0) holdText(connection, packet)
     return
   }
   connection.state = State.Established

@@ -24,6 +24,11 @@ export interface TcpSettings {
   synAckRetries: number
   /** Longest time an acknowledgment is held back; RFC 9293, 3.8.6.3, allows 500 ms. Default 40 ms, as Linux. */
   delayedAcknowledgment: Microseconds
+  /**
+   * Acknowledgments of a connection that are not held back, so that the peer's slow start is not held up; 0 to 255. Default
+   * 16, as Linux (TCP_MAX_QUICKACKS).
+   */
+  quickAcknowledgments: number
   /** Silence before the first keep-alive probe, up to 32,767 s; Linux tcp_keepalive_time. Default two hours. */
   keepAliveIdle: Microseconds
   /** Between two probes, up to 32,767 s; Linux tcp_keepalive_intvl. Default 75 s. */
@@ -71,6 +76,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   synRetries: 6,
   synAckRetries: 5,
   delayedAcknowledgment: 40 * MILLISECOND,
+  quickAcknowledgments: 16,
   keepAliveIdle: 120 * MINUTE,
   keepAliveInterval: 75 * SECOND,
   keepAliveProbes: 9,
@@ -98,6 +104,7 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   synRetries: [0, 127],
   synAckRetries: [0, 127],
   delayedAcknowledgment: [0, 500 * MILLISECOND],
+  quickAcknowledgments: [0, 255],
   keepAliveIdle: [1, 32_767 * SECOND],
   keepAliveInterval: [1, 32_767 * SECOND],
   keepAliveProbes: [1, 127],

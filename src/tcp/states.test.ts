@@ -535,12 +535,12 @@ describe.each([0xffffffff, 1000])('SYN-SENT, RFC 9293, 3.10.7.3, peer ISN %s', (
 })
 
 describe('simultaneous open, RFC 9293, figure 8', () => {
-  function crossing() {
+  function crossing(data = '') {
     const made = script({ isn: 0xffffffff })
     const peer = made.wire.peer({ port: 80, stackPort: 0, isn: 0xffffffff })
     const { connection, user } = made.server.connect()
     expect(peer.next()).toBeTcp({ flags: 'S', seq: 0 })
-    peer.send({ flags: 'S', seq: 0, mss: 1000, windowScale: 3 })
+    peer.send({ flags: 'S', seq: 0, mss: 1000, windowScale: 3, data })
     expect(peer.next()).toBeTcp({ flags: 'SA', seq: 0, ack: 1 })
     return { ...made, peer, connection, user }
   }
@@ -564,6 +564,24 @@ describe('simultaneous open, RFC 9293, figure 8', () => {
     peer.send({ seq: 1, ack: 1, window: 1000 })
     expect(connection.state).toBe(State.Established)
     expect(connection.sendWindow).toBe(8000)
+  })
+
+  test.each([
+    ['and comes before what follows', { seq: 4, ack: 1, data: 'def' }],
+    ['and need not come again', { seq: 1, ack: 1, data: 'abcdef' }],
+  ])('text of the SYN waits until then (3.10.7.3), %s', (_what, segment) => {
+    const { peer, user, memory } = crossing('abc')
+    expect([user.data.toString(), memory.inUse]).toEqual(['', 0])
+    peer.send(segment)
+    expect(user.data.toString()).toBe('abcdef')
+    expect(peer.next()).toBeTcp({ flags: 'A', ack: 7 })
+  })
+
+  test('text of the SYN is forgotten with it', () => {
+    const { peer, user, tcp } = crossing('abc')
+    peer.send({ flags: 'R', seq: 1 })
+    expect(user.events).toEqual(['closed ECONNREFUSED'])
+    expect(tcp.outOfOrderMemory.bytes).toBe(0)
   })
 
   test('a reset ends it: refused', () => {

@@ -45,6 +45,9 @@ const SETTERS: Record<string, (socket: BsdSocket, value: number) => void> = {
   TCP_USER_TIMEOUT: ({ connection }, value) => {
     if (connection !== null && value > 0) connection.userTimeout = value * MILLISECOND
   },
+  TCP_QUICKACK: ({ connection, tcp }, value) => {
+    if (connection !== null) connection.quickAcknowledgments = value === 0 ? 0 : tcp.settings.quickAcknowledgments
+  },
   SO_LINGER: () => {},
   SO_SNDBUF: ({ connection, tcp }, value) => {
     if (connection === null) tcp.settings.sendBuffer = value

@@ -11,6 +11,8 @@ export const FREEBSD_DEFAULTS: Partial<TcpSettings> = {
   receiveBuffer: 65_536,
   sendBuffer: 32_768,
   maximumReceiveBuffer: 2_097_152,
+  // FreeBSD delays acknowledgments from the beginning.
+  quickAcknowledgments: 0,
   // net.inet.tcp.drop_synfin
   dropSynFin: false,
   // net.inet.tcp.keepcnt
