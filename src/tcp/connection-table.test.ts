@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { IPV4_MAPPED_WORD } from '../address/index.ts'
+import { IpAddress } from '../address/index.ts'
 import { KeyedHash, SeededRandom } from '../clock/index.ts'
 import { type ConnectionKey, ConnectionTable } from './connection-table.ts'
 
@@ -9,21 +9,21 @@ interface Entry extends ConnectionKey {
 }
 
 function entry(remote: number, ports: number, name: number, isV6 = false): Entry {
-  const upper = isV6 ? { local0: 0x20010db8, local1: 0, local2: 0, remote0: 0x20010db8, remote1: 0, remote2: 0 } : null
-  const mapped = { local0: 0, local1: 0, local2: IPV4_MAPPED_WORD, remote0: 0, remote1: 0, remote2: IPV4_MAPPED_WORD }
-  return { ...(upper ?? mapped), local3: 0x0a000001, remote3: remote, incomingPorts: ports, name }
+  const address = (last: number) => (isV6 ? IpAddress.fromWords(0x20010db8, 0, 0, last) : IpAddress.v4(last))
+  return { path: { source: address(0x0a000001), destination: address(remote) }, incomingPorts: ports, name }
 }
 
 function find(table: ConnectionTable<Entry>, key: ConnectionKey): Entry | null {
+  const { source, destination } = key.path
   return table.find(
-    key.local0,
-    key.local1,
-    key.local2,
-    key.local3,
-    key.remote0,
-    key.remote1,
-    key.remote2,
-    key.remote3,
+    source.word0,
+    source.word1,
+    source.word2,
+    source.word3,
+    destination.word0,
+    destination.word1,
+    destination.word2,
+    destination.word3,
     key.incomingPorts,
   )
 }
@@ -97,9 +97,25 @@ describe('the connection table', () => {
     const table = new ConnectionTable<Entry>(new KeyedHash(new SeededRandom(1)))
     const known = entry(1, 2, 3, true)
     table.add(known)
-    for (const field of Object.keys(known).filter((name) => name !== 'name') as (keyof ConnectionKey)[]) {
-      expect(find(table, { ...known, [field]: known[field] + 1 })).toBe(null)
-    }
+    const { source, destination } = known.path
+    /** The address with one of its words changed. */
+    const neighbors = ({ word0, word1, word2, word3 }: IpAddress) => [
+      IpAddress.fromWords(word0 + 1, word1, word2, word3),
+      IpAddress.fromWords(word0, word1 + 1, word2, word3),
+      IpAddress.fromWords(word0, word1, word2 + 1, word3),
+      IpAddress.fromWords(word0, word1, word2, word3 + 1),
+    ]
+    const others = [
+      ...neighbors(source).map((each) => ({ ...known, path: { source: each, destination } })),
+      ...neighbors(destination).map((each) => ({ ...known, path: { source, destination: each } })),
+      { ...known, incomingPorts: known.incomingPorts + 1 },
+    ]
+    for (const other of others) expect(find(table, other)).toBe(null)
+    // Also where the hash is the same.
+    const collisions = new ConnectionTable<Entry>({ hash3: () => 7, hash9: () => 7 } as unknown as KeyedHash)
+    collisions.add(known)
+    for (const other of others) expect(find(collisions, other)).toBe(null)
+    expect(find(collisions, { ...known })).toBe(known)
     expect(find(table, { ...known })).toBe(known)
   })
 })

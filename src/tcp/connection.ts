@@ -13,11 +13,11 @@ import { newCongestionControl } from './congestion/index.ts'
 import type { Listener } from './listener.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
-import { ReceiveQueue } from './receive-queue.ts'
+import { NOTHING_RECEIVED, type ReceiveSink } from './receive-queue.ts'
 import { LossRecovery } from './recovery/index.ts'
 import { RetransmissionTimeout } from './retransmission-timeout.ts'
 import type { SackBlocks } from './sack-blocks.ts'
-import { SendBuffer } from './send-buffer.ts'
+import { NOTHING_TO_SEND, SendBuffer } from './send-buffer.ts'
 import { advance, distance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
 import type { TcpContext } from './tcp-context.ts'
@@ -58,16 +58,7 @@ export class Connection implements TimerHandler {
   state: State = State.Closed
 
   // Identity: what the connection table compares. `incomingPorts` is as the peer's header has them.
-  readonly local0: number
-  readonly local1: number
-  readonly local2: number
-  readonly local3: number
-  readonly remote0: number
-  readonly remote1: number
-  readonly remote2: number
-  readonly remote3: number
   readonly incomingPorts: number
-  readonly outgoingPorts: number
   path: Path
 
   // Send sequence variables, RFC 9293, figure 3.
@@ -91,7 +82,8 @@ export class Connection implements TimerHandler {
   windowScaling = false
   /** Both sides sent SACK-permitted. */
   selectiveAcknowledgments = false
-  readonly sendBuffer = new SendBuffer()
+  /** One of its own from the first byte on. */
+  sendBuffer = NOTHING_TO_SEND
   sendBufferLimit: number
   /** FIN follows what is in the send buffer. */
   finQueued = false
@@ -112,7 +104,8 @@ export class Connection implements TimerHandler {
   receiveLimit: number
   /** Bytes that the application has read since the window was last grown. */
   readSinceGrowth = 0
-  readonly receiveQueue = new ReceiveQueue()
+  /** One of its own from the first byte on. */
+  receiveQueue = NOTHING_RECEIVED
   /** Its part of `TcpContext.receiveBytes`: what is unread while the connection is open. */
   countedBytes = 0
   /** The application has read since the last decision about an acknowledgment: the window may have opened. */
@@ -199,16 +192,7 @@ export class Connection implements TimerHandler {
   constructor(context: TcpContext, path: Path, localPort: number, remotePort: number) {
     this.context = context
     this.path = path
-    this.local0 = path.source.word0
-    this.local1 = path.source.word1
-    this.local2 = path.source.word2
-    this.local3 = path.source.word3
-    this.remote0 = path.destination.word0
-    this.remote1 = path.destination.word1
-    this.remote2 = path.destination.word2
-    this.remote3 = path.destination.word3
     this.incomingPorts = (remotePort << 16) | localPort
-    this.outgoingPorts = (localPort << 16) | remotePort
     const settings = context.settings
     this.quickAcknowledgments = settings.quickAcknowledgments
     this.sendBufferLimit = settings.sendBuffer
@@ -228,11 +212,16 @@ export class Connection implements TimerHandler {
   }
 
   get localPort(): number {
-    return this.outgoingPorts >>> 16
+    return this.incomingPorts & 0xffff
   }
 
   get remotePort(): number {
-    return this.outgoingPorts & 0xffff
+    return this.incomingPorts >>> 16
+  }
+
+  /** Local port in the upper half, remote port in the lower: as our header has them. */
+  get outgoingPorts(): number {
+    return (this.incomingPorts << 16) | (this.incomingPorts >>> 16)
   }
 
   /** Bytes that were never sent. */
@@ -316,7 +305,7 @@ export class Connection implements TimerHandler {
       packet?.release()
       return false
     }
-    this.sendBuffer.append(chunk, packet)
+    this.#append(chunk, packet)
     this.context.settle(this)
     return this.hasRoom
   }
@@ -324,7 +313,12 @@ export class Connection implements TimerHandler {
   /** Queues bytes without sending yet: more follows, ended by `write` or `push`. */
   enqueue(chunk: Uint8Array): void {
     if (!this.canWrite) return
-    this.sendBuffer.append(chunk, null)
+    this.#append(chunk, null)
+  }
+
+  #append(chunk: Uint8Array, packet: PacketBuffer | null): void {
+    if (this.sendBuffer === NOTHING_TO_SEND) this.sendBuffer = new SendBuffer()
+    this.sendBuffer.append(chunk, packet)
   }
 
   /** Sends what is queued, as far as windows allow. */
@@ -425,8 +419,8 @@ export class Connection implements TimerHandler {
     return data
   }
 
-  /** Hands received bytes to `sink` in views valid only during the call, until none is left or it returns false. */
-  drain(sink: (view: Uint8Array) => boolean): void {
+  /** Hands received bytes to `sink` until none is left or it takes no more. */
+  drain(sink: ReceiveSink): void {
     const before = this.receiveQueue.length
     if (before === 0) return
     // Also if the sink fails: whoever throws has taken the data.

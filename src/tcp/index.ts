@@ -1,6 +1,7 @@
 export { Connection, type ConnectionUser } from './connection.ts'
 export type { TcpCounters } from './counters.ts'
 export { type Acceptor, Listener as TcpListener, type ListenerOptions as TcpListenerOptions } from './listener.ts'
+export type { ReceiveSink } from './receive-queue.ts'
 export { DEFAULT_TCP_SETTINGS, type TcpSettings } from './settings.ts'
 export { State, stateName } from './state.ts'
 export { Tcp } from './tcp.ts'

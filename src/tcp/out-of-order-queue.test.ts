@@ -32,10 +32,11 @@ function drain(queue: OutOfOrderQueue, base = 0): [place: number, byte: number][
     const count = queue.shift(start, target)
     expect(target.length).toBe(count)
     let place = (start - base) | 0
-    target.drain((view) => {
+    const take = (view: Uint8Array) => {
       for (const byte of view) got.push([place++, byte])
       return true
-    })
+    }
+    target.drain({ take })
   }
   return got
 }

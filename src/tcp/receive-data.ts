@@ -4,6 +4,7 @@
 import type { PacketBuffer } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
+import { NOTHING_RECEIVED, ReceiveQueue } from './receive-queue.ts'
 import { reportDuplicate, reportIsland } from './sack-blocks.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
@@ -75,9 +76,14 @@ function isOverBudget(connection: Connection, packet: PacketBuffer, start: numbe
   return true
 }
 
+function queueOf(connection: Connection): ReceiveQueue {
+  if (connection.receiveQueue === NOTHING_RECEIVED) connection.receiveQueue = new ReceiveQueue()
+  return connection.receiveQueue
+}
+
 /** Appends the next bytes in order. */
 function deliver(connection: Connection, packet: PacketBuffer, length: number): void {
-  if (!connection.discarding) connection.receiveQueue.append(packet)
+  if (!connection.discarding) queueOf(connection).append(packet)
   delivered(connection, length)
 }
 
@@ -189,7 +195,7 @@ export function deliverHeldText(connection: Connection): void {
 
 /** Delivers what the segment that filled a gap has made contiguous. */
 function drainOutOfOrder(connection: Connection, queue: OutOfOrderQueue): void {
-  const target = connection.discarding ? null : connection.receiveQueue
+  const target = connection.discarding ? null : queueOf(connection)
   while (queue.isReady(connection.receiveNext)) {
     const length = queue.shift(connection.receiveNext, target)
     if (length > 0) delivered(connection, length)

@@ -58,11 +58,12 @@ describe('the receive queue', () => {
             }
             case 'drain': {
               let left = a % 4
-              queue.drain((view) => {
+              const take = (view: Uint8Array) => {
                 expect(Buffer.from(view).equals(stream(start, view.length))).toBe(true)
                 start += view.length
                 return left-- > 0
-              })
+              }
+              queue.drain({ take })
               break
             }
             case 'settle':
@@ -103,16 +104,16 @@ describe('the receive queue', () => {
     const memory = new PacketMemory({ smallSlots: 64, largeSlots: 4, debug: true })
     const queue = new ReceiveQueue()
     for (let i = 0; i < 4; i++) queue.adopt(packet(memory, i * 10, 10))
-    expect(() =>
-      queue.drain(() => {
-        throw new Error('no')
-      }),
-    ).toThrow('no')
+    const fail = () => {
+      throw new Error('no')
+    }
+    expect(() => queue.drain({ take: fail })).toThrow('no')
     expect([queue.length, memory.inUse]).toEqual([30, 3])
-    queue.drain(() => {
+    const clear = () => {
       queue.clear()
       return true
-    })
+    }
+    queue.drain({ take: clear })
     expect([queue.length, memory.inUse]).toEqual([0, 0])
   })
 
@@ -121,12 +122,13 @@ describe('the receive queue', () => {
     const queue = new ReceiveQueue()
     for (let i = 0; i < 4; i++) queue.adopt(packet(memory, i * 10, 10))
     const pieces: Buffer[] = []
-    queue.drain((view) => {
+    const take = (view: Uint8Array) => {
       pieces.push(Buffer.from(view))
       const more = queue.read(10)
       if (more !== null) pieces.push(more)
       return true
-    })
+    }
+    queue.drain({ take })
     expect(Buffer.concat(pieces).equals(stream(0, 40))).toBe(true)
     expect([queue.length, memory.inUse]).toEqual([0, 0])
   })

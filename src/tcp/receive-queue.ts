@@ -20,6 +20,12 @@ class Chunk {
   }
 }
 
+/** Whoever takes received bytes without a copy. */
+export interface ReceiveSink {
+  /** @param view valid only during the call @returns whether it takes more */
+  take(view: Uint8Array): boolean
+}
+
 export class ReceiveQueue {
   /** Bytes that wait to be read. */
   length = 0
@@ -85,17 +91,14 @@ export class ReceiveQueue {
     return data
   }
 
-  /**
-   * Hands what is queued to `sink` in views that are valid only during the call, until nothing is left or `sink`
-   * returns false.
-   */
-  drain(sink: (view: Uint8Array) => boolean): void {
+  /** Hands what is queued to `sink` until nothing is left or it takes no more. */
+  drain(sink: ReceiveSink): void {
     while (this.length > 0) {
       const chunks = this.#chunks
       if (chunks !== null && chunks.length > 0) {
         const chunk = chunks.shift()!
         this.length -= chunk.end - chunk.start
-        if (!sink(chunk.buffer.subarray(chunk.start, chunk.end))) return
+        if (!sink.take(chunk.buffer.subarray(chunk.start, chunk.end))) return
         continue
       }
       const packet = this.#firstPacket!
@@ -104,7 +107,7 @@ export class ReceiveQueue {
       this.#packetBytes -= count
       this.length -= count
       try {
-        if (!sink(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))) return
+        if (!sink.take(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))) return
       } finally {
         packet.release()
       }
@@ -169,3 +172,6 @@ export class ReceiveQueue {
     packet.next = null
   }
 }
+
+/** For every connection that has received nothing yet, so that those who never do cost no queue. Nobody appends to it. */
+export const NOTHING_RECEIVED = new ReceiveQueue()

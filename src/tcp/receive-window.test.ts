@@ -308,10 +308,13 @@ describe('the receive window', () => {
 describe('what all connections hold unread (receiveBudget)', () => {
   test.each([
     ['read', readAll],
-    ['drained', (connection) => connection.drain(() => true)],
-    ['drained by a sink that fails', (connection) => expect(() => connection.drain(fail)).toThrow('no')],
-    ['drained by a sink that aborts', (connection) => connection.drain(() => connection.abort() === null)],
-    ['drained by a sink that discards', (connection) => connection.drain(() => connection.discardReceived() === null)],
+    ['drained', (connection) => connection.drain({ take: () => true })],
+    ['drained by a sink that fails', (connection) => expect(() => connection.drain({ take: fail })).toThrow('no')],
+    ['drained by a sink that aborts', (connection) => connection.drain({ take: () => connection.abort() === null })],
+    [
+      'drained by a sink that discards',
+      (connection) => connection.drain({ take: () => connection.discardReceived() === null }),
+    ],
     ['discarded', (connection) => connection.discardReceived()],
     ['let go', (connection) => connection.release()],
     ['aborted', (connection) => connection.abort()],
@@ -399,7 +402,7 @@ describe('packet memory', () => {
     user.reading = false
     user.whenReadable = (connection) => {
       try {
-        connection.drain(fail)
+        connection.drain({ take: fail })
       } catch {
         // What it was about to do is its own business.
       }

@@ -7,59 +7,74 @@ import type { PacketBuffer } from '../packet/index.ts'
 
 /** Below this a loop beats `TypedArray.set`, which needs a view object made for each call. */
 const SHORT_COPY = 48
-/** Consumed slots at the front of the queue are cut off when there are so many, so that `shift` is amortised. */
-const COMPACT_AFTER = 64
+
+/** One write. A list of them rather than an array: most connections have one at a time, and none while they are idle. */
+class Chunk {
+  readonly bytes: Uint8Array
+  /** Where the bytes were filled in packet memory (`writeInto`): the packet whose slot they lie in, otherwise null. */
+  readonly packet: PacketBuffer | null
+  following: Chunk | null = null
+
+  constructor(bytes: Uint8Array, packet: PacketBuffer | null) {
+    this.bytes = bytes
+    this.packet = packet
+  }
+}
 
 export class SendBuffer {
   /** Unacknowledged and unsent bytes. */
   length = 0
-  readonly #chunks: Uint8Array[] = []
-  /** For a chunk that was filled in packet memory (`writeInto`): the packet whose slot it lies in, otherwise null. */
-  readonly #packets: (PacketBuffer | null)[] = []
   /** The first chunk that still holds unacknowledged bytes, and how many of its bytes are acknowledged. */
-  #head = 0
+  #head: Chunk | null = null
   #headOffset = 0
-  /** Where the last copy ended, so that sending in order never searches: a chunk and the offset of its first byte. */
-  #cursor = 0
+  #last: Chunk | null = null
+  /**
+   * Where the last copy ended, so that sending in order never searches: a chunk and the offset of its first byte. Null
+   * where that is behind the last one; then the offset is `length`.
+   */
+  #cursor: Chunk | null = null
   #cursorOffset = 0
 
-  /** @param packet a packet in whose slot `chunk` lies; its reference passes to the buffer */
-  append(chunk: Uint8Array, packet: PacketBuffer | null): void {
-    if (chunk.length === 0) {
+  /** @param packet a packet in whose slot `bytes` lie; its reference passes to the buffer */
+  append(bytes: Uint8Array, packet: PacketBuffer | null): void {
+    if (bytes.length === 0) {
       packet?.release()
       return
     }
-    this.#chunks.push(chunk)
-    this.#packets.push(packet)
-    this.length += chunk.length
+    const chunk = new Chunk(bytes, packet)
+    if (this.#last === null) this.#head = chunk
+    else this.#last.following = chunk
+    this.#last = chunk
+    this.#cursor ??= chunk
+    this.length += bytes.length
   }
 
   /** Copies [offset, offset + length) to `target` at `position`. */
   copy(offset: number, length: number, target: Uint8Array, position: number): void {
     this.#seek(offset)
-    let index = this.#cursor
+    let chunk = this.#cursor
     let within = offset - this.#cursorOffset
     let chunkStart = this.#cursorOffset
     while (length > 0) {
-      const chunk = this.#chunks[index]
-      const count = Math.min(chunk.length - within, length)
+      const bytes = chunk!.bytes
+      const count = Math.min(bytes.length - within, length)
       if (count <= SHORT_COPY) {
-        for (let i = 0; i < count; i++) target[position + i] = chunk[within + i]
-      } else if (count === chunk.length) {
-        target.set(chunk, position)
+        for (let i = 0; i < count; i++) target[position + i] = bytes[within + i]
+      } else if (count === bytes.length) {
+        target.set(bytes, position)
       } else {
-        target.set(chunk.subarray(within, within + count), position)
+        target.set(bytes.subarray(within, within + count), position)
       }
       position += count
       length -= count
       within += count
-      if (within === chunk.length) {
+      if (within === bytes.length) {
         within = 0
-        chunkStart += chunk.length
-        index++
+        chunkStart += bytes.length
+        chunk = chunk!.following
       }
     }
-    this.#cursor = index
+    this.#cursor = chunk
     this.#cursorOffset = chunkStart
   }
 
@@ -70,12 +85,12 @@ export class SendBuffer {
    */
   packetAt(offset: number, length: number): PacketBuffer | null {
     this.#seek(offset)
-    if (this.#cursorOffset !== offset) return null
-    const packet = this.#packets[this.#cursor] ?? null
-    const chunk = this.#chunks[this.#cursor]
-    if (packet === null || packet.references !== 1 || chunk.length !== length) return null
+    const chunk = this.#cursor
+    if (chunk === null || this.#cursorOffset !== offset) return null
+    const { packet, bytes } = chunk
+    if (packet === null || packet.references !== 1 || bytes.length !== length) return null
     // A view of packet memory begins at its position there.
-    packet.start = chunk.byteOffset
+    packet.start = bytes.byteOffset
     packet.end = packet.start + length
     return packet
   }
@@ -84,58 +99,48 @@ export class SendBuffer {
   acknowledge(count: number): void {
     this.length -= count
     let drop = count + this.#headOffset
-    let index = this.#head
-    while (index < this.#chunks.length && drop >= this.#chunks[index].length) {
-      drop -= this.#chunks[index].length
-      this.#release(index)
-      index++
+    let chunk = this.#head
+    let cursorLost = false
+    while (chunk !== null && drop >= chunk.bytes.length) {
+      drop -= chunk.bytes.length
+      if (chunk === this.#cursor) cursorLost = true
+      chunk.packet?.release()
+      chunk = chunk.following
     }
-    this.#head = index
+    this.#head = chunk
     this.#headOffset = drop
+    if (chunk === null) this.#last = null
     // Offsets now count from the new first byte. A cursor that fell behind starts at the head again.
-    if (this.#cursor < index) {
-      this.#cursor = index
-      this.#cursorOffset = -drop
+    if (cursorLost || chunk === null) {
+      this.#cursor = chunk
+      // Not -drop: a negative zero is no small integer.
+      this.#cursorOffset = 0 - drop
     } else {
       this.#cursorOffset -= count
-    }
-    if (index === this.#chunks.length) {
-      this.#chunks.length = this.#packets.length = 0
-      this.#head = this.#headOffset = this.#cursor = this.#cursorOffset = 0
-    } else if (index >= COMPACT_AFTER && index * 2 >= this.#chunks.length) {
-      this.#chunks.splice(0, index)
-      this.#packets.splice(0, index)
-      this.#cursor -= index
-      this.#head = 0
     }
   }
 
   /** Forgets everything. */
   clear(): void {
-    for (let i = this.#head; i < this.#chunks.length; i++) this.#release(i)
-    this.#chunks.length = this.#packets.length = 0
-    this.#head = this.#headOffset = this.#cursor = this.#cursorOffset = this.length = 0
+    for (let chunk = this.#head; chunk !== null; chunk = chunk.following) chunk.packet?.release()
+    this.#head = this.#last = this.#cursor = null
+    this.#headOffset = this.#cursorOffset = this.length = 0
   }
 
   /** Moves the cursor to the chunk that holds `offset`. */
   #seek(offset: number): void {
     if (offset < this.#cursorOffset) {
       this.#cursor = this.#head
-      this.#cursorOffset = -this.#headOffset
+      this.#cursorOffset = 0 - this.#headOffset
     }
-    while (this.#cursor < this.#chunks.length) {
-      const next = this.#cursorOffset + this.#chunks[this.#cursor].length
+    while (this.#cursor !== null) {
+      const next = this.#cursorOffset + this.#cursor.bytes.length
       if (offset < next) return
       this.#cursorOffset = next
-      this.#cursor++
+      this.#cursor = this.#cursor.following
     }
-  }
-
-  #release(index: number): void {
-    this.#packets[index]?.release()
-    this.#packets[index] = null
-    this.#chunks[index] = EMPTY
   }
 }
 
-const EMPTY = new Uint8Array(0)
+/** For every connection that has written nothing yet, so that those who never do cost no buffer. Nobody appends to it. */
+export const NOTHING_TO_SEND = new SendBuffer()

@@ -9,16 +9,7 @@ import type { ConnectionKey } from './connection-table.ts'
 import type { SequenceNumber } from './sequence-number.ts'
 
 export class TimeWait implements ConnectionKey {
-  readonly local0: number
-  readonly local1: number
-  readonly local2: number
-  readonly local3: number
-  readonly remote0: number
-  readonly remote1: number
-  readonly remote2: number
-  readonly remote3: number
   readonly incomingPorts: number
-  readonly outgoingPorts: number
   path: Path
   readonly sendNext: SequenceNumber
   readonly receiveNext: SequenceNumber
@@ -32,22 +23,18 @@ export class TimeWait implements ConnectionKey {
   following: TimeWait | null = null
 
   constructor(connection: Connection) {
-    this.local0 = connection.local0
-    this.local1 = connection.local1
-    this.local2 = connection.local2
-    this.local3 = connection.local3
-    this.remote0 = connection.remote0
-    this.remote1 = connection.remote1
-    this.remote2 = connection.remote2
-    this.remote3 = connection.remote3
     this.incomingPorts = connection.incomingPorts
-    this.outgoingPorts = connection.outgoingPorts
     this.path = connection.path
     this.sendNext = connection.sendNext
     this.receiveNext = connection.receiveNext
     this.timestamps = connection.timestamps
     this.timestampOffset = connection.timestampOffset
     this.recentTimestamp = connection.recentTimestamp
+  }
+
+  /** As our header has them. */
+  get outgoingPorts(): number {
+    return (this.incomingPorts << 16) | (this.incomingPorts >>> 16)
   }
 }
 

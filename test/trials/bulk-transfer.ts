@@ -1,7 +1,7 @@
 /** One way traffic as fast as it goes: the users at both ends, and what came of it. */
 import { type Clock, type Microseconds, SECOND } from '../../src/clock/index.ts'
 import type { SystemErrorCode } from '../../src/errors/index.ts'
-import type { Connection, ConnectionUser, Tcp } from '../../src/tcp/index.ts'
+import type { Connection, ConnectionUser, ReceiveSink, Tcp } from '../../src/tcp/index.ts'
 import type { WatchedFlow } from './segment-watch.ts'
 
 /** What is sent: the same bytes again and again, as only their number counts here. */
@@ -56,17 +56,12 @@ export class BulkSender implements ConnectionUser {
 }
 
 /** Counts what arrives, and when. */
-export class BulkReceiver implements ConnectionUser {
+export class BulkReceiver implements ConnectionUser, ReceiveSink {
   bytes = 0
   ended = false
   lastArrival: Microseconds = 0
   readonly #clock: Clock
   readonly #spans: number[] = []
-  readonly #count = (view: Uint8Array) => {
-    this.bytes += view.length
-    return true
-  }
-
   constructor(clock: Clock) {
     this.#clock = clock
   }
@@ -79,11 +74,16 @@ export class BulkReceiver implements ConnectionUser {
     return sum
   }
 
+  take(view: Uint8Array): boolean {
+    this.bytes += view.length
+    return true
+  }
+
   onEstablished(): void {}
 
   onReadable(connection: Connection): void {
     const before = this.bytes
-    connection.drain(this.#count)
+    connection.drain(this)
     if (this.bytes > before) {
       this.lastArrival = this.#clock.now()
       const span = Math.floor(this.lastArrival / SPAN)

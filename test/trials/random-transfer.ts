@@ -4,7 +4,7 @@
  */
 import { type Clock, MILLISECOND, type Microseconds, type SeededRandom, Timer } from '../../src/clock/index.ts'
 import type { SystemErrorCode } from '../../src/errors/index.ts'
-import type { Connection, ConnectionUser } from '../../src/tcp/index.ts'
+import type { Connection, ConnectionUser, ReceiveSink } from '../../src/tcp/index.ts'
 
 const LARGEST_CHUNK = 65_536
 const BLOCK = 1 << 20
@@ -40,7 +40,7 @@ export class StreamContents {
 const Closing = { AtOnce: 0, Later: 1, AfterPeer: 2 } as const
 
 /** One end. */
-export class RandomPeer implements ConnectionUser {
+export class RandomPeer implements ConnectionUser, ReceiveSink {
   readonly toSend: number
   readonly origin: number
   sent = 0
@@ -173,8 +173,8 @@ export class RandomPeer implements ConnectionUser {
     const connection = this.#connection
     if (connection === null) return
     const size = 1 + this.#random.below(this.#readSize)
-    if (this.#random.below(4) === 0) connection.drain((view) => this.#take(view))
-    else for (let data = connection.read(size); data !== null && this.#take(data); data = connection.read(size));
+    if (this.#random.below(4) === 0) connection.drain(this)
+    else for (let data = connection.read(size); data !== null && this.take(data); data = connection.read(size));
     if (connection.atEndOfStream && !this.ended) {
       this.ended = true
       this.#write()
@@ -182,7 +182,7 @@ export class RandomPeer implements ConnectionUser {
   }
 
   /** @returns whether to read on */
-  #take(data: Uint8Array): boolean {
+  take(data: Uint8Array): boolean {
     const { other } = this
     if (other === null || !this.#contents.matches(other.origin, this.received, data)) this.altered = true
     this.received += data.length

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
-import type { Connection, ConnectionUser } from '../../tcp/index.ts'
+import type { Connection, ConnectionUser, ReceiveSink } from '../../tcp/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger } from '../options.ts'
 import type { Endpoint, Flow } from '../stack.ts'
@@ -23,14 +23,12 @@ type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
 export interface FlowOwner {
   readonly clock: Clock
   readonly log: Log
-  /** The flow's connection is gone. */
-  flowClosed(flow: DirectFlow): void
-  /** The peer has acknowledged all that the flow had to say. */
+  /** The peer has acknowledged all that a flow had to say, or the flow's connection is gone. */
   flowFinished(): void
 }
 
 /** A TCP connection of this stack. */
-export class DirectFlow implements Flow, ConnectionUser {
+export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   readonly connection: Connection
   readonly #owner: FlowOwner
   #receiving: Receiving = 'idle'
@@ -52,8 +50,6 @@ export class DirectFlow implements Flow, ConnectionUser {
   #remote: Endpoint | null = null
   /** For `connect`: told once when the handshake is over, either way. */
   whenEstablished: ((error: Error | null) => void) | null = null
-  /** What `drain` hands each view to; made once. */
-  readonly #sink = (view: Uint8Array): boolean => this.#push(view)
 
   constructor(connection: Connection, owner: FlowOwner) {
     this.connection = connection
@@ -120,7 +116,7 @@ export class DirectFlow implements Flow, ConnectionUser {
       this.#failure ??= new SystemError(code, this.whenEstablished === null ? 'read' : 'connect', this.remote)
     }
     const failure = this.#failure
-    this.#owner.flowClosed(this)
+    this.#owner.flowFinished()
     if (this.whenEstablished !== null) {
       const callback = this.whenEstablished
       this.whenEstablished = null
@@ -139,8 +135,9 @@ export class DirectFlow implements Flow, ConnectionUser {
     else waiter?.reject(failure)
   }
 
-  /** The application has let go of it and the peer has everything: only the peer's FIN is missing. */
+  /** Its connection is gone, or the application has let go of it and the peer has everything but its own FIN to send. */
   get isDone(): boolean {
+    if (this.#gone) return true
     return (this.#receiving === 'discard' || this.connection.orphaned) && this.connection.isFinished
   }
 
@@ -184,15 +181,15 @@ export class DirectFlow implements Flow, ConnectionUser {
 
   #deliver(): void {
     if (this.#paused) return
-    this.connection.drain(this.#sink)
+    this.connection.drain(this)
     if (this.#onEnd !== null && !this.#endSeen && !this.#paused && this.connection.atEndOfStream) {
       this.#endSeen = true
       this.#guard(this.#onEnd)
     }
   }
 
-  /** One piece of data for `onData`. @returns whether it takes more */
-  #push(view: Uint8Array): boolean {
+  /** For TCP only: one piece of data for `onData`. @returns whether it takes more */
+  take(view: Uint8Array): boolean {
     try {
       this.#onData(view)
     } catch (error) {

@@ -67,7 +67,6 @@ export class DirectStack implements Stack, FlowOwner {
   readonly clock: Clock
   readonly log: Log
   readonly #layers: DirectStackLayers
-  readonly #flows = new Set<DirectFlow>()
   readonly #sockets = new Set<DirectUdp>()
   #nextReport: Microseconds = 0
   #unreported = 0
@@ -111,7 +110,6 @@ export class DirectStack implements Stack, FlowOwner {
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
     const flow = new DirectFlow(connection, this)
     connection.user = flow
-    this.#flows.add(flow)
     const failed = (error: unknown) => {
       // A connection that failed makes its handler fail too, which is nothing to report.
       if (connection.user !== null) this.log.error('a flow handler failed', { error, ...flow.remote })
@@ -140,7 +138,6 @@ export class DirectStack implements Stack, FlowOwner {
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false
-      this.#flows.add(flow)
       const settle = () => {
         flow.whenEstablished = null
         this.clock.disarm(timer)
@@ -199,12 +196,6 @@ export class DirectStack implements Stack, FlowOwner {
   }
 
   /** For `DirectFlow` only. */
-  flowClosed(flow: DirectFlow): void {
-    this.#flows.delete(flow)
-    this.#onFlowDone?.()
-  }
-
-  /** For `DirectFlow` only: nothing is left to send. */
   flowFinished(): void {
     this.#onFlowDone?.()
   }
@@ -248,12 +239,15 @@ export class DirectStack implements Stack, FlowOwner {
         resolve()
       }
       const timer = new Timer({ onTimer: done })
+      const flows: DirectFlow[] = []
+      this.tcp.forEachConnection(({ user }) => {
+        if (user instanceof DirectFlow) flows.push(user)
+      })
       // A flow that is done stays so: each is waited for once, in turn, and not looked at again.
-      const flows = this.#flows.values()
-      let next = flows.next()
+      let next = 0
       const look = () => {
-        while (next.done !== true && (next.value.isDone || !this.#flows.has(next.value))) next = flows.next()
-        if (next.done === true) done()
+        while (next < flows.length && flows[next].isDone) next++
+        if (next === flows.length) done()
       }
       this.clock.arm(timer, this.clock.now() + grace * 1000)
       this.#onFlowDone = look
