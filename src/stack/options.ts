@@ -1,6 +1,9 @@
 /** What an application passes in, checked the same way by every stack. */
 import { isIP } from 'node:net'
 
+/** Seconds; as much as SO_LINGER takes where it is shortest. */
+export const LONGEST_LINGER = 65_535
+
 /** @throws RangeError naming the option, if it is not a port from `least` to 65,535 */
 export function checkPort(name: string, value: number, least: 0 | 1): number {
   if (!Number.isInteger(value) || value < least || value > 65535) {

@@ -51,8 +51,11 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
    * from now on.
    */
   shutdown(direction: 'read' | 'write' | 'both'): Promise<void>
-  /** Sends FIN, discards what still arrives, resolves when the peer has acknowledged everything or the flow failed. */
-  close(): Promise<void>
+  /**
+   * Sends FIN, discards what still arrives, resolves when the peer has acknowledged everything or the flow failed.
+   * @throws RangeError for `linger`
+   */
+  close(options?: CloseOptions): Promise<void>
   /** Resets the connection at once. */
   abort(): void
   /** Resolves when both directions have ended, rejects with what ended them otherwise. Never an unhandled rejection. */
@@ -72,6 +75,15 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
    * @throws SystemError EBUSY if `onData` reads, or reading was ended
    */
   toDuplex(): Duplex
+}
+
+export interface CloseOptions {
+  /**
+   * Seconds that the peer has to acknowledge everything, 0 to 65,535; then the connection is reset. 0 resets it at once, as
+   * `abort`. Default: as long as the stack tries to deliver. After SO_LINGER. On the socket stack what counts is that the
+   * kernel has taken everything.
+   */
+  linger?: number
 }
 
 export interface ListenOptions {

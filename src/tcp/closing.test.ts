@@ -163,6 +163,63 @@ describe('letting go', () => {
   })
 })
 
+describe('connections that no application holds', () => {
+  test('beyond their number are reset when they are let go, and counted', () => {
+    const { wire, server, tcp, clock } = established({ settings: { maximumOrphans: 2 } })
+    const peers = Array.from({ length: 4 }, (_, i) => wire.peer({ port: 5000 + i }))
+    for (const peer of peers) peer.open()
+    const held = server.connections.slice(-4)
+    held[0].release()
+    // Both ways of letting go count, in any order and once.
+    held[1].discardReceived()
+    held[1].shutdownWrite()
+    held[1].release()
+    expect(tcp.orphans).toBe(2)
+    held[2].shutdownWrite()
+    held[2].discardReceived()
+    held[3].release()
+    expect(peers.map((peer) => peer.take().map(({ flags }) => flags))).toEqual([['FA'], ['FA'], ['FA', 'RA'], ['RA']])
+    expect([tcp.orphans, tcp.counters.TCPAbortOnMemory, tcp.connections]).toEqual([2, 2, 3])
+    // Each way of ending gives its place back.
+    peers[0].send({ flags: 'FA', ack: 2 })
+    expect([tcp.orphans, tcp.timeWaits]).toEqual([1, 1])
+    peers[1].send({ flags: 'R' })
+    expect(tcp.orphans).toBe(0)
+    server.connections[0].release()
+    expect(tcp.orphans).toBe(1)
+    clock.advance(200 * SECOND)
+    expect([tcp.orphans, tcp.connections]).toEqual([0, 0])
+  })
+
+  test('none at all, if so set', () => {
+    const { peer, connection, tcp, user } = established({ settings: { maximumOrphans: 0 } })
+    connection.release()
+    expect(peer.take().map(({ flags }) => flags)).toEqual(['RA'])
+    expect(user.error).toBe('ECONNABORTED')
+    expect([tcp.orphans, tcp.counters.TCPAbortOnMemory]).toEqual([0, 1])
+  })
+
+  test('that the peer has finished with are none', () => {
+    const { peer, connection, tcp } = established()
+    peer.send({ flags: 'FA' })
+    peer.take()
+    connection.release()
+    expect([tcp.orphans, connection.state]).toEqual([1, State.LastAck])
+    peer.send({ ack: 2 })
+    expect([tcp.orphans, tcp.connections]).toEqual([0, 0])
+  })
+
+  test.each([1, 3])('are given up after so many retransmissions (tcp_orphan_retries): %s', (orphanRetries) => {
+    const { peer, connection, tcp, clock, user } = established({ settings: { orphanRetries } })
+    connection.write(pattern(100), null)
+    connection.release()
+    peer.take()
+    expect(peer.times(90 * SECOND, clock.now())).toHaveLength(orphanRetries)
+    expect([tcp.connections, tcp.orphans, tcp.counters.TCPAbortOnTimeout]).toEqual([0, 0, 1])
+    expect(user.error).toBe('ETIMEDOUT')
+  })
+})
+
 describe('abort', () => {
   test('sends a reset that the peer believes, and ends everything at once', () => {
     const { peer, connection, user, tcp, memory } = established()

@@ -179,6 +179,8 @@ export class Connection implements TimerHandler {
   discarding = false
   /** The application has let go of it altogether: data that arrives is answered with a reset (RFC 9293, 3.10.4). */
   orphaned = false
+  /** It is one of `TcpContext.orphans`. */
+  countedOrphan = false
 
   // Events for the end of the burst.
   touched = false
@@ -201,6 +203,7 @@ export class Connection implements TimerHandler {
     this.userTimeout = settings.userTimeout
     this.peerSegmentSize = path.ip.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6
     this.timer = new Timer(this)
+    this.timeout.base = settings.initialTimeout
   }
 
   get localAddress(): IpAddress {
@@ -340,6 +343,7 @@ export class Connection implements TimerHandler {
     } else if (this.state === State.Established) this.state = State.FinWait1
     else if (this.state === State.CloseWait) this.state = State.LastAck
     // In SYN-RECEIVED the FIN waits until the handshake is complete (3.10.4).
+    this.countOrphan()
     this.context.settle(this)
   }
 
@@ -349,8 +353,25 @@ export class Connection implements TimerHandler {
     this.receiveQueue.clear()
     this.uncount(this.countedBytes)
     this.hasRead = true
+    this.countOrphan()
     this.limitFinWait()
     this.context.settle(this)
+  }
+
+  /**
+   * From the moment on at which nobody holds it, a peer alone decides how long it stays. Of such there are only so many
+   * (Linux tcp_max_orphans): one more is reset.
+   */
+  countOrphan(): void {
+    if (this.countedOrphan || !this.isAbandoned || this.state === State.Closed) return
+    const { context } = this
+    if (context.orphans >= context.settings.maximumOrphans) {
+      context.counters.TCPAbortOnMemory++
+      this.abort()
+      return
+    }
+    this.countedOrphan = true
+    context.orphans++
   }
 
   /** Nobody waits for the peer's data any more: then not for its FIN for ever either. As Linux (tcp_fin_timeout). */
@@ -403,6 +424,10 @@ export class Connection implements TimerHandler {
    * may ever read it.
    */
   releaseMemory(): void {
+    if (this.countedOrphan) {
+      this.countedOrphan = false
+      this.context.orphans--
+    }
     this.context.disarm(this.timer)
     this.uncount(this.countedBytes)
     this.sendBuffer.clear()

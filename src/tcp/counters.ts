@@ -70,10 +70,11 @@ export interface TcpCounters {
   /** Window probes sent. */
   TCPWinProbe: number
   TCPKeepAlive: number
-  /** Connections given up: no answer, closed with unread or late data, packet memory or the budget. */
+  /** Connections given up: no answer, late data, closed with unread data, more orphans than there may be. */
   TCPAbortOnTimeout: number
   TCPAbortOnData: number
   TCPAbortOnClose: number
+  TCPAbortOnMemory: number
   /** TIME-WAIT records made, those pushed out by newer ones, and connections that took over from one. */
   TW: number
   TCPTimeWaitOverflow: number
@@ -142,6 +143,7 @@ export function newTcpCounters(): TcpCounters {
     TCPAbortOnTimeout: 0,
     TCPAbortOnData: 0,
     TCPAbortOnClose: 0,
+    TCPAbortOnMemory: 0,
     TW: 0,
     TCPTimeWaitOverflow: 0,
     TWRecycled: 0,

@@ -9,7 +9,7 @@ import {
 } from '../../test/support/scripted-peer.ts'
 import { Recorder, VirtualWorld } from '../../test/support/virtual-hosts.ts'
 import { IpAddress } from '../address/index.ts'
-import { SECOND } from '../clock/index.ts'
+import { MILLISECOND, SECOND } from '../clock/index.ts'
 import { State } from './state.ts'
 
 /** A stack that has sent its SYN to port 80 of the peer. */
@@ -126,6 +126,19 @@ describe('an active open', () => {
     clock.advance(1 * SECOND)
     expect(user.error).toBe('ETIMEDOUT')
     expect([tcp.connections, memory.inUse]).toEqual([0, 0])
+  })
+
+  test('has a schedule that can be set, and so has the answer to one', () => {
+    const settings = { initialTimeout: 300 * MILLISECOND, synRetries: 2, synAckRetries: 3 }
+    const { wire, peer, server, user, clock } = opening({ settings })
+    peer.next()
+    expect(peer.times(2.5 * SECOND, peer.time)).toEqual([300, 900].map((time) => time * MILLISECOND))
+    expect(user.error).toBe('ETIMEDOUT')
+    server.listen(81)
+    const other = wire.peer({ port: 5000, stackPort: 81 })
+    other.send({ flags: 'S' })
+    other.next()
+    expect(other.times(100 * SECOND, clock.now())).toEqual([300, 900, 2100].map((time) => time * MILLISECOND))
   })
 
   test('data written before it is complete goes with or right behind the ACK', () => {

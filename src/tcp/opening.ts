@@ -67,6 +67,11 @@ export class Opening {
       this.#table.replace(previous, connection)
     }
     sendSyn(connection)
+    this.awaitAnswer(connection, now)
+  }
+
+  /** The SYN or SYN-ACK goes out again if nothing comes: RFC 6298, 5.1. */
+  awaitAnswer(connection: Connection, now: Microseconds): void {
     connection.retransmitAt = now + connection.timeout.current
     connection.schedule(connection.retransmitAt)
   }

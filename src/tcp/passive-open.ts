@@ -228,8 +228,10 @@ export class PassiveOpen {
     const path = pathBack(packet, ip)
     if (path === null) return false
     const listener = this.#choose(group, packet, ports)
-    if (this.#cannotAccept(listener)) {
-      // Forgotten as in `accepted`: the data that the peer sends, and sends again, brings the cookie once more.
+    // Where as many wait for being accepted as may, it stays half-open as others do: what follows on this segment would be
+    // refused otherwise, since only the first number fits the cookie. The address is no forged one, so there is room for
+    // as many of these as of others.
+    if (this.#opening.isFull || (listener.isFull && listener.halfOpen.size >= 2 * listener.backlog)) {
       counters.ListenOverflows++
       counters.ListenDrops++
       return true
@@ -251,6 +253,7 @@ export class PassiveOpen {
     // When the SYN-ACK went out is forgotten: there is no round trip to be measured.
     connection.timedAt = NEVER
     segmentArrives(connection, segment, packet)
+    if (connection.state === State.SynReceived) this.#opening.awaitAnswer(connection, now)
     return true
   }
 

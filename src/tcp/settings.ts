@@ -18,6 +18,11 @@ export interface TcpSettings {
   receiveBudget: number
   /** How long data may stay unacknowledged before the connection is given up (R2 of RFC 9293, 3.8.3). Default 100 s. */
   userTimeout: Microseconds
+  /**
+   * Until a SYN or SYN-ACK, of whose path nothing is known, is sent again: RFC 6298, 2.1; 10 ms to 120 s. It doubles with
+   * each. Default 1 s.
+   */
+  initialTimeout: Microseconds
   /** SYN retransmissions before ETIMEDOUT; Linux tcp_syn_retries. Default 6: 127 s. */
   synRetries: number
   /** SYN-ACK retransmissions before a half-open connection is dropped; Linux tcp_synack_retries. Default 5. */
@@ -37,6 +42,13 @@ export interface TcpSettings {
   keepAliveProbes: number
   /** How long a closed connection waits in FIN-WAIT-2 for the peer's FIN; Linux tcp_fin_timeout. Default 60 s. */
   finWait2Timeout: Microseconds
+  /**
+   * Connections that no application holds any more while their peer has not finished, 0 to 16,777,216; Linux
+   * tcp_max_orphans. Beyond, the next to be let go is reset. Default 65,536.
+   */
+  maximumOrphans: number
+  /** Retransmissions in a row for a connection that no application holds, 1 to 127; Linux tcp_orphan_retries. Default 8. */
+  orphanRetries: number
   /** 2 MSL, up to 240 s. Default 60 s, as Linux. */
   timeWait: Microseconds
   /** TIME-WAIT records kept, 0 to 1,048,576; beyond, the oldest goes. Default 8,192. */
@@ -73,6 +85,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   maximumReceiveBuffer: 6_291_456,
   receiveBudget: 268_435_456,
   userTimeout: 100 * SECOND,
+  initialTimeout: 1 * SECOND,
   synRetries: 6,
   synAckRetries: 5,
   delayedAcknowledgment: 40 * MILLISECOND,
@@ -81,6 +94,8 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   keepAliveInterval: 75 * SECOND,
   keepAliveProbes: 9,
   finWait2Timeout: 60 * SECOND,
+  maximumOrphans: 65_536,
+  orphanRetries: 8,
   timeWait: 60 * SECOND,
   maximumTimeWait: 8192,
   maximumConnections: 262_144,
@@ -101,6 +116,7 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   maximumReceiveBuffer: [65_536, 1_073_741_824],
   receiveBudget: [65_536, Number.MAX_SAFE_INTEGER],
   userTimeout: [1, Number.MAX_SAFE_INTEGER],
+  initialTimeout: [10 * MILLISECOND, 120 * SECOND],
   synRetries: [0, 127],
   synAckRetries: [0, 127],
   delayedAcknowledgment: [0, 500 * MILLISECOND],
@@ -109,6 +125,8 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   keepAliveInterval: [1, 32_767 * SECOND],
   keepAliveProbes: [1, 127],
   finWait2Timeout: [1, 120 * SECOND],
+  maximumOrphans: [0, 16_777_216],
+  orphanRetries: [1, 127],
   timeWait: [1, 240 * SECOND],
   maximumTimeWait: [0, 1_048_576],
   maximumConnections: [1, 16_777_216],

@@ -190,8 +190,10 @@ describe('an ACK for nobody', () => {
     expect(tcp.counters.SyncookiesFailed).toBe(0)
   })
 
-  test('is forgotten while nothing can be accepted; the data that follows brings the cookie again', () => {
-    const { peer, wire, server, listener, tcp } = crowded({}, 1)
+  /** A cookie that comes back while as many wait for being accepted as may. */
+  function overflowing() {
+    const made = crowded({}, 1)
+    const { peer, wire, listener, tcp } = made
     peer.send({ flags: 'S', mss: 1460 })
     peer.take()
     const other = wire.peer({ port: 4001 })
@@ -202,10 +204,33 @@ describe('an ACK for nobody', () => {
     expect(listener.isFull).toBe(true)
     peer.send({ flags: 'A' })
     expect(peer.take()).toEqual([])
-    expect(tcp.counters.ListenOverflows).toBe(1)
+    expect([tcp.counters.ListenOverflows, tcp.counters.OutRsts]).toEqual([1, 0])
+    return made
+  }
+
+  test('stays half-open while nothing can be accepted: what follows is not refused, and a SYN-ACK asks for it', () => {
+    const { peer, server, listener } = overflowing()
+    peer.send({ seq: 2, data: 'ill here' })
+    expect(peer.take()).toEqual([])
     listener.resume()
-    peer.send({ data: 'still here' })
+    expect(peer.next(1 * SECOND)).toBeTcp({ flags: 'SA', seq: 0, ack: 1 })
+    peer.send({ seq: 1, data: 'still here' })
     expect(server.recorder.data.toString()).toBe('still here')
+  })
+
+  test('is forgotten when there are twice as many half-open ones as the queue holds', () => {
+    const { wire, listener, tcp, clock } = overflowing()
+    const third = wire.peer({ port: 4002 })
+    clock.advance(0.1 * SECOND)
+    expect(listener.halfOpen.size).toBe(2)
+    listener.paused = false
+    listener.deliver()
+    third.send({ flags: 'S', mss: 1460 })
+    expect(third.next()).toBeTcp({ flags: 'SA' })
+    listener.paused = true
+    wire.peer({ port: 4003 }).open()
+    third.send({ flags: 'A' })
+    expect([listener.halfOpen.size, tcp.counters.ListenOverflows, tcp.counters.OutRsts]).toEqual([2, 2, 0])
   })
 })
 

@@ -38,6 +38,8 @@ export interface TcpContext {
   receiveBytes: number
   /** For data ahead of gaps. */
   readonly outOfOrderMemory: OutOfOrderMemory
+  /** Connections that no application holds any more and whose peer has not finished with them. */
+  orphans: number
   /** The way anew, after routes changed. */
   refreshPath(path: Path): Path | null
 }

@@ -45,6 +45,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly ips: readonly Ip[]
   readonly sentSegments = new SentSegmentPool()
   receiveBytes = 0
+  orphans = 0
   readonly outOfOrderMemory: OutOfOrderMemory
 
   readonly #table: ConnectionTable<Connection | TimeWait>

@@ -76,8 +76,11 @@ function synTimeout(connection: Connection): void {
 
 /** RFC 6298, 5.4 to 5.6 and RFC 5681, 3.1. */
 function retransmissionTimeout(connection: Connection, now: number): void {
-  const { counters } = connection.context
-  if (now - connection.progressAt >= connection.userTimeout) {
+  const { counters, settings } = connection.context
+  if (
+    now - connection.progressAt >= connection.userTimeout ||
+    (connection.isAbandoned && connection.timeout.backoff >= settings.orphanRetries)
+  ) {
     giveUp(connection)
     return
   }

@@ -40,6 +40,46 @@ export function endingBehaviour(pair: () => Pair): void {
       for (let i = 0; i < 3; i++) expect(await server.read()).toBeNull()
     })
 
+    test('close with a linger of 0 resets at once', async () => {
+      const { client, server } = await connected(pair())
+      const reading = rejection(readAll(server))
+      await client.close({ linger: 0 })
+      expect(await reading).toMatchObject({ code: 'ECONNRESET' })
+      expect(await rejection(client.closed)).toMatchObject({ code: 'ECONNABORTED' })
+    })
+
+    test('close with a linger of a second resets what nobody has taken by then', async () => {
+      const { client, server } = await connected(pair())
+      // More than all buffers on the way hold.
+      for (let i = 0; i < 40; i++) client.write(pattern(1_000_000, i)).catch(() => {})
+      const started = performance.now()
+      await client.close({ linger: 1 })
+      const took = performance.now() - started
+      expect(took).toBeGreaterThan(900)
+      expect(took).toBeLessThan(5000)
+      expect(await rejection(client.closed)).toMatchObject({ code: 'ECONNABORTED' })
+      // libuv may tell of a reset behind data as if it were the end of the stream.
+      const received = await readAll(server).catch((error: SystemError) => error.code)
+      expect(received === 'ECONNRESET' || received.length < 40_000_000).toBe(true)
+    })
+
+    test('close with a linger is like any other if the peer takes everything', async () => {
+      const { client, server } = await connected(pair())
+      const data = pattern(300_000, 3)
+      await client.write(data)
+      const [received] = await Promise.all([readAll(server), client.close({ linger: 20 })])
+      expect(received.equals(data)).toBe(true)
+      await server.close({ linger: 20 })
+      await Promise.all([client.closed, server.closed])
+    })
+
+    test('a linger out of its range is refused, and the flow goes on', async () => {
+      const { client, server } = await connected(pair())
+      for (const linger of [-1, 1.5, 65_536]) expect(() => client.close({ linger })).toThrow(RangeError)
+      await client.write('still there')
+      expect((await readExactly(server, 11)).toString()).toBe('still there')
+    })
+
     test('write after shutdown: EPIPE', async () => {
       const { client } = await connected(pair())
       await client.shutdown('write')

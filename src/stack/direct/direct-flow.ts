@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../../clock/index.ts'
+import { type Clock, SECOND, Timer } from '../../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import type { Connection, ConnectionUser, ReceiveSink } from '../../tcp/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
-import { checkInteger } from '../options.ts'
-import type { Endpoint, Flow } from '../stack.ts'
+import { checkInteger, LONGEST_LINGER } from '../options.ts'
+import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { FlowDuplex } from './flow-duplex.ts'
@@ -294,11 +294,27 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
     return DONE
   }
 
-  close(): Promise<void> {
-    this.shutdown('both')
+  close(options: CloseOptions = {}): Promise<void> {
+    const { linger } = options
+    if (linger !== undefined) checkInteger('linger', linger, 0, LONGEST_LINGER)
+    if (linger === 0) {
+      this.abort()
+      return DONE
+    }
+    this.shutdown('both').catch(ignore)
     if (this.#gone || this.connection.isFinished) return DONE
     this.#finisher ??= new Waiter()
+    if (linger !== undefined) this.#linger(linger)
     return this.#finisher.promise.catch(ignore)
+  }
+
+  /** Resets the connection unless the peer has acknowledged everything within so many seconds. */
+  #linger(seconds: number): void {
+    const { clock } = this.#owner
+    const timer = new Timer({ onTimer: () => this.abort() })
+    clock.arm(timer, clock.now() + seconds * SECOND)
+    const disarm = () => clock.disarm(timer)
+    this.#finisher!.promise.then(disarm, disarm)
   }
 
   abort(): void {

@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
-import { checkInteger } from '../options.ts'
-import type { Endpoint, Flow } from '../stack.ts'
+import { checkInteger, LONGEST_LINGER } from '../options.ts'
+import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { withoutMapping } from './host-addresses.ts'
@@ -206,9 +206,19 @@ export class SocketFlow implements Flow {
     return DONE
   }
 
-  async close(): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    const { linger } = options
+    if (linger !== undefined) checkInteger('linger', linger, 0, LONGEST_LINGER)
+    if (linger !== 0) return this.#close(linger)
+    this.abort()
+    return DONE
+  }
+
+  async #close(linger: number | undefined): Promise<void> {
     await this.shutdown('both').catch(ignore)
+    const timer = linger === undefined ? undefined : setTimeout(() => this.abort(), linger * 1000)
     await this.#finished().catch(ignore)
+    clearTimeout(timer)
     if (this.#discardTimer !== null || this.#socket.destroyed) return
     this.#discardTimer = setTimeout(() => this.#socket.destroy(), DISCARD_MILLISECONDS)
     this.#discardTimer.unref()
