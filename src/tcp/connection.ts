@@ -10,6 +10,7 @@ import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
 import { newCongestionControl } from './congestion/index.ts'
+import { type IdleTimers, limitFinWait, setKeepAlive } from './idle-timers.ts'
 import type { Listener } from './listener.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
@@ -164,15 +165,10 @@ export class Connection implements TimerHandler {
   /** Whether `retransmitAt` is the tail loss probe's: RFC 8985, 7. */
   probing = false
   acknowledgeAt: Microseconds = NEVER
-  keepAliveAt: Microseconds = NEVER
-  /** End of FIN-WAIT-2. */
-  finWaitAt: Microseconds = NEVER
+  idleTimers: IdleTimers | null = null
 
   // Options of the application.
   noDelay = false
-  keepAlive = false
-  keepAliveIdle: Microseconds
-  keepAliveProbesSent = 0
   userTimeout: Microseconds
   wantsWritable = false
   /** The application reads no more: what arrives is acknowledged and dropped. */
@@ -199,7 +195,6 @@ export class Connection implements TimerHandler {
     this.quickAcknowledgments = settings.quickAcknowledgments
     this.sendBufferLimit = settings.sendBuffer
     this.receiveLimit = settings.receiveBuffer
-    this.keepAliveIdle = settings.keepAliveIdle
     this.userTimeout = settings.userTimeout
     this.peerSegmentSize = path.ip.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6
     this.timer = new Timer(this)
@@ -374,11 +369,9 @@ export class Connection implements TimerHandler {
     context.orphans++
   }
 
-  /** Nobody waits for the peer's data any more: then not for its FIN for ever either. As Linux (tcp_fin_timeout). */
+  /** Once it is only the peer's FIN that is missing, and nobody is interested in it. */
   limitFinWait(): void {
-    if (this.state !== State.FinWait2 || !this.isAbandoned || this.finWaitAt !== NEVER) return
-    this.finWaitAt = this.context.time() + this.context.settings.finWait2Timeout
-    this.schedule(this.finWaitAt)
+    if (this.state === State.FinWait2 && this.isAbandoned) limitFinWait(this)
   }
 
   /**
@@ -505,11 +498,7 @@ export class Connection implements TimerHandler {
   /** RFC 9293, 3.8.4. @param idle silence before the first probe */
   setKeepAlive(on: boolean, idle: Microseconds): void {
     if (this.state === State.Closed) return
-    this.keepAlive = on
-    this.keepAliveIdle = idle
-    this.keepAliveProbesSent = 0
-    this.keepAliveAt = on ? this.context.time() + idle : NEVER
-    if (on) this.schedule(this.keepAliveAt)
+    setKeepAlive(this, on, idle)
   }
 
   /** Turns Nagle's rule off, RFC 9293, 3.7.4; what it held back goes out at once. */

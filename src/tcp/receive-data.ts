@@ -224,7 +224,7 @@ function receiveFin(connection: Connection): void {
       connection.state = State.Closing
       break
     case State.FinWait2:
-      connection.finWaitAt = NEVER
+      if (connection.idleTimers !== null) connection.idleTimers.finWaitAt = NEVER
       connection.state = State.TimeWait
       break
   }

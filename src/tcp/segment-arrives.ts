@@ -109,7 +109,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
   // Fifth check: ACK.
   if (!segment.hasAck) return
   connection.lastReceivedAt = now
-  connection.keepAliveProbesSent = 0
+  if (connection.idleTimers !== null) connection.idleTimers.probesSent = 0
   if (connection.state === State.SynReceived) {
     if (
       !isAfter(segment.acknowledgment, connection.unacknowledged) ||

@@ -1,5 +1,6 @@
-/** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3, 3.8.4 and 3.8.6.1. */
+/** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3 and 3.8.6.1. */
 import { type Connection, NEVER } from './connection.ts'
+import { runIdleTimers } from './idle-timers.ts'
 import {
   detectLosses,
   enterLoss,
@@ -38,19 +39,16 @@ export function runTimers(connection: Connection): void {
     // What was held back goes out at the end of this call.
     if (recovery.paceAt <= now) recovery.paceAt = NEVER
   }
-  if (connection.keepAliveAt <= now && connection.state !== State.Closed) keepAlive(connection, now)
-  if (connection.finWaitAt <= now && connection.state === State.FinWait2) {
-    connection.finWaitAt = NEVER
-    // As Linux: gone without TIME-WAIT; a late FIN is answered with a reset.
-    connection.destroy(null)
-  }
+  const { idleTimers } = connection
+  if (idleTimers !== null && connection.state !== State.Closed) runIdleTimers(connection, idleTimers, now)
   if (connection.state !== State.Closed) rearm(connection)
   context.settle(connection)
 }
 
 function rearm(connection: Connection): void {
-  let next = Math.min(connection.retransmitAt, connection.acknowledgeAt, connection.keepAliveAt, connection.finWaitAt)
-  const { recovery } = connection
+  let next = Math.min(connection.retransmitAt, connection.acknowledgeAt)
+  const { recovery, idleTimers } = connection
+  if (idleTimers !== null) next = Math.min(next, idleTimers.next)
   if (recovery !== null) next = Math.min(next, recovery.reorderingAt, recovery.paceAt)
   if (next !== NEVER) connection.schedule(next)
 }
@@ -130,30 +128,7 @@ function setRetransmission(connection: Connection, now: number): void {
   connection.schedule(connection.retransmitAt)
 }
 
-/** RFC 9293, 3.8.4. */
-function keepAlive(connection: Connection, now: number): void {
-  connection.keepAliveAt = NEVER
-  if (!connection.keepAlive) return
-  if (connection.isOpening) {
-    // The SYN has its own retransmissions; silence counts from when there is a connection.
-    connection.keepAliveAt = now + connection.keepAliveIdle
-    return
-  }
-  const { settings, counters } = connection.context
-  const idle = now - Math.max(connection.lastReceivedAt, connection.lastSentAt)
-  if (connection.keepAliveProbesSent === 0 && idle < connection.keepAliveIdle) {
-    connection.keepAliveAt = now + connection.keepAliveIdle - idle
-  } else if (connection.keepAliveProbesSent >= settings.keepAliveProbes) {
-    giveUp(connection)
-  } else {
-    counters.TCPKeepAlive++
-    connection.keepAliveProbesSent++
-    sendAcknowledgment(connection, advance(connection.unacknowledged, -1))
-    connection.keepAliveAt = now + settings.keepAliveInterval
-  }
-}
-
-function giveUp(connection: Connection): void {
+export function giveUp(connection: Connection): void {
   connection.context.counters.TCPAbortOnTimeout++
   connection.destroy(connection.softError ?? 'ETIMEDOUT')
 }
