@@ -15,6 +15,7 @@ import type { Listener } from './listener.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { NOTHING_RECEIVED, type ReceiveSink } from './receive-queue.ts'
+import { adaptWindow, offerableWindow, type RightSizing } from './receive-window.ts'
 import { LossRecovery } from './recovery/index.ts'
 import { RetransmissionTimeout } from './retransmission-timeout.ts'
 import type { SackBlocks } from './sack-blocks.ts'
@@ -103,8 +104,8 @@ export class Connection implements TimerHandler {
   receiveEdge: SequenceNumber = sequenceNumber(0)
   receiveWindowScale = 0
   receiveLimit: number
-  /** Bytes that the application has read since the window was last grown. */
-  readSinceGrowth = 0
+  /** What `receiveLimit` follows; null until the application reads. */
+  rightSizing: RightSizing | null = null
   /** One of its own from the first byte on. */
   receiveQueue = NOTHING_RECEIVED
   /** Its part of `TcpContext.receiveBytes`: what is unread while the connection is open. */
@@ -125,8 +126,11 @@ export class Connection implements TimerHandler {
   acknowledgeNow = false
   /** The largest segment received so far: what "every second segment" is measured by (Linux rcv_mss). */
   receiveSegmentSize = DEFAULT_MSS_V4
-  /** So many more are sent at once. */
-  quickAcknowledgments: number
+  /** So many bursts are acknowledged at once, whatever they bring. */
+  quickAcknowledgments = 0
+  /** Data of ours follows on the peer's: an acknowledgment had better wait for it (Linux calls it ping-pong mode). */
+  answering = false
+  dataReceivedAt: Microseconds = Number.NEGATIVE_INFINITY
   /** Last.ACK.sent of RFC 7323. */
   lastAcknowledgmentSent: SequenceNumber = sequenceNumber(0)
   /** When a segment that cannot be right was last answered. */
@@ -192,7 +196,6 @@ export class Connection implements TimerHandler {
     this.path = path
     this.incomingPorts = (remotePort << 16) | localPort
     const settings = context.settings
-    this.quickAcknowledgments = settings.quickAcknowledgments
     this.sendBufferLimit = settings.sendBuffer
     this.receiveLimit = settings.receiveBuffer
     this.userTimeout = settings.userTimeout
@@ -451,22 +454,10 @@ export class Connection implements TimerHandler {
 
   /** The application has taken `count` bytes: the window opens, and grows while it keeps up. */
   consumed(count: number): void {
-    const context = this.context
     this.uncount(Math.min(count, this.countedBytes))
     this.hasRead = true
-    this.readSinceGrowth += count
-    // Dynamic right-sizing in its simplest form: whoever reads a whole window's worth and leaves nothing gets twice as
-    // much, unless all connections together hold a quarter of the budget.
-    if (
-      this.readSinceGrowth >= this.receiveLimit &&
-      this.receiveQueue.length < this.receiveLimit / 4 &&
-      context.receiveBytes < context.settings.receiveBudget / 4
-    ) {
-      this.readSinceGrowth = 0
-      const most = this.windowScaling ? context.settings.maximumReceiveBuffer : 65_535
-      this.receiveLimit = Math.max(Math.min(this.receiveLimit * 2, most), this.receiveLimit)
-    }
-    context.settle(this)
+    adaptWindow(this, count)
+    this.context.settle(this)
   }
 
   /** @param count bytes that this connection holds no longer */
@@ -486,13 +477,7 @@ export class Connection implements TimerHandler {
 
   /** The receive window that we can offer now, in bytes from RCV.NXT; never less than what was offered before. */
   offerableWindow(): number {
-    const offered = distance(this.receiveEdge, this.receiveNext)
-    const context = this.context
-    let free = this.receiveLimit - this.receiveQueue.length
-    if (context.receiveBytes > context.settings.receiveBudget) free = 0
-    // RFC 9293, 3.8.6.2.2: the right edge stays until it can move by a full segment or half of the buffer.
-    if (free - offered < Math.min(this.receiveSegmentSize, this.receiveLimit >> 1)) return offered
-    return free
+    return offerableWindow(this)
   }
 
   /** RFC 9293, 3.8.4. @param idle silence before the first probe */

@@ -1,11 +1,11 @@
 /**
- * What a burst of segments, a call of the application or a timer leads to for one connection: events to its user,
- * data, and the decision about an acknowledgment (RFC 9293, 3.8.6.3; RFC 5681, 4.2). Once per burst, not per segment.
+ * What a burst of segments, a call of the application or a timer leads to for one connection: events to its user, data
+ * that can be sent, and an acknowledgment. Once per burst, not per segment.
  */
-import { type Connection, NEVER } from './connection.ts'
-import { distance } from './sequence-number.ts'
+import type { Connection } from './connection.ts'
+import { decideAcknowledgment, noteSent } from './delayed-acknowledgment.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment, transmit } from './transmit.ts'
+import { transmit } from './transmit.ts'
 
 export function finishBurst(connection: Connection): void {
   const user = connection.user
@@ -28,7 +28,9 @@ export function finishBurst(connection: Connection): void {
     connection.finishedEvent = false
     connection.user?.onFinished(connection)
   }
+  const next = connection.sendNext
   transmit(connection)
+  if (connection.sendNext !== next) noteSent(connection)
   decideAcknowledgment(connection)
   if (connection.state === State.TimeWait) connection.context.enterTimeWait(connection)
   if (connection.closedEvent && !connection.readableEvent) {
@@ -53,39 +55,4 @@ function ends(connection: Connection): Record<string, unknown> {
     local: `${connection.localAddress} port ${connection.localPort}`,
     remote: `${connection.remoteAddress} port ${connection.remotePort}`,
   }
-}
-
-function decideAcknowledgment(connection: Connection): void {
-  if (connection.state < State.Established) {
-    connection.acknowledgeNow = false
-    return
-  }
-  if (connection.acknowledgeNow) {
-    sendAcknowledgment(connection)
-    return
-  }
-  const received = connection.receivedUnacknowledged
-  if (received > 0) {
-    // RFC 5681, 4.2: at least every second full segment. A 64 KiB frame stands for many.
-    if (received >= 2 * connection.receiveSegmentSize) {
-      sendAcknowledgment(connection)
-      return
-    }
-    if (connection.quickAcknowledgments > 0) {
-      connection.quickAcknowledgments--
-      sendAcknowledgment(connection)
-      return
-    }
-    if (connection.acknowledgeAt === NEVER) {
-      connection.acknowledgeAt = connection.context.time() + connection.context.settings.delayedAcknowledgment
-      connection.schedule(connection.acknowledgeAt)
-    }
-  }
-  // A window update when the window that the peer knows of could double; as Linux, only after the application has read:
-  // nothing else opens a window.
-  if (!connection.hasRead) return
-  connection.hasRead = false
-  const offered = distance(connection.receiveEdge, connection.receiveNext)
-  const offerable = connection.offerableWindow()
-  if (offerable > offered && offerable >= 2 * offered && !connection.finReceived) sendAcknowledgment(connection)
 }

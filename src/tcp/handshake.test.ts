@@ -39,7 +39,7 @@ describe('a passive open', () => {
     expect(peer.next()).toBeTcp({
       flags: 'SA',
       mss: 1460,
-      windowScale: 7,
+      windowScale: 9,
       timestamp: { value: expect.any(Number), echo: 77 },
       sackPermitted: true,
       window: 65_535,
@@ -106,7 +106,7 @@ describe('an active open', () => {
     const { peer, user, connection, tcp } = opening()
     expect(user.events).toEqual([])
     const syn = peer.next()
-    expect(syn).toBeTcp({ flags: 'S', seq: 0, ack: 0, mss: 1460, windowScale: 7, window: 65_535, sackPermitted: true })
+    expect(syn).toBeTcp({ flags: 'S', seq: 0, ack: 0, mss: 1460, windowScale: 9, window: 65_535, sackPermitted: true })
     expect(syn).toBeTcp({ timestamp: { value: expect.any(Number), echo: 0 } })
     peer.send({ flags: 'SA', seq: 0, ack: 1, mss: 1460 })
     expect(peer.next()).toBeTcp({ flags: 'A', seq: 1, ack: 1 })

@@ -3,8 +3,10 @@
  */
 import type { PacketBuffer } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { acknowledgeQuickly, noteData } from './delayed-acknowledgment.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { NOTHING_RECEIVED, ReceiveQueue } from './receive-queue.ts'
+import { measureRoundTrip } from './receive-window.ts'
 import { reportDuplicate, reportIsland } from './sack-blocks.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
@@ -18,6 +20,8 @@ const LEAST_UNREAD = 4096
 
 /** Processes [payload, payloadEnd) of the packet and the FIN flag of the segment. */
 export function receiveData(connection: Connection, segment: Segment, packet: PacketBuffer): void {
+  const now = connection.context.time()
+  noteData(connection, now)
   let start = segment.sequence
   let fin = segment.hasFin
   // The part before RCV.NXT is there already.
@@ -48,7 +52,10 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
   const queue = connection.outOfOrder
   // What was told of already is enough for one segment.
   if (queue !== null && old <= 0) reportOverlap(connection, queue, advance(start, length))
-  if (length > 0) deliver(connection, packet, length)
+  if (length > 0) {
+    measureRoundTrip(connection, segment, length, now)
+    deliver(connection, packet, length)
+  }
   if (queue !== null) {
     drainOutOfOrder(connection, queue)
     if (queue.hasFin && queue.fin === connection.receiveNext) fin = true
@@ -154,6 +161,8 @@ export function answerDuplicate(connection: Connection, segment: Segment): void 
     const end = advance(segment.sequence, Math.min(before, segment.sequenceLength))
     reportDuplicateAtOnce(connection, segment.sequence, end)
   }
+  // As Linux: one that repeats itself may have missed acknowledgments, and has lowered its window.
+  acknowledgeQuickly(connection)
   connection.acknowledgeNow = true
 }
 

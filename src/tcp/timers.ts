@@ -1,5 +1,6 @@
 /** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3 and 3.8.6.1. */
 import { type Connection, NEVER } from './connection.ts'
+import { acknowledgeLate } from './delayed-acknowledgment.ts'
 import { runIdleTimers } from './idle-timers.ts'
 import {
   detectLosses,
@@ -22,9 +23,7 @@ export function runTimers(connection: Connection): void {
   const context = connection.context
   const now = context.time()
   if (connection.acknowledgeAt <= now) {
-    connection.acknowledgeAt = NEVER
-    context.counters.DelayedACKs++
-    sendAcknowledgment(connection)
+    acknowledgeLate(connection)
   }
   if (connection.retransmitAt <= now) {
     connection.retransmitAt = NEVER
