@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { IpPrefix } from '../address/index.ts'
+import type { TcpInfo } from '../tcp/index.ts'
 
 /** One end of a connection or of a datagram, as text and number. */
 export interface Endpoint {
@@ -67,6 +68,11 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
    * @throws RangeError for the delay
    */
   setKeepAlive(on: boolean, initialDelay?: number): void
+  /**
+   * What is known about the connection now, with the names and units of Linux's TCP_INFO; also after it has ended.
+   * @throws SystemError ENOTSUP on the socket stack: Node has no way to ask the operating system
+   */
+  info(): TcpInfo
   /** Web Streams over the same flow. */
   readonly readable: ReadableStream<Uint8Array>
   readonly writable: WritableStream<Uint8Array>

@@ -64,6 +64,7 @@ function takeAcknowledgment(
   const isProgress = acknowledged > 0
   const flightBefore = flightOf(connection, recovery)
   const lostBefore = recovery.totalLost
+  const segmentsBefore = recovery.deliveredSegments
   const highestSacked = board.sacked > 0 ? board.highestSacked : unacknowledged
   delivery.reset()
   if (connection.selectiveAcknowledgments && segment.options.sackCount > 0) {
@@ -100,6 +101,7 @@ function takeAcknowledgment(
       noteReorderingOf(recovery, delivery, highestSacked, connection.segmentSize, counters)
     }
   }
+  counters.TCPDelivered += recovery.deliveredSegments - segmentsBefore
   // RFC 5681, section 2: what a duplicate acknowledgment is, but for its number. An old one says nothing of the present.
   const isPure = segment.sequenceLength === 0 && segment.window << connection.sendWindowScale === connection.sendWindow
   updateWindow(connection, segment)
@@ -170,6 +172,7 @@ function advanceUnacknowledged(connection: Connection, acknowledgment: SequenceN
   const { recovery } = connection
   if (recovery !== null) keepWithinReach(recovery, acknowledgment)
   if (data > 0) {
+    connection.bytesAcknowledged += data
     connection.sendBuffer.acknowledge(data)
     connection.sendBase = advance(connection.sendBase, data)
   }

@@ -11,6 +11,7 @@ import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
 import { newCongestionControl } from './congestion/index.ts'
 import { type IdleTimers, limitFinWait, setKeepAlive } from './idle-timers.ts'
+import { type TcpInfo, tcpInfo } from './info.ts'
 import type { Listener } from './listener.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
@@ -160,6 +161,14 @@ export class Connection implements TimerHandler {
   /** An ICMP error that is only a hint (RFC 1122, 4.2.3.9): reported if the connection times out. */
   softError: SystemErrorCode | null = null
 
+  // For the snapshot only. Segments are counted as the wire has them.
+  bytesAcknowledged = 0
+  bytesReceived = 0
+  segmentsSent = 0
+  segmentsReceived = 0
+  dataSegmentsSent = 0
+  dataSegmentsReceived = 0
+
   // Timers: one node in the wheel, several deadlines. A deadline that moves back does not touch the wheel.
   readonly timer: Timer
   /** Retransmission of data or SYN, or the next window probe. */
@@ -277,6 +286,11 @@ export class Connection implements TimerHandler {
   /** The application has let go of both directions: nobody waits for what becomes of the connection. */
   get isAbandoned(): boolean {
     return this.orphaned || (this.discarding && this.finQueued)
+  }
+
+  /** Everything that is known about it now, in the way of Linux's TCP_INFO. */
+  info(): TcpInfo {
+    return tcpInfo(this)
   }
 
   /** Has the user told again that there is something to read: it takes data now, and did not before. */

@@ -65,8 +65,9 @@ export interface TcpCounters {
   TCPDSACKOfoRecv: number
   /** SACK blocks that cannot be right. */
   TCPSACKDiscard: number
-  /** Segments of new data sent. */
+  /** Segments of new data sent, and segments that have reached peers, as far as acknowledgments and SACKs tell. */
   TCPOrigDataSent: number
+  TCPDelivered: number
   /** Window probes sent. */
   TCPWinProbe: number
   TCPKeepAlive: number
@@ -138,6 +139,7 @@ export function newTcpCounters(): TcpCounters {
     TCPDSACKOfoRecv: 0,
     TCPSACKDiscard: 0,
     TCPOrigDataSent: 0,
+    TCPDelivered: 0,
     TCPWinProbe: 0,
     TCPKeepAlive: 0,
     TCPAbortOnTimeout: 0,

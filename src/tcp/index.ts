@@ -1,5 +1,6 @@
 export { Connection, type ConnectionUser } from './connection.ts'
 export type { TcpCounters } from './counters.ts'
+export { type TcpInfo, TcpInfoOption } from './info.ts'
 export { type Acceptor, Listener as TcpListener, type ListenerOptions as TcpListenerOptions } from './listener.ts'
 export type { ReceiveSink } from './receive-queue.ts'
 export { DEFAULT_TCP_SETTINGS, type TcpSettings } from './settings.ts'

@@ -144,6 +144,7 @@ export class PassiveOpen {
     connection.receiveNext = advance(segment.sequence, 1)
     connection.sendWindow = connection.largestSendWindow = segment.window
     connection.windowUpdateSequence = segment.sequence
+    connection.segmentsReceived = 1
     takeSynOptions(connection, segment, settings)
     listener.halfOpen.add(connection)
     counters.PassiveOpens++

@@ -22,6 +22,8 @@ export const ANSWER_INTERVAL = 500_000
 /** Processes one segment. The payload is [packet.payload, packet.payloadEnd). */
 export function segmentArrives(connection: Connection, segment: Segment, packet: PacketBuffer): void {
   connection.context.touch(connection)
+  connection.segmentsReceived += segment.count
+  if (segment.length > 0) connection.dataSegmentsReceived += segment.count
   if (connection.state === State.SynSent) {
     arrivesInSynSent(connection, segment, packet)
     return
@@ -220,7 +222,6 @@ function countLostSyns(connection: Connection): void {
   if (connection.retransmissions > 0) connection.timeout.afterLostSyn()
   // As Linux: one loss may be chance.
   if (connection.retransmissions > 1) connection.windowRestart = true
-  connection.retransmissions = 0
 }
 
 function reset(connection: Connection): void {

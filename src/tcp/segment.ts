@@ -11,6 +11,8 @@ export class Segment {
   window = 0
   /** Payload bytes. */
   length = 0
+  /** How many segments it was on the wire: more than one where the device has put them together. */
+  count = 1
   readonly options = new SegmentOptions()
 
   get hasSyn(): boolean {

@@ -7,7 +7,7 @@ import { type Clock, KeyedHash, type Microseconds, type Random, type Timer } fro
 import { SystemError, type SystemErrorCode } from '../errors/index.ts'
 import { type Ip, type IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
-import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
+import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
 import { Connection } from './connection.ts'
@@ -186,6 +186,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     packet.payload = headerEnd
     packet.payloadEnd = packet.end
     segment.length = packet.end - headerEnd
+    // What the device has put together counts as the segments that it was.
+    const size = packet.segmentation === Segmentation.None ? 0 : packet.segmentSize
+    segment.count = size > 0 && segment.length > size ? Math.ceil(segment.length / size) : 1
+    counters.InSegs += segment.count - 1
     const entry = this.#table.find(
       packet.destination0,
       packet.destination1,

@@ -380,9 +380,11 @@ function sendSegment(
   } else {
     packet.segmentation = Segmentation.None
   }
+  const count = length > 0 ? segmentsIn(length, connection.segmentSize) : 0
+  connection.dataSegmentsSent += count
   pushHeader(connection, packet, sequence, flags)
   acknowledged(connection)
-  send(connection, packet)
+  send(connection, packet, Math.max(count, 1))
   return true
 }
 
@@ -402,7 +404,7 @@ export function sendAcknowledgment(
   }
   pushHeader(connection, packet, sequence, Flag.Ack)
   acknowledged(connection)
-  send(connection, packet)
+  send(connection, packet, 1)
 }
 
 /** SND.NXT, unless the peer has shrunk its window so that it would drop this as too far ahead: its edge (as Linux). */
@@ -452,7 +454,7 @@ export function sendSyn(connection: Connection): void {
     answering ? Flag.Syn | Flag.Ack : Flag.Syn,
     window,
   )
-  send(connection, packet)
+  send(connection, packet, 1)
 }
 
 /** Prepends the header of a segment after the handshake. */
@@ -513,7 +515,8 @@ function acknowledged(connection: Connection): void {
   connection.acknowledgeAt = NEVER
 }
 
-function send(connection: Connection, packet: PacketBuffer): void {
+/** @param count how many segments it is on the wire */
+function send(connection: Connection, packet: PacketBuffer, count: number): void {
   let path = connection.path
   if (path.isStale) {
     const fresh = connection.context.refreshPath(path)
@@ -524,6 +527,7 @@ function send(connection: Connection, packet: PacketBuffer): void {
     }
     path = connection.path = fresh
   }
-  connection.context.counters.OutSegs++
+  connection.context.counters.OutSegs += count
+  connection.segmentsSent += count
   path.ip.send(packet, path, IpProtocol.Tcp, 0, 0)
 }

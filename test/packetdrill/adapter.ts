@@ -128,19 +128,13 @@ class PacketdrillAdapter {
     return lines
   }
 
+  /** The snapshot of the connection under Linux's names, of which FreeBSD has some. */
   tcpi(handle: unknown): Record<string, number | string> | null {
     if (!(handle instanceof BsdSocket)) return null
     const { state, connection } = handle
-    const info: Record<string, number | string> = {
-      tcpi_state: `TCPI_${state === 'LISTEN' ? state : stateName(state).replaceAll('-', '_')}`,
-    }
-    if (connection !== null) {
-      info.tcpi_options =
-        (connection.timestamps ? 1 : 0) |
-        (connection.selectiveAcknowledgments ? 2 : 0) |
-        (connection.windowScaling ? 4 : 0)
-    }
-    return info
+    const fields = Object.entries(connection?.info() ?? {}).map(([name, value]) => [`tcpi_${name}`, value])
+    const name = state === 'LISTEN' ? state : stateName(state).replaceAll('-', '_')
+    return { ...Object.fromEntries(fields), tcpi_state: `TCPI_${name}` }
   }
 
   close(): void {

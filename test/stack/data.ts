@@ -248,6 +248,21 @@ export function dataBehaviour(pair: () => Pair): void {
       }
     })
 
+    test('a snapshot with the names of TCP_INFO, where the stack can tell', async () => {
+      const { client, server } = await connected(pair())
+      const isDirect = pair().client.kind === 'direct'
+      if (!isDirect) {
+        expect(() => client.info()).toThrow(expect.objectContaining({ code: 'ENOTSUP', syscall: 'getsockopt' }))
+      } else {
+        await client.write('hello')
+        await readExactly(server, 5)
+        expect(server.info()).toMatchObject({ state: 'ESTABLISHED', bytes_received: 5, data_segs_in: 1 })
+        expect(client.info()).toMatchObject({ bytes_sent: 5, notsent_bytes: 0 })
+        client.abort()
+        expect(client.info().state).toBe('CLOSED')
+      }
+    })
+
     test('options out of range are refused by name', async () => {
       const { client } = await connected(pair())
       client.setKeepAlive(true, 10)

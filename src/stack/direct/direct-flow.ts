@@ -3,7 +3,7 @@ import { type Clock, SECOND, Timer } from '../../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
-import type { Connection, ConnectionUser, ReceiveSink } from '../../tcp/index.ts'
+import type { Connection, ConnectionUser, ReceiveSink, TcpInfo } from '../../tcp/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
@@ -337,6 +337,10 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
     if (initialDelay !== undefined) checkInteger('initialDelay', initialDelay, 1, 32_767)
     const { keepAliveIdle } = this.connection.context.settings
     this.connection.setKeepAlive(on, initialDelay === undefined ? keepAliveIdle : initialDelay * 1_000_000)
+  }
+
+  info(): TcpInfo {
+    return this.connection.info()
   }
 
   get readable(): ReadableStream<Uint8Array> {

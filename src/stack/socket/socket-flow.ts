@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
+import type { TcpInfo } from '../../tcp/index.ts'
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
@@ -284,6 +285,13 @@ export class SocketFlow implements Flow {
   setKeepAlive(on: boolean, initialDelay?: number): void {
     if (initialDelay !== undefined) checkInteger('initialDelay', initialDelay, 1, 32_767)
     this.#socket.setKeepAlive(on, initialDelay === undefined ? 0 : initialDelay * 1000)
+  }
+
+  info(): TcpInfo {
+    throw new SystemError('ENOTSUP', 'getsockopt', {
+      ...this.remote,
+      hint: 'Node has no TCP_INFO; the direct stack has info()',
+    })
   }
 
   get readable(): ReadableStream<Uint8Array> {

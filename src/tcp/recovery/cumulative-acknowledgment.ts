@@ -29,6 +29,7 @@ export function takeAcknowledged(
     if ((flags & Sent.Sacked) === 0) {
       const { length } = segment
       recovery.delivered += length
+      recovery.deliveredSegments += segment.count
       delivery.delivered += length
       if (connection.selectiveAcknowledgments) rackDelivered(recovery, segment, segment.end, now)
       if ((flags & (Sent.Retransmitted | Sent.EverRetransmitted)) === 0) {

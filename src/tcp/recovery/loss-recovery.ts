@@ -62,9 +62,12 @@ export class LossRecovery {
   /** Bytes ever sent again, and how many of them the peer has reported as duplicates. */
   totalRetransmitted = 0
   duplicatesReported = 0
+  /** The same in segments, for the snapshot. */
+  duplicateSegmentsReported = 0
 
   // RACK, RFC 8985, section 6.1.
-  rackSentAt: Microseconds = 0
+  /** -1: nothing was delivered yet. */
+  rackSentAt: Microseconds = -1
   rackEnd: SequenceNumber = sequenceNumber(0)
   rackRoundTrip: Microseconds = 0
   /** Something was delivered that moved `rackSentAt`, since losses were last looked for. */
@@ -89,6 +92,8 @@ export class LossRecovery {
   // Delivery rate, draft-ietf-ccwg-bbr, section 4.1.
   /** Bytes delivered, cumulatively or by SACK. */
   delivered = 0
+  /** The same in segments, without what only duplicate acknowledgments stand for: for the snapshot. */
+  deliveredSegments = 0
   deliveredAt: Microseconds = 0
   firstSentAt: Microseconds = 0
   /** While not 0: what is sent until so many bytes are delivered is limited by the application. */

@@ -99,7 +99,9 @@ function takeDuplicate(
   } else {
     recovery.duplicateSackSeen = true
   }
-  delivery.duplicateSegments += Math.ceil(bytes / segmentSize)
+  const segments = Math.ceil(bytes / segmentSize)
+  recovery.duplicateSegmentsReported += segments
+  delivery.duplicateSegments += segments
   if (!recovery.mayUndo || recovery.undoRetransmitted <= 0) return
   if (!isAfter(end, unacknowledged)) {
     if (isAfter(end, recovery.undoMarker)) {
@@ -174,6 +176,7 @@ function sacked(recovery: LossRecovery, segment: SentSegment, delivery: Delivery
   board.markSacked(segment)
   const { length } = segment
   recovery.delivered += length
+  recovery.deliveredSegments += segment.count
   delivery.delivered += length
   delivery.sackedSomething = true
 }
