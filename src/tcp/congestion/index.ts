@@ -1,9 +1,11 @@
 import type { Random } from '../../clock/index.ts'
+import { Bbr } from './bbr.ts'
 import type { CongestionControl, CongestionControlName } from './congestion-control.ts'
 import { Cubic } from './cubic.ts'
 import { NewReno } from './new-reno.ts'
 
 export { AcknowledgmentSample } from './acknowledgment-sample.ts'
+export { Bbr, BbrState } from './bbr.ts'
 export {
   Congestion,
   type CongestionControl,
@@ -24,7 +26,7 @@ export const CONGESTION_CONTROLS: readonly CongestionControlName[] = ['cubic', '
 export function newCongestionControl(
   name: CongestionControlName,
   segmentSize: number,
-  _random: Random,
+  random: Random,
 ): CongestionControl {
   switch (name) {
     case 'cubic':
@@ -32,6 +34,6 @@ export function newCongestionControl(
     case 'newreno':
       return new NewReno(segmentSize)
     case 'bbr':
-      throw new RangeError('BBR is not there yet')
+      return new Bbr(segmentSize, random)
   }
 }
