@@ -58,10 +58,18 @@ export class ShortTermModel {
     if (this.#isCongested && !isProbing) {
       if (this.bandwidth === Number.POSITIVE_INFINITY) this.bandwidth = maximumBandwidth
       if (this.inflight === LARGEST_WINDOW) this.inflight = window
-      this.bandwidth = Math.max(this.#latestBandwidth, DECREASE_FACTOR * this.bandwidth)
-      this.inflight = Math.max(this.latestInflight, Math.floor(DECREASE_FACTOR * this.inflight))
+      // Never upwards: not either where an echo has left less than is delivered.
+      this.bandwidth = Math.min(this.bandwidth, Math.max(this.#latestBandwidth, DECREASE_FACTOR * this.bandwidth))
+      const inflight = Math.max(this.latestInflight, Math.floor(DECREASE_FACTOR * this.inflight))
+      this.inflight = Math.min(this.inflight, inflight)
     }
     this.#isCongested = false
+  }
+
+  /** At once, and whatever is delivered. */
+  reduce(factor: number, maximumBandwidth: number, window: number): void {
+    this.bandwidth = factor * Math.min(this.bandwidth, maximumBandwidth)
+    this.inflight = Math.floor(factor * Math.min(this.inflight, window))
   }
 
   /** AdvanceLatestDeliverySignals() */

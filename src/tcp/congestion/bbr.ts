@@ -44,6 +44,8 @@ const LEAST_SEGMENTS = 4
 const LONGEST_DRAIN = 3
 /** BBRStartupFullLossCnt, 5.3.1.3 */
 const STARTUP_LOSSES = 6
+/** RFC 8511, 3.1, as for CUBIC. */
+const ECHO_DECREASE_FACTOR = 0.85
 /** BBR.ProbeRTTDuration */
 const PROBE_DURATION: Microseconds = 200 * MILLISECOND
 /** What one call of the device takes at most: 5.6.3. */
@@ -135,6 +137,7 @@ export class Bbr implements CongestionControl {
     // The draft has the sender marked as limited by the application while it probes for the round trip (5.3.4.3).
     const isApplicationLimited = sample.isApplicationLimited || this.#state === BbrState.ProbeRoundTrip
     const isTooHigh = isInflightTooHigh(sample.rateLost, sample.flightWhenSent, this.#segmentSize)
+    // 5.5.10.3 has a single loss in a round trip lower the bounds; it calls the signals filtered, and 2 % the objective (3.2).
     if (isTooHigh) this.#shortTerm.noteCongestion(sample.totalDelivered)
 
     this.#shortTerm.update(this.#rate, sample.rateDelivered, sample.priorDelivered, sample.totalDelivered)
@@ -190,19 +193,22 @@ export class Bbr implements CongestionControl {
   #checkStartupDone(sample: AcknowledgmentSample, isTooHigh: boolean): void {
     if (sample.lost > 0) this.#startupLosses++
     if (this.#shortTerm.isRoundStart) {
-      if (sample.inRecovery && isTooHigh && this.#startupLosses >= STARTUP_LOSSES) {
-        this.#undoState = BbrState.Startup
-        this.#fullPipe.wasReached = true
-        this.#longTerm.inflight = Math.max(
-          Math.floor(this.#bandwidthDelayProduct(this.#bandwidths.maximum, 1)),
-          this.#shortTerm.latestInflight,
-        )
-      }
+      if (sample.inRecovery && isTooHigh && this.#startupLosses >= STARTUP_LOSSES) this.#endStartup()
       this.#startupLosses = 0
     }
     if (!this.#fullPipe.wasReached) return
     this.#state = BbrState.Drain
     this.#drainStart = this.#roundCount
+  }
+
+  /** 5.3.1.3: congestion says that the pipe is full. */
+  #endStartup(): void {
+    this.#undoState = BbrState.Startup
+    this.#fullPipe.wasReached = true
+    this.#longTerm.inflight = Math.max(
+      Math.floor(this.#bandwidthDelayProduct(this.#bandwidths.maximum, 1)),
+      this.#shortTerm.latestInflight,
+    )
   }
 
   /** CheckDrainDone(): 5.3.2. */
@@ -456,12 +462,16 @@ export class Bbr implements CongestionControl {
     return this.#state === BbrState.ProbeUp ? least + 2 * this.#segmentSize : least
   }
 
-  /** OnEnterFastRecovery(): 5.6.4.4. An echo (RFC 3168) is an answer that the draft leaves open: as for too many losses. */
+  /**
+   * OnEnterFastRecovery(): 5.6.4.4. How much is lost, the acknowledgments tell. To an echo, too, there must be an answer
+   * (RFC 3168, 6.1.2), and the draft leaves open which (3.7): that to losses, where it probes, and otherwise that of CUBIC.
+   */
   congested(cause: Congestion, flight: number, now: Microseconds): void {
     this.#saveState()
     if (cause !== Congestion.Echo) return
-    this.#shortTerm.noteCongestion(this.#totalDelivered)
-    if (this.#isProbeSample) this.#handleInflightTooHigh(flight, false, now)
+    if (this.#state === BbrState.Startup) this.#endStartup()
+    else if (this.#isProbing) this.#handleInflightTooHigh(flight, false, now)
+    else this.#shortTerm.reduce(ECHO_DECREASE_FACTOR, this.#bandwidths.maximum, this.window)
   }
 
   /** The end of a recovery is seen with the acknowledgment that ends it; after a timeout, too. */
