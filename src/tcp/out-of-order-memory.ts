@@ -21,10 +21,22 @@ export function outOfOrderPages(budget: number): number {
   return Math.max(Math.floor(budget / BUDGET_SHARE / PAGE_SIZE), 1)
 }
 
+/** Pages that wait to be used again, so that who makes us take and give up pages makes us allocate nothing. */
+const MOST_SPARE = 64
+
+/** A piece of the sequence space. */
+export class Page {
+  // `allocUnsafe` would take slices of Node's shared pool and pin it.
+  readonly bytes = Buffer.allocUnsafeSlow(PAGE_SIZE)
+  /** The application has got a part of it as its own: it is never used again. */
+  isGiven = false
+}
+
 export class OutOfOrderMemory {
   /** Pages in use, and how many there may be. */
   used = 0
   readonly limit: number
+  readonly #spare: Page[] = []
   readonly #counters: TcpCounters
   /** First and last of each list: first who took something in longest ago. */
   readonly #first: (OutOfOrderQueue | null)[] = new Array(LISTS).fill(null)
@@ -52,6 +64,16 @@ export class OutOfOrderMemory {
   /** Bytes that the pages in use take. */
   get bytes(): number {
     return this.used * PAGE_SIZE
+  }
+
+  /** One of the pages that were granted. */
+  takePage(): Page {
+    return this.#spare.pop() ?? new Page()
+  }
+
+  /** The queue holds this page no longer; it says so in `release`. */
+  returnPage(page: Page): void {
+    if (!page.isGiven && this.#spare.length < MOST_SPARE) this.#spare.push(page)
   }
 
   /** The queue takes something in: it is the last of its list to give up anything. */

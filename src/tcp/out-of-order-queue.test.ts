@@ -159,6 +159,27 @@ describe('memory for data ahead of gaps', () => {
     expect([queue.count, queue.bytes, queue.pages, memory.used]).toEqual([0, 0, 0, 0])
   })
 
+  test('pages are used again, but not those that the application has got', () => {
+    const { queue, memory } = queues()
+    insert(queue, 0, PAGE_SIZE - 1)
+    insert(queue, 3 * PAGE_SIZE, 10)
+    const target = new ReceiveQueue()
+    queue.shift(sequenceNumber(0), target)
+    const given = target.read(PAGE_SIZE)!
+    queue.clear()
+    const again = memory.takePage()
+    expect(again.bytes.buffer).not.toBe(given.buffer)
+    expect(again.bytes[0]).toBe((3 * PAGE_SIZE) & 255)
+    // Nor one of which the application has the front, when its end is given up.
+    insert(queue, 0, PAGE_SIZE - 100)
+    insert(queue, PAGE_SIZE - 50, 50)
+    queue.shift(sequenceNumber(0), target)
+    const front = target.read(PAGE_SIZE)!
+    queue.prune()
+    expect([memory.used, queue.pages]).toEqual([0, 0])
+    expect(memory.takePage().bytes.buffer).not.toBe(front.buffer)
+  })
+
   test('who has been silent gives way to whoever has as much', () => {
     const { queue: silent, memory } = queues(4)
     const active = new OutOfOrderQueue(memory)

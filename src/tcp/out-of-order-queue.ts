@@ -7,7 +7,7 @@
  * islands, which are also what selective acknowledgments report. However segments come, finding their place takes some
  * ten comparisons.
  */
-import type { OutOfOrderMemory } from './out-of-order-memory.ts'
+import type { OutOfOrderMemory, Page } from './out-of-order-memory.ts'
 import type { ReceiveQueue } from './receive-queue.ts'
 import { advance, distance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 
@@ -42,7 +42,7 @@ export class OutOfOrderQueue {
 
   readonly #memory: OutOfOrderMemory
   /** By the upper bits of the sequence number: a window, 1 GiB at most, never reaches round to the same page. */
-  readonly #pages = new Map<number, Buffer>()
+  readonly #pages = new Map<number, Page>()
 
   constructor(memory: OutOfOrderMemory) {
     this.#memory = memory
@@ -117,7 +117,8 @@ export class OutOfOrderQueue {
         const sequence = advance(from, done)
         const offset = sequence & OFFSET_MASK
         const count = Math.min(length - done, PAGE_SIZE - offset)
-        target.give(this.#pages.get(sequence >>> PAGE_SHIFT)!, offset, offset + count)
+        const page = this.#pages.get(sequence >>> PAGE_SHIFT)!
+        if (target.give(page.bytes, offset, offset + count)) page.isGiven = true
         done += count
       }
     }
@@ -127,7 +128,7 @@ export class OutOfOrderQueue {
     // The last page may be that of the next island, too.
     const kept = this.count > 0 ? this.starts[0] >>> PAGE_SHIFT : -1
     for (let sequence = start & ~OFFSET_MASK; ((sequence - end) | 0) < 0; sequence += PAGE_SIZE) {
-      if (sequence >>> PAGE_SHIFT !== kept) this.#pages.delete(sequence >>> PAGE_SHIFT)
+      if (sequence >>> PAGE_SHIFT !== kept) this.#drop(sequence >>> PAGE_SHIFT)
     }
     this.#memory.release(this, before - this.#pages.size)
     return length
@@ -148,12 +149,13 @@ export class OutOfOrderQueue {
       this.ends[this.count - 1] = page
       this.bytes -= cut
     }
-    this.#pages.delete(page >>> PAGE_SHIFT)
+    this.#drop(page >>> PAGE_SHIFT)
     this.#memory.release(this, 1)
   }
 
   clear(): void {
     const { size } = this.#pages
+    for (const page of this.#pages.values()) this.#memory.returnPage(page)
     this.#pages.clear()
     this.count = this.bytes = 0
     this.hasFin = false
@@ -191,14 +193,20 @@ export class OutOfOrderQueue {
       const count = Math.min(length - done, PAGE_SIZE - offset)
       let page = this.#pages.get(sequence >>> PAGE_SHIFT)
       if (page === undefined) {
-        // `allocUnsafe` would take slices of Node's shared pool and pin it.
-        page = Buffer.allocUnsafeSlow(PAGE_SIZE)
+        page = this.#memory.takePage()
         this.#pages.set(sequence >>> PAGE_SHIFT, page)
       }
-      page.set(source.subarray(position + done, position + done + count), offset)
+      page.bytes.set(source.subarray(position + done, position + done + count), offset)
       done += count
     }
     this.bytes += length
+  }
+
+  #drop(number: number): void {
+    const page = this.#pages.get(number)
+    if (page === undefined) return
+    this.#pages.delete(number)
+    this.#memory.returnPage(page)
   }
 
   /** Makes one island of [start, end) and those from `first` on and before `last`. */

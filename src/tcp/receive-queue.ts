@@ -9,6 +9,8 @@ import type { PacketBuffer } from '../packet/index.ts'
 const LARGEST_CHUNK = 262_144
 /** Small remainders share a chunk of this size, so that one-byte segments do not cost an object each. */
 const LEAST_CHUNK = 4096
+/** But the first: very many connections with a byte or two unread must not cost much more than these. */
+const LEAST_FIRST_CHUNK = 256
 
 class Chunk {
   readonly buffer: Buffer
@@ -51,14 +53,17 @@ export class ReceiveQueue {
     this.length += count
   }
 
-  /** Appends [start, end) of memory that its owner gives away: kept if it is most of it, otherwise copied. */
-  give(memory: Buffer, start: number, end: number): void {
+  /**
+   * Appends [start, end) of memory that its owner gives away: kept if it is most of it, otherwise copied.
+   * @returns whether it was kept
+   */
+  give(memory: Buffer, start: number, end: number): boolean {
     this.settle()
     this.#chunks ??= []
     this.length += end - start
     if (end - start >= memory.length / 2) {
       this.#chunks.push(new Chunk(memory.subarray(start, end), end - start))
-      return
+      return true
     }
     while (start < end) {
       const chunk = this.#chunkWithRoom(end - start)
@@ -67,6 +72,7 @@ export class ReceiveQueue {
       chunk.end += count
       start += count
     }
+    return false
   }
 
   /** Takes up to `most` bytes as memory of the caller's own; null when there is nothing. */
@@ -132,7 +138,8 @@ export class ReceiveQueue {
     const last = chunks.length === 0 ? null : chunks[chunks.length - 1]
     if (last !== null && last.end < last.buffer.length) return last
     // `allocUnsafe` would take slices of Node's shared pool and pin it.
-    const chunk = new Chunk(Buffer.allocUnsafeSlow(Math.max(LEAST_CHUNK, Math.min(wanted, LARGEST_CHUNK))), 0)
+    const least = last === null && wanted <= LEAST_FIRST_CHUNK ? LEAST_FIRST_CHUNK : LEAST_CHUNK
+    const chunk = new Chunk(Buffer.allocUnsafeSlow(Math.max(least, Math.min(wanted, LARGEST_CHUNK))), 0)
     chunks.push(chunk)
     return chunk
   }
