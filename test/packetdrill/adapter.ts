@@ -14,7 +14,7 @@ import { TestNetif } from '../support/test-netif.ts'
 import { BsdSocket } from './bsd-socket.ts'
 import type { CallContext, CallResult } from './call.ts'
 import { type SocketLine, sockstat } from './sockstat.ts'
-import { FREEBSD_DEFAULTS, sysctl } from './sysctl.ts'
+import { sysctl } from './sysctl.ts'
 
 const LOCAL = '192.168.0.1'
 const GATEWAY = '192.168.0.2'
@@ -39,7 +39,7 @@ class PacketdrillAdapter {
   readonly #clock = new VirtualClock()
   readonly #netif: TestNetif
   /** What `sysctl` has set before there is a stack, which is made by the first socket. */
-  readonly #settings: Partial<TcpSettings> = { ...FREEBSD_DEFAULTS }
+  readonly #settings: Partial<TcpSettings> = {}
   #tcp: Tcp | null = null
   readonly #sockets: BsdSocket[] = []
   #sent: { us: number; ip: Uint8Array }[] = []
@@ -110,7 +110,7 @@ class PacketdrillAdapter {
   command(command: string): number {
     if (command.startsWith('sockstat')) return sockstat(command, this.#socketLines())
     // What the stack reads when a connection begins may also change later.
-    if (command.startsWith('sysctl')) sysctl(command, this.#tcp?.settings ?? this.#settings)
+    if (command.startsWith('sysctl')) sysctl(command, this.#tcp?.settings ?? this.#settings, this.#tcp === null)
     return 0
   }
 

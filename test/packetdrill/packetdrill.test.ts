@@ -40,9 +40,15 @@ describe('what scripts ask of the system', () => {
 
   test('sysctl sets what the stack has a setting for', () => {
     const settings = {}
-    sysctl('sysctl -w net.inet.tcp.keepidle=15000 net.inet.tcp.nonsense=3', settings)
-    sysctl('sysctl -q net.ipv4.tcp_rmem="4096 131072 6291456" > /dev/null', settings)
+    sysctl('sysctl -w net.inet.tcp.keepidle=15000 net.inet.tcp.nonsense=3 net.inet.tcp.keepcnt=1000', settings, false)
+    sysctl('sysctl -q net.ipv4.tcp_rmem="4096 131072 6291456" > /dev/null', settings, true)
     expect(settings).toEqual({ keepAliveIdle: 15_000_000, receiveBuffer: 131_072, maximumReceiveBuffer: 6_291_456 })
+  })
+
+  test("a sysctl of FreeBSD's brings its defaults, but for what is set", () => {
+    const settings = { sendBuffer: 5000 }
+    sysctl('sysctl -w net.inet.tcp.sack.enable=0', settings, true)
+    expect(settings).toMatchObject({ sendBuffer: 5000, receiveBuffer: 65_536, selectiveAcknowledgments: false })
   })
 })
 

@@ -4,9 +4,13 @@
  */
 import { MILLISECOND, SECOND } from '../../src/clock/index.ts'
 import { DEFAULT_TCP_SETTINGS, type TcpSettings } from '../../src/tcp/index.ts'
+import { tcpSettings } from '../../src/tcp/settings.ts'
 
-/** FreeBSD's defaults, which the scripts rely on, as far as they are not ours (RTO and delayed ACK are the same). */
-export const FREEBSD_DEFAULTS: Partial<TcpSettings> = {
+/**
+ * FreeBSD's defaults, which scripts written for it rely on, as far as they are not ours (RTO and delayed ACK are the same).
+ * Ours are Linux's.
+ */
+const FREEBSD_DEFAULTS: Partial<TcpSettings> = {
   // net.inet.tcp.recvspace, net.inet.tcp.sendspace, kern.ipc.maxsockbuf
   receiveBuffer: 65_536,
   sendBuffer: 32_768,
@@ -25,13 +29,18 @@ type Settings = Record<string, unknown>
 const flag = (value: string) => Number(value) !== 0
 const milliseconds = (value: string) => Number(value) * MILLISECOND
 const seconds = (value: string) => Number(value) * SECOND
-/** The last of Linux's three numbers "least default most". */
-const third = (value: string, index: number) => Number(value.trim().split(/\s+/)[index])
+/** Of Linux's "least default most". */
+const numbers = (value: string) => value.trim().split(/\s+/).map(Number)
+const congestionControl = (value: string) => ({
+  congestionControl: value === 'reno' || value === 'newreno' ? 'newreno' : value.startsWith('bbr') ? 'bbr' : value,
+})
 
 const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.inet.tcp.rfc1323': (value) => ({ timestamps: flag(value), windowScaling: flag(value) }),
   'net.inet.tcp.sack.enable': (value) => ({ selectiveAcknowledgments: flag(value) }),
   'net.inet.tcp.drop_synfin': (value) => ({ dropSynFin: flag(value) }),
+  'net.inet.tcp.rexmit_initial': (value) => ({ initialTimeout: milliseconds(value) }),
+  'net.inet.tcp.cc.algorithm': congestionControl,
   'net.inet.tcp.delacktime': (value) => ({ delayedAcknowledgment: milliseconds(value) }),
   'net.inet.tcp.keepidle': (value) => ({ keepAliveIdle: milliseconds(value) }),
   'net.inet.tcp.keepintvl': (value) => ({ keepAliveInterval: milliseconds(value) }),
@@ -45,6 +54,10 @@ const SYSCTLS: Record<string, (value: string) => Settings> = {
   'kern.ipc.maxsockbuf': (value) => ({
     maximumReceiveBuffer: Math.min(Math.max(Number(value), 65_536), 1_073_741_824),
   }),
+  'net.ipv4.tcp_congestion_control': congestionControl,
+  'net.ipv4.tcp_max_orphans': (value) => ({ maximumOrphans: Number(value) }),
+  'net.ipv4.tcp_orphan_retries': (value) => ({ orphanRetries: Number(value) }),
+  'net.ipv4.tcp_max_tw_buckets': (value) => ({ maximumTimeWait: Number(value) }),
   'net.ipv4.tcp_timestamps': (value) => ({ timestamps: flag(value) }),
   'net.ipv4.tcp_window_scaling': (value) => ({ windowScaling: flag(value) }),
   'net.ipv4.tcp_sack': (value) => ({ selectiveAcknowledgments: flag(value) }),
@@ -55,16 +68,40 @@ const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.ipv4.tcp_keepalive_probes': (value) => ({ keepAliveProbes: Number(value) }),
   'net.ipv4.tcp_fin_timeout': (value) => ({ finWait2Timeout: seconds(value) }),
   'net.ipv4.tcp_syncookies': (value) => ({ synCookies: flag(value) }),
-  'net.ipv4.tcp_rmem': (value) => ({ receiveBuffer: third(value, 1), maximumReceiveBuffer: third(value, 2) }),
-  'net.ipv4.tcp_wmem': (value) => ({ sendBuffer: third(value, 1) }),
+  'net.ipv4.tcp_rmem': (value) => {
+    const [, receiveBuffer, maximumReceiveBuffer] = numbers(value)
+    return { receiveBuffer, maximumReceiveBuffer }
+  },
+  'net.ipv4.tcp_wmem': (value) => {
+    const [, sendBuffer, maximumSendBuffer] = numbers(value)
+    return { sendBuffer, maximumSendBuffer }
+  },
 }
 
-/** Applies all `name=value` of a `sysctl` command that the stack has a setting for. */
-export function sysctl(command: string, settings: Partial<TcpSettings>): void {
+/**
+ * Applies all `name=value` of a `sysctl` command that the stack has a setting for, and lets have.
+ * @param settings of a stack that is there, or of one that is still to be made
+ * @param mayDefault the first command that names something of FreeBSD's brings its other defaults with it
+ */
+export function sysctl(command: string, settings: Partial<TcpSettings>, mayDefault: boolean): void {
+  if (mayDefault && /\b(net\.inet|kern\.ipc)\./.test(command)) {
+    for (const [name, value] of Object.entries(FREEBSD_DEFAULTS)) {
+      if (!(name in settings)) Object.assign(settings, { [name]: value })
+    }
+  }
   for (const [, name, value] of command.matchAll(/([\w.]+)\s*=\s*("[^"]*"|'[^']*'|\S+)/g)) {
     const changes = SYSCTLS[name]?.(value.replace(/^["']|["']$/g, '')) ?? {}
     for (const [key, changed] of Object.entries(changes)) {
-      if (key in DEFAULT_TCP_SETTINGS) Object.assign(settings, { [key]: changed })
+      if (isPossible({ [key]: changed })) Object.assign(settings, { [key]: changed })
     }
+  }
+}
+
+function isPossible(change: Settings): boolean {
+  try {
+    tcpSettings(change)
+    return Object.keys(change).every((key) => key in DEFAULT_TCP_SETTINGS)
+  } catch {
+    return false
   }
 }
