@@ -454,6 +454,8 @@ describe('keep-alive, RFC 9293, 3.8.4', () => {
       expect(peer.time - start).toBe((7200 + i * 75) * SECOND)
     }
     expect(user.isClosed).toBe(false)
+    expect(peer.next(75 * SECOND)).toBeTcp({ flags: 'RA', seq: 1, ack: 1 })
+    expect(peer.time - start).toBe((7200 + 9 * 75) * SECOND)
     peer.expectNothing(75 * SECOND)
     expect(user.error).toBe('ETIMEDOUT')
     expect([tcp.connections, tcp.counters.TCPKeepAlive]).toEqual([0, 9])

@@ -6,7 +6,6 @@ import type { Microseconds } from '../clock/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { giveUp } from './timers.ts'
 import { sendAcknowledgment } from './transmit.ts'
 
 export class IdleTimers {
@@ -63,7 +62,9 @@ function keepAlive(connection: Connection, timers: IdleTimers, now: Microseconds
   if (timers.probesSent === 0 && idle < timers.keepAliveIdle) {
     timers.keepAliveAt = now + timers.keepAliveIdle - idle
   } else if (timers.probesSent >= settings.keepAliveProbes) {
-    giveUp(connection)
+    // As Linux and FreeBSD: should the peer be there after all, it learns that nobody is here any more.
+    counters.TCPAbortOnTimeout++
+    connection.abort(connection.softError ?? 'ETIMEDOUT')
   } else {
     counters.TCPKeepAlive++
     timers.probesSent++

@@ -127,7 +127,7 @@ function setRetransmission(connection: Connection, now: number): void {
   connection.schedule(connection.retransmitAt)
 }
 
-export function giveUp(connection: Connection): void {
+function giveUp(connection: Connection): void {
   connection.context.counters.TCPAbortOnTimeout++
   connection.destroy(connection.softError ?? 'ETIMEDOUT')
 }
