@@ -69,7 +69,7 @@ export class Cubic extends LossBasedControl {
       next = window - (target - window) * Math.expm1(-share)
     }
     if (next > LARGEST_WINDOW) next = LARGEST_WINDOW
-    this.window = Math.floor(next)
+    this.window = next | 0
     this.#fraction = next - this.window
   }
 
