@@ -105,6 +105,12 @@ export interface ListenOptions {
    * and is ENOTSUP before.
    */
   reusePort?: boolean
+  /**
+   * TCP Fast Open, RFC 7413: how many flows may be delivered with the data that came with their SYN before the handshake is
+   * complete, 0 to 65,535 (Linux TCP_FASTOPEN). Default 0, off: the network may deliver such data twice, so only a service to
+   * which a repeated request does no harm may take it. The socket stack ignores it.
+   */
+  fastOpen?: number
 }
 
 export interface Listener extends AsyncDisposable {
@@ -128,6 +134,13 @@ export interface ConnectOptions {
   timeout?: number
   /** As `Flow.setNoDelay(true)` from the beginning; default false. */
   noDelay?: boolean
+  /**
+   * TCP Fast Open, RFC 7413. The first connection to a server asks for its cookie. Once that is known, connecting resolves at
+   * once and what is written first goes with the SYN (as Linux with TCP_FASTOPEN_CONNECT); `signal` and `timeout` then abort
+   * the flow, and what goes wrong fails it. Default false: the server may get such data twice. The socket stack ignores
+   * it.
+   */
+  fastOpen?: boolean
 }
 
 export interface UdpOptions {

@@ -10,6 +10,7 @@ import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
 import { newCongestionControl } from './congestion/index.ts'
+import type { FastOpen } from './fast-open.ts'
 import { type IdleTimers, limitFinWait, setKeepAlive } from './idle-timers.ts'
 import { type TcpInfo, tcpInfo } from './info.ts'
 import type { Listener } from './listener.ts'
@@ -186,6 +187,8 @@ export class Connection implements TimerHandler {
   wantsWritable = false
   /** The application reads no more: what arrives is acknowledged and dropped. */
   discarding = false
+  /** What is left of opening with RFC 7413; null for most. */
+  fastOpen: FastOpen | null = null
   /** The application has let go of it altogether: data that arrives is answered with a reset (RFC 9293, 3.10.4). */
   orphaned = false
   /** It is one of `TcpContext.orphans`. */
@@ -271,6 +274,16 @@ export class Connection implements TimerHandler {
     return this.state === State.SynSent || this.state === State.SynReceived
   }
 
+  /** The peer has begun, and its handshake is not complete. */
+  get isAnswering(): boolean {
+    return this.state === State.SynReceived && (this.listener !== null || this.isFastOpened)
+  }
+
+  /** It was the application's before the peer's handshake was complete: RFC 7413. */
+  get isFastOpened(): boolean {
+    return this.fastOpen?.isOpen === true
+  }
+
   /** All data has been read, and the peer has sent FIN. */
   get atEndOfStream(): boolean {
     return this.finReceived && this.receiveQueue.length === 0
@@ -349,14 +362,19 @@ export class Connection implements TimerHandler {
   shutdownWrite(): void {
     if (this.finQueued || this.state === State.Closed) return
     this.finQueued = true
-    if (this.state === State.SynSent) {
+    if (this.state === State.SynSent && !this.#hasEarlyUse) {
       // 3.10.4: nothing was exchanged yet.
       this.destroy(null)
     } else if (this.state === State.Established) this.state = State.FinWait1
     else if (this.state === State.CloseWait) this.state = State.LastAck
-    // In SYN-RECEIVED the FIN waits until the handshake is complete (3.10.4).
+    // In SYN-RECEIVED, and in SYN-SENT after fast open, the FIN waits until the handshake is complete (3.10.4).
     this.countOrphan()
     this.context.settle(this)
+  }
+
+  /** The application holds it, or has given it data, before the handshake is complete: RFC 7413. */
+  get #hasEarlyUse(): boolean {
+    return this.fastOpen !== null && (!this.isAbandoned || this.sendBuffer.length > 0)
   }
 
   /** Reads no more: what is queued and what arrives is dropped, and acknowledged so that the peer can finish. */
@@ -437,6 +455,10 @@ export class Connection implements TimerHandler {
     if (this.countedOrphan) {
       this.countedOrphan = false
       this.context.orphans--
+    }
+    if (this.fastOpen !== null) {
+      this.fastOpen.leaveListener(null)
+      this.context.fastOpen.ended(this.fastOpen, this.error === null)
     }
     this.context.disarm(this.timer)
     this.uncount(this.countedBytes)

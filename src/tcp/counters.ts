@@ -25,6 +25,16 @@ export interface TcpCounters {
   SyncookiesSent: number
   SyncookiesRecv: number
   SyncookiesFailed: number
+  /** Fast open (RFC 7413), as client: data in a SYN that was acknowledged, that was not, and black holes suspected. */
+  TCPFastOpenActive: number
+  TCPFastOpenActiveFail: number
+  TCPFastOpenBlackhole: number
+  /** As server: good cookies, of the key before, bad ones, asked for; SYNs that were too many. */
+  TCPFastOpenPassive: number
+  TCPFastOpenPassiveAltKey: number
+  TCPFastOpenPassiveFail: number
+  TCPFastOpenCookieReqd: number
+  TCPFastOpenListenOverflow: number
   /** Segments dropped because their timestamp was old (RFC 7323, section 5). */
   PAWSEstab: number
   DelayedACKs: number
@@ -113,6 +123,14 @@ export function newTcpCounters(): TcpCounters {
     SyncookiesSent: 0,
     SyncookiesRecv: 0,
     SyncookiesFailed: 0,
+    TCPFastOpenActive: 0,
+    TCPFastOpenActiveFail: 0,
+    TCPFastOpenBlackhole: 0,
+    TCPFastOpenPassive: 0,
+    TCPFastOpenPassiveAltKey: 0,
+    TCPFastOpenPassiveFail: 0,
+    TCPFastOpenCookieReqd: 0,
+    TCPFastOpenListenOverflow: 0,
     PAWSEstab: 0,
     DelayedACKs: 0,
     TCPChallengeACK: 0,

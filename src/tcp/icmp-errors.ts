@@ -3,7 +3,6 @@ import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
 import type { Connection } from './connection.ts'
 import { isBefore, type SequenceNumber } from './sequence-number.ts'
-import { State } from './state.ts'
 import { changeSegmentSize } from './transmit.ts'
 
 /** @param sequence the quoted segment's sequence number: RFC 5927, 4.1, it must be one that is on its way */
@@ -21,7 +20,7 @@ export function receiveIcmpError(
   }
   const code = errorCode(kind)
   if (code === null) return
-  if (connection.state === State.SynSent || (connection.state === State.SynReceived && connection.listener === null)) {
+  if (connection.isOpening && !connection.isAnswering) {
     // As Linux: an attempt to connect fails at once, so that the application can try another address (RFC 5461).
     connection.context.counters.AttemptFails++
     connection.destroy(code)

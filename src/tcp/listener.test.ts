@@ -9,7 +9,7 @@ const V6 = IpAddress.parse('fd00::1')
 
 function table(...listeners: [IpAddress | null, number][]) {
   const made = new ListenerTable()
-  const all = listeners.map(([address, port]) => new Listener(address, port, 1, ACCEPTOR, false))
+  const all = listeners.map(([address, port]) => new Listener(address, port, 1, ACCEPTOR))
   for (const listener of all) made.add(listener)
   const find = (port: number, { word0, word1, word2, word3 }: IpAddress) =>
     made.find(port, word0, word1, word2, word3)?.members[0] ?? null

@@ -10,6 +10,11 @@ export interface Acceptor {
 export interface ListenerOptions {
   /** Other listeners that ask for the same may share address and port: Linux SO_REUSEPORT. Default false. */
   reusePort?: boolean
+  /**
+   * How many connections may be open before their handshake is complete (RFC 7413), 0 to 65,535; Linux TCP_FASTOPEN.
+   * Default 0: no fast open.
+   */
+  fastOpen?: number
 }
 
 /**
@@ -24,20 +29,33 @@ export class Listener {
   readonly backlog: number
   readonly acceptor: Acceptor
   readonly reusePort: boolean
+  /** Bound of what may be open before its handshake is complete; 0: no fast open. */
+  readonly fastOpen: number
+  /** How many there are. */
+  fastOpenPending = 0
+  /** When others were reset: RFC 7413, 5.1. At most as many as the bound. */
+  readonly fastOpenResets: Microseconds[] = []
   closed = false
   /** Connections in SYN-RECEIVED. */
   readonly halfOpen = new Set<Connection>()
-  /** Established, waiting for the end of the burst, or for `resume`. */
+  /** Established, or fast opened; waiting for the end of the burst, or for `resume`. */
   readonly pending: Connection[] = []
   /** While paused, connections wait in `pending`. */
   paused = false
 
-  constructor(address: IpAddress | null, port: number, backlog: number, acceptor: Acceptor, reusePort: boolean) {
+  constructor(
+    address: IpAddress | null,
+    port: number,
+    backlog: number,
+    acceptor: Acceptor,
+    options: ListenerOptions = {},
+  ) {
     this.address = address
     this.port = port
     this.backlog = backlog
     this.acceptor = acceptor
-    this.reusePort = reusePort
+    this.reusePort = options.reusePort ?? false
+    this.fastOpen = options.fastOpen ?? 0
   }
 
   get isFull(): boolean {

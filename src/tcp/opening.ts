@@ -2,7 +2,7 @@
  * What both ways of opening a connection have in common: numbers to begin with, a place in the table, the first segment.
  * RFC 9293, 3.10.1, RFC 6528.
  */
-import type { Microseconds, Random } from '../clock/index.ts'
+import { MILLISECOND, type Microseconds, type Random } from '../clock/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { Connection } from './connection.ts'
@@ -13,6 +13,9 @@ import { advance, type SequenceNumber } from './sequence-number.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait, TimeWaitList } from './time-wait.ts'
 import { sendSyn } from './transmit.ts'
+
+/** How long a SYN waits for the data that is to go with it: an application that has it writes it at once. */
+const FAST_OPEN_DEFERRAL: Microseconds = 10 * MILLISECOND
 
 export class Opening {
   /** Of all connections of the stack: what we offer in a SYN. */
@@ -65,6 +68,11 @@ export class Opening {
       setInitialSequence(connection, advance(previous.sendNext, 65_537), now)
       this.#timeWaits.delete(previous)
       this.#table.replace(previous, connection)
+    }
+    if (connection.fastOpen?.isDeferred) {
+      connection.retransmitAt = now + FAST_OPEN_DEFERRAL
+      connection.schedule(connection.retransmitAt)
+      return
     }
     sendSyn(connection)
     this.awaitAnswer(connection, now)

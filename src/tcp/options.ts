@@ -147,6 +147,17 @@ export function writeSack(view: DataView, position: number, edges: Int32Array, c
   return at - position
 }
 
+/** The length of what `writeSynOptions` writes. */
+export function synOptionsLength(
+  windowScale: number,
+  timestamps: boolean,
+  sackPermitted: boolean,
+  cookie: Uint8Array | null,
+): number {
+  const sack = timestamps ? TIMESTAMPS_LENGTH : sackPermitted ? 4 : 0
+  return 4 + sack + (windowScale >= 0 ? 4 : 0) + (cookie === null ? 0 : (2 + cookie.length + 3) & ~3)
+}
+
 /**
  * Writes the options of a SYN, in the order and with the padding of Linux, and returns their length, a multiple of 4 and
  * at most `LONGEST_SYN_OPTIONS`.

@@ -9,6 +9,7 @@ import type { Ip } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendCookie } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { FastOpenServer } from './fast-open-server.ts'
 import { type Acceptor, Listener, type ListenerGroup, type ListenerOptions, type ListenerTable } from './listener.ts'
 import type { LocalPorts } from './local-ports.ts'
 import type { Opening } from './opening.ts'
@@ -27,6 +28,7 @@ export class PassiveOpen {
   readonly #listeners: ListenerTable
   readonly #localPorts: LocalPorts
   readonly #cookies: SynCookies
+  readonly #fastOpen: FastOpenServer
   /** Listeners with connections that the end of the burst hands over. */
   readonly #acceptable: Listener[] = []
 
@@ -36,6 +38,7 @@ export class PassiveOpen {
     this.#listeners = listeners
     this.#localPorts = localPorts
     this.#cookies = new SynCookies(random)
+    this.#fastOpen = new FastOpenServer(context, random)
   }
 
   /** RFC 9293, 3.10.1, passive. @throws SystemError EADDRINUSE, EADDRNOTAVAIL */
@@ -59,7 +62,7 @@ export class PassiveOpen {
     } else if (this.#listeners.isTaken(port, address, reusePort)) {
       throw new SystemError('EADDRINUSE', 'listen', details)
     }
-    const listener = new Listener(address, port, backlog, acceptor, reusePort)
+    const listener = new Listener(address, port, backlog, acceptor, options)
     this.#listeners.add(listener)
     return listener
   }
@@ -73,11 +76,13 @@ export class PassiveOpen {
     listener.closed = true
     const rest = this.#listeners.delete(listener)
     for (const connection of [...listener.pending, ...listener.halfOpen]) {
-      const heir = rest === null ? null : heirOf(rest, connection, this.#context.hash.hash1(connection.outgoingPorts))
+      const isHalfOpen = listener.halfOpen.has(connection)
+      const hash = this.#context.hash.hash1(connection.outgoingPorts)
+      const heir = rest === null ? null : heirOf(rest, isHalfOpen, hash)
       if (heir === null) letGo(connection)
       else {
         connection.listener = heir
-        if (listener.halfOpen.has(connection)) heir.halfOpen.add(connection)
+        if (isHalfOpen) heir.halfOpen.add(connection)
         else {
           heir.pending.push(connection)
           this.#willDeliver(heir)
@@ -146,7 +151,12 @@ export class PassiveOpen {
     connection.windowUpdateSequence = segment.sequence
     connection.segmentsReceived = 1
     takeSynOptions(connection, segment, settings)
-    listener.halfOpen.add(connection)
+    if (listener.fastOpen > 0 && this.#fastOpen.synArrives(connection, listener, segment, packet)) {
+      listener.pending.push(connection)
+      this.#willDeliver(listener)
+    } else {
+      listener.halfOpen.add(connection)
+    }
     counters.PassiveOpens++
     this.#opening.start(connection, previous)
   }
@@ -317,12 +327,12 @@ function letGo(connection: Connection): void {
 }
 
 /** Another member with room for a connection of one that has left. */
-function heirOf(group: ListenerGroup, connection: Connection, hash: number): Listener | null {
+function heirOf(group: ListenerGroup, isHalfOpen: boolean, hash: number): Listener | null {
   const heir = group.choose(hash)
-  if (hasRoomFor(heir, connection)) return heir
-  return group.members.find((member) => hasRoomFor(member, connection)) ?? null
+  if (hasRoom(heir, isHalfOpen)) return heir
+  return group.members.find((member) => hasRoom(member, isHalfOpen)) ?? null
 }
 
-function hasRoomFor(listener: Listener, connection: Connection): boolean {
-  return connection.state === State.SynReceived ? listener.halfOpen.size < listener.backlog : !listener.isFull
+function hasRoom(listener: Listener, isHalfOpen: boolean): boolean {
+  return isHalfOpen ? listener.halfOpen.size < listener.backlog : !listener.isFull
 }

@@ -6,6 +6,7 @@ import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { countSynData, isBeyondSent } from './fast-open.ts'
 import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
@@ -115,7 +116,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
   if (connection.state === State.SynReceived) {
     if (
       !isAfter(segment.acknowledgment, connection.unacknowledged) ||
-      isAfter(segment.acknowledgment, connection.sendNext)
+      isBeyondSent(connection, segment.acknowledgment)
     ) {
       sendReset(
         connection.context,
@@ -199,10 +200,13 @@ function processAcknowledgment(connection: Connection, segment: Segment): void {
 
 /** @returns false if nobody could accept the connection, which then stays half-open */
 function becomeEstablished(connection: Connection, segment: Segment): boolean {
-  if (connection.listener !== null && !connection.context.accepted(connection)) {
+  const isFastOpened = connection.isFastOpened
+  if (connection.listener !== null && !isFastOpened && !connection.context.accepted(connection)) {
     // As Linux without tcp_abort_on_overflow: the peer's ACK is forgotten, our SYN-ACK will ask for it again.
     return false
   }
+  connection.fastOpen?.leaveListener(null)
+  countSynData(connection, segment.acknowledgment)
   connection.state = connection.finQueued ? State.FinWait1 : State.Established
   countLostSyns(connection)
   // The window of a SYN is not scaled: RFC 7323, 2.2.
@@ -210,9 +214,10 @@ function becomeEstablished(connection: Connection, segment: Segment): boolean {
   if (segment.hasSyn) connection.sendWindowScale = 0
   const window = segment.window << connection.sendWindowScale
   setSendWindow(connection, window, segment.sequence, segment.acknowledgment)
-  acknowledge(connection, segment)
+  // One that was fast opened may have sent its FIN already.
+  processAcknowledgment(connection, segment)
   connection.sendWindowScale = scale
-  connection.establishedEvent = true
+  if (!isFastOpened) connection.establishedEvent = true
   deliverHeldText(connection)
   return true
 }
@@ -229,8 +234,9 @@ function reset(connection: Connection): void {
   switch (connection.state) {
     case State.SynReceived:
       counters.AttemptFails++
+      connection.fastOpen?.leaveListener(connection.context.time())
       // RFC 9293, 3.10.7.4: from a passive open back to LISTEN, which the listener never left.
-      connection.destroy(connection.listener === null ? 'ECONNREFUSED' : 'ECONNRESET')
+      connection.destroy(connection.isAnswering ? 'ECONNRESET' : 'ECONNREFUSED')
       return
     case State.Closing:
     case State.LastAck:
@@ -292,7 +298,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   const { context } = connection
   if (segment.hasAck) {
     const acknowledgment = segment.acknowledgment
-    if (!isAfter(acknowledgment, connection.initialSendSequence) || isAfter(acknowledgment, connection.sendNext)) {
+    if (!isAfter(acknowledgment, connection.initialSendSequence) || isBeyondSent(connection, acknowledgment)) {
       if (!segment.hasRst) {
         sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
       }
@@ -322,7 +328,11 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     if (segment.length > 0) holdText(connection, packet)
     return
   }
-  connection.state = State.Established
+  connection.state = connection.finQueued ? State.FinWait1 : State.Established
+  if (connection.fastOpen !== null) {
+    context.fastOpen.answered(connection, segment)
+    countSynData(connection, segment.acknowledgment)
+  }
   countLostSyns(connection)
   connection.retransmitAt = NEVER
   connection.lastReceivedAt = context.time()

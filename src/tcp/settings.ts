@@ -66,6 +66,18 @@ export interface TcpSettings {
   /** Answers SYNs with cookies (RFC 4987, 3.6) while a listener's queue is full of silent peers. Default true. */
   synCookies: boolean
   /**
+   * How long a listener's fast open cookies come from one key, 1 s to 30 days: RFC 7413, 4.1.2. They are good for up to twice
+   * as long. Default one hour.
+   */
+  fastOpenKeyLifetime: Microseconds
+  /** Servers whose fast open cookies are remembered, 0 to 1,048,576; beyond, the one longest unheard of goes. Default 1,024. */
+  fastOpenServers: number
+  /**
+   * For how long nothing is sent with SYNs after the way has looked like a black hole for them; it doubles up to six times;
+   * 0 for never. Linux tcp_fastopen_blackhole_timeout_sec. Default one hour.
+   */
+  fastOpenBlackholePause: Microseconds
+  /**
    * Drops segments with both SYN and FIN that would begin a connection: only scanners send them, to pass firewalls. Linux
    * does so where it listens, FreeBSD with drop_synfin; RFC 9293, 3.10.7.2 and 3.10.7.3, allows them. Default true.
    */
@@ -106,6 +118,9 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   windowScaling: true,
   selectiveAcknowledgments: true,
   synCookies: true,
+  fastOpenKeyLifetime: 60 * MINUTE,
+  fastOpenServers: 1024,
+  fastOpenBlackholePause: 60 * MINUTE,
   dropSynFin: true,
   challengeAcknowledgments: 1000,
   congestionControl: 'cubic',
@@ -133,6 +148,9 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   timeWait: [1, 240 * SECOND],
   maximumTimeWait: [0, 1_048_576],
   maximumConnections: [1, 16_777_216],
+  fastOpenKeyLifetime: [SECOND, 30 * 24 * 60 * MINUTE],
+  fastOpenServers: [0, 1_048_576],
+  fastOpenBlackholePause: [0, 30 * 24 * 60 * MINUTE],
   challengeAcknowledgments: [1, 1_000_000],
 }
 

@@ -4,6 +4,7 @@ import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Connection } from './connection.ts'
 import type { TcpCounters } from './counters.ts'
+import type { FastOpenClient } from './fast-open-client.ts'
 import type { OutOfOrderMemory } from './out-of-order-memory.ts'
 import type { SentSegmentPool } from './recovery/index.ts'
 import type { TcpSettings } from './settings.ts'
@@ -40,6 +41,8 @@ export interface TcpContext {
   readonly outOfOrderMemory: OutOfOrderMemory
   /** Connections that no application holds any more and whose peer has not finished with them. */
   orphans: number
+  /** What is known of servers that take data with the SYN. */
+  readonly fastOpen: FastOpenClient
   /** The way anew, after routes changed. */
   refreshPath(path: Path): Path | null
 }

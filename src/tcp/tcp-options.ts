@@ -18,6 +18,11 @@ export interface TcpConnectOptions {
   local?: IpAddress | null
   /** 0 or left out: a free one. */
   localPort?: number
+  /**
+   * Sends the first data with the SYN, if the server's cookie is known: RFC 7413. The SYN then waits for data, but not for
+   * long. Default false.
+   */
+  fastOpen?: boolean
   /** May be set on the connection afterwards: nothing happens before this call returns. */
   user?: ConnectionUser | null
 }

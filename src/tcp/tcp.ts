@@ -14,6 +14,7 @@ import { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
 import { finishBurst } from './end-of-burst.ts'
+import { FastOpenClient } from './fast-open-client.ts'
 import { receiveIcmpError } from './icmp-errors.ts'
 import { type Acceptor, type Listener, type ListenerOptions, ListenerTable } from './listener.ts'
 import { LocalPorts } from './local-ports.ts'
@@ -46,6 +47,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly sentSegments = new SentSegmentPool()
   receiveBytes = 0
   orphans = 0
+  readonly fastOpen: FastOpenClient
   readonly outOfOrderMemory: OutOfOrderMemory
 
   readonly #table: ConnectionTable<Connection | TimeWait>
@@ -73,6 +75,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.random = options.random
     this.log = options.log ?? SILENT
     this.hash = new KeyedHash(options.random)
+    this.fastOpen = new FastOpenClient(this)
     this.outOfOrderMemory = new OutOfOrderMemory(outOfOrderPages(this.settings.receiveBudget), this.counters)
     this.#table = new ConnectionTable(this.hash)
     const listeners = new ListenerTable()
@@ -147,6 +150,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     const connection = this.#opening.make(path, localPort, port)
     connection.user = options.user ?? null
     connection.state = State.SynSent
+    if (options.fastOpen) connection.fastOpen = this.fastOpen.begin(connection)
     this.counters.ActiveOpens++
     this.#opening.start(connection, null)
     this.settle(connection)

@@ -13,7 +13,7 @@ import {
 } from './recovery/index.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment, sendIntoSmallWindow, sendProbe, sendSyn, transmit } from './transmit.ts'
+import { sendAcknowledgment, sendDeferredSyn, sendIntoSmallWindow, sendProbe, sendSyn, transmit } from './transmit.ts'
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */
 const LARGEST_BACKOFF = 16
@@ -54,9 +54,15 @@ function rearm(connection: Connection): void {
 
 function synTimeout(connection: Connection): void {
   const { settings, counters } = connection.context
-  const answering = connection.state === State.SynReceived && connection.listener !== null
-  const limit = answering ? settings.synAckRetries : settings.synRetries
-  if (connection.retransmissions >= limit) {
+  const { fastOpen } = connection
+  if (fastOpen?.isDeferred) {
+    sendDeferredSyn(connection)
+    return
+  }
+  const limit = connection.isAnswering ? settings.synAckRetries : settings.synRetries
+  const isLast = connection.retransmissions >= limit
+  if (fastOpen !== null) connection.context.fastOpen.timedOut(connection, connection.retransmissions, isLast)
+  if (isLast) {
     counters.AttemptFails++
     counters.TCPAbortOnTimeout++
     connection.destroy(connection.softError ?? 'ETIMEDOUT')
@@ -82,6 +88,9 @@ function retransmissionTimeout(connection: Connection, now: number): void {
     return
   }
   counters.TCPTimeouts++
+  if (connection.fastOpen !== null) {
+    connection.context.fastOpen.timedOut(connection, connection.timeout.backoff, false)
+  }
   const { recovery } = connection
   if (recovery !== null && outstanding(connection) > 0) enterLoss(connection, recovery, now)
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)

@@ -7,9 +7,11 @@ import { type Microseconds, SECOND } from '../clock/index.ts'
 import { IpProtocol } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { cookieToSend, dataForSyn } from './fast-open.ts'
 import {
   SACK_BLOCK_LENGTH,
   SACK_HEADER_LENGTH,
+  synOptionsLength,
   TIMESTAMPS_LENGTH,
   writeSack,
   writeSynOptions,
@@ -47,7 +49,7 @@ export function timestampNow(connection: Connection): number {
 
 /** Sends everything that the windows, Nagle and the silly-window rule allow now: first what was lost, then new data. */
 export function transmit(connection: Connection): void {
-  if (connection.state < State.Established) return
+  if (connection.state < State.Established && !mayTransmitEarly(connection)) return
   if (connection.path.mtu !== connection.pathMtu) changeSegmentSize(connection)
   const { recovery } = connection
   if (recovery !== null && recovery.board.lostUnsent > 0) {
@@ -56,6 +58,24 @@ export function transmit(connection: Connection): void {
     if (!postponed && !retransmitLost(connection, recovery)) return
   }
   if (connection.unsent > 0 || connection.finUnsent) transmitNew(connection)
+}
+
+/** RFC 7413: whether data may go before the handshake is complete. Data that a SYN has waited for sends it. */
+function mayTransmitEarly(connection: Connection): boolean {
+  const { fastOpen } = connection
+  if (fastOpen === null) return false
+  if (fastOpen.isDeferred && connection.sendBuffer.length > 0) sendDeferredSyn(connection)
+  return fastOpen.isOpen && connection.state === State.SynReceived
+}
+
+/** Sends the SYN that has waited for data, with what there is. */
+export function sendDeferredSyn(connection: Connection): void {
+  const now = connection.context.time()
+  connection.fastOpen!.isDeferred = false
+  connection.timedAt = connection.progressAt = connection.lastSentAt = now
+  sendSyn(connection)
+  connection.retransmitAt = now + connection.timeout.current
+  connection.schedule(connection.retransmitAt)
 }
 
 /** Sends what was never sent. */
@@ -415,31 +435,38 @@ function acceptableSequence(connection: Connection): SequenceNumber {
   return advance(connection.unacknowledged, connection.sendWindow)
 }
 
-/** SYN (in SYN-SENT) or SYN-ACK (in SYN-RECEIVED). */
+/** SYN (in SYN-SENT) or SYN-ACK (in SYN-RECEIVED), with data where RFC 7413 allows. */
 export function sendSyn(connection: Connection): void {
   const context = connection.context
-  const packet = context.memory.allocate(0)
+  const answering = connection.state === State.SynReceived
+  const offered = answering ? connection : context.settings
+  const { timestamps, selectiveAcknowledgments } = offered
+  const windowScale = offered.windowScaling ? connection.receiveWindowScale : -1
+  const cookie = cookieToSend(connection)
+  const optionsLength = synOptionsLength(windowScale, timestamps, selectiveAcknowledgments, cookie)
+  const data = cookie === null ? 0 : dataForSyn(connection, optionsLength)
+  const packet = context.memory.allocate(data)
   if (packet === null) {
     context.counters.TCPSendNoMemory++
     return
   }
-  const view = packet.memory.view
-  const answering = connection.state === State.SynReceived
-  packet.push(40)
-  const options = packet.start + HEADER_LENGTH
-  const length =
-    HEADER_LENGTH +
-    writeSynOptions(
-      view,
-      options,
-      connection.offeredSegmentSize,
-      (answering ? connection.windowScaling : context.settings.windowScaling) ? connection.receiveWindowScale : -1,
-      answering ? connection.timestamps : context.settings.timestamps,
-      timestampNow(connection),
-      connection.recentTimestamp,
-      answering ? connection.selectiveAcknowledgments : context.settings.selectiveAcknowledgments,
-    )
-  packet.end = packet.start + length
+  if (data > 0) {
+    connection.sendBuffer.copy(0, data, packet.memory.bytes, packet.start)
+    packet.end = packet.start + data
+    connection.fastOpen!.sentInSyn = data
+  }
+  const length = HEADER_LENGTH + optionsLength
+  writeSynOptions(
+    packet.memory.view,
+    packet.push(length) + HEADER_LENGTH,
+    connection.offeredSegmentSize,
+    windowScale,
+    timestamps,
+    timestampNow(connection),
+    connection.recentTimestamp,
+    selectiveAcknowledgments,
+    cookie,
+  )
   // RFC 7323, 2.2: the window in a SYN is never scaled.
   const window = Math.min(connection.receiveLimit, 65_535)
   connection.receiveEdge = advance(connection.receiveNext, window)
@@ -451,7 +478,7 @@ export function sendSyn(connection: Connection): void {
     connection.initialSendSequence,
     acknowledgment,
     length,
-    answering ? Flag.Syn | Flag.Ack : Flag.Syn,
+    (answering ? Flag.Syn | Flag.Ack : Flag.Syn) | (data > 0 ? Flag.Psh : 0),
     window,
   )
   send(connection, packet, 1)

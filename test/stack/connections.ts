@@ -64,6 +64,32 @@ export function connectionBehaviour(pair: () => Pair): void {
       expect(answered).toEqual(new Array(10).fill('second'))
     })
 
+    test('fast open changes nothing but the time that it takes, and a server that refuses is heard of', async () => {
+      const { server, client, serverAddress } = pair()
+      const listener = await server.listen({ port: 0, fastOpen: 16 }, async (flow) => {
+        for await (const data of flow) await flow.write(data)
+        await flow.close()
+      })
+      const options = { address: serverAddress, port: listener.local.port, fastOpen: true }
+      for (let i = 0; i < 5; i++) {
+        const flow = await client.connect(options)
+        await flow.write(`request ${i}`)
+        await flow.shutdown('write')
+        expect((await readAll(flow)).toString()).toBe(`request ${i}`)
+        await flow.close()
+      }
+      await listener.close()
+      const error = await client.connect(options).then(
+        async (flow) => {
+          await flow.write('too late')
+          return rejection(readAll(flow))
+        },
+        (failure: Error) => failure,
+      )
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+      await expect(server.listen({ port: 0, fastOpen: 65_536 }, () => {})).rejects.toThrow(RangeError)
+    })
+
     test("an address that is not the stack's: EADDRNOTAVAIL", async () => {
       const error = await rejection(pair().server.listen({ port: 0, address: '198.51.100.1' }, () => {}))
       expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'listen', address: '198.51.100.1' })

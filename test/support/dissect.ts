@@ -62,6 +62,8 @@ export interface TcpView extends IpView {
   sackPermitted: boolean
   timestamp: { value: number; echo: number } | null
   sack: [number, number][]
+  /** The fast open cookie in hexadecimal digits, empty if it is asked for. */
+  fastOpen: string | null
   checksum: ChecksumVerdict
   payload: Uint8Array
   /** Bytes of payload. */
@@ -331,6 +333,7 @@ function tcpOptions(result: Dissection, bytes: Uint8Array) {
     sackPermitted: false,
     timestamp: null as { value: number; echo: number } | null,
     sack: [] as [number, number][],
+    fastOpen: null as string | null,
   }
   for (let i = 0; i < bytes.length && bytes[i] !== 0; ) {
     if (bytes[i] === 1) {
@@ -346,6 +349,7 @@ function tcpOptions(result: Dissection, bytes: Uint8Array) {
     else if (bytes[i] === 3 && length === 3) found.windowScale = bytes[i + 2]
     else if (bytes[i] === 4 && length === 2) found.sackPermitted = true
     else if (bytes[i] === 8 && length === 10) found.timestamp = { value: u32(bytes, i + 2), echo: u32(bytes, i + 6) }
+    else if (bytes[i] === 34) found.fastOpen = Buffer.from(bytes.subarray(i + 2, i + length)).toString('hex')
     else if (bytes[i] === 5) {
       for (let at = i + 2; at + 8 <= i + length; at += 8) found.sack.push([u32(bytes, at), u32(bytes, at + 4)])
     }

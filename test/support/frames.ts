@@ -173,6 +173,8 @@ export interface TcpFields {
   windowScale?: number
   sackPermitted?: boolean
   timestamp?: { value: number; echo?: number }
+  /** The cookie of RFC 7413 in hexadecimal digits, none to ask for one. */
+  fastOpen?: string
   /** Left and right edges. */
   sack?: [number, number][]
   options?: Uint8Array
@@ -193,6 +195,10 @@ export function tcp(fields: TcpFields, payload: Payload = ''): TransportLayer {
   if (fields.sackPermitted) options.push(Uint8Array.of(1, 1, 4, 2))
   if (fields.timestamp !== undefined) {
     options.push(Uint8Array.of(1, 1, 8, 10), be32(fields.timestamp.value), be32(fields.timestamp.echo ?? 0))
+  }
+  if (fields.fastOpen !== undefined) {
+    const cookie = Buffer.from(fields.fastOpen, 'hex')
+    options.push(Uint8Array.of(34, 2 + cookie.length), cookie)
   }
   if (fields.sack !== undefined) {
     options.push(Uint8Array.of(1, 1, 5, 2 + 8 * fields.sack.length))

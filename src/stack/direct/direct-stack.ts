@@ -103,8 +103,9 @@ export class DirectStack implements Stack, FlowOwner {
     const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
     const { reusePort } = options
+    const fastOpen = checkInteger('fastOpen', options.fastOpen ?? 0, 0, 65_535)
     const accept = (connection: Connection) => this.#accept(connection, onFlow)
-    return new DirectListener(this.tcp, address, port, backlog, { reusePort }, accept)
+    return new DirectListener(this.tcp, address, port, backlog, { reusePort, fastOpen }, accept)
   }
 
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
@@ -134,7 +135,7 @@ export class DirectStack implements Stack, FlowOwner {
       if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
       const { signal } = options
       if (signal?.aborted) throw new AbortError(signal.reason)
-      const connection = this.tcp.connect({ remote, port, local, localPort })
+      const connection = this.tcp.connect({ remote, port, local, localPort, fastOpen: options.fastOpen })
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false

@@ -32,6 +32,7 @@ export class SocketListener implements Listener {
     const port = checkPort('port', options.port, 0)
     const host = options.address === undefined ? undefined : checkAddress('address', options.address)
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
+    if (options.fastOpen !== undefined) checkInteger('fastOpen', options.fastOpen, 0, 65_535)
     // `highWaterMark` is missing from the types of Node 20 and there since 20.1.
     const server = createServer({ allowHalfOpen: true, highWaterMark: BUFFER_BYTES } as object, onConnection)
     await new Promise<void>((resolve, reject) => {
