@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { SystemError } from '../../src/errors/index.ts'
-import type { Flow } from '../../src/stack/index.ts'
+import { DirectStack, type Flow } from '../../src/stack/index.ts'
 import { requires } from '../requirements.ts'
 import { connected, connectTo, listenEcho, readAll, readExactly, rejection } from './flows.ts'
 import type { Pair } from './pairs.ts'
@@ -77,6 +77,9 @@ export function connectionBehaviour(pair: () => Pair): void {
         await flow.shutdown('write')
         expect((await readAll(flow)).toString()).toBe(`request ${i}`)
         await flow.close()
+      }
+      if (client instanceof DirectStack) {
+        expect(client.tcp.counters).toMatchObject({ TCPFastOpenActive: 4, TCPFastOpenActiveFail: 0 })
       }
       await listener.close()
       const error = await client.connect(options).then(

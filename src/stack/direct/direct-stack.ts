@@ -139,6 +139,8 @@ export class DirectStack implements Stack, FlowOwner {
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false
+      // The first data goes with the SYN.
+      if (connection.fastOpen?.isDeferred) resolve(flow)
       const settle = () => {
         flow.whenEstablished = null
         this.clock.disarm(timer)
