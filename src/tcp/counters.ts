@@ -6,6 +6,8 @@ export interface TcpCounters {
   AttemptFails: number
   /** Established connections that ended in a reset, ours or theirs. */
   EstabResets: number
+  /** Resets that ended half-open connections of a listener. */
+  EmbryonicRsts: number
   /** Segments received, malformed ones included. */
   InSegs: number
   OutSegs: number
@@ -18,6 +20,9 @@ export interface TcpCounters {
   ListenOverflows: number
   /** SYNs dropped for any reason. */
   ListenDrops: number
+  /** Connections of a closed listener that another of its group took over, and those that none could. */
+  TCPMigrateReqSuccess: number
+  TCPMigrateReqFailure: number
   /** SYNs dropped, or answered with a cookie, because the queue of half-open connections was full. */
   TCPReqQFullDrop: number
   TCPReqQFullDoCookies: number
@@ -37,20 +42,35 @@ export interface TcpCounters {
   TCPFastOpenListenOverflow: number
   /** Segments dropped because their timestamp was old (RFC 7323, section 5). */
   PAWSEstab: number
+  /** ICMP errors about a segment that is not on its way (RFC 5927, 4.1). */
+  OutOfWindowIcmps: number
   DelayedACKs: number
   /** Challenge ACKs sent (RFC 5961), and those for a SYN on an open connection. */
   TCPChallengeACK: number
   TCPSYNChallenge: number
-  /** Challenge ACKs and duplicate ACKs held back by the rate limits. */
+  /** Challenge ACKs held back by the rate limits. */
   TCPACKSkippedChallenge: number
+  /** The same of other answers: to segments out of the window, with old timestamps, to half-open connections and in TIME-WAIT. */
+  TCPACKSkippedSeq: number
+  TCPACKSkippedPAWS: number
+  TCPACKSkippedSynRecv: number
+  TCPACKSkippedTimeWait: number
   /** Acknowledgments outside of what was ever sent, or too old (RFC 5961, section 5). */
   TCPInvalidAck: number
   TCPTimeouts: number
+  /** SYNs and SYN-ACKs sent again. */
+  TCPSynRetrans: number
   /** Segments sent again in fast recovery. */
   TCPFastRetrans: number
   /** Recoveries begun by SACK, and by duplicate acknowledgments alone. */
   TCPSackRecovery: number
   TCPRenoRecovery: number
+  /** Timeouts in a recovery, after the first signs of a loss, and while another was being repaired. */
+  TCPSackRecoveryFail: number
+  TCPRenoRecoveryFail: number
+  TCPSackFailures: number
+  TCPRenoFailures: number
+  TCPLossFailures: number
   /** Peers that went back on what they had SACKed. */
   TCPSACKReneging: number
   /** Reordering found by SACK, and by timestamps. */
@@ -73,6 +93,8 @@ export interface TcpCounters {
   /** D-SACKs received (RFC 2883) for what was acknowledged, and for what lies above a gap. */
   TCPDSACKRecv: number
   TCPDSACKOfoRecv: number
+  /** Segments that these told of. */
+  TCPDSACKRecvSegs: number
   /** SACK blocks that cannot be right. */
   TCPSACKDiscard: number
   /** Segments of new data sent, and segments that have reached peers, as far as acknowledgments and SACKs tell. */
@@ -100,6 +122,9 @@ export interface TcpCounters {
   TCPDSACKOfoSent: number
   /** Segments cut or dropped because they went beyond the receive window. */
   TCPRcvQDrop: number
+  /** Our windows that closed, and those that opened again. */
+  TCPToZeroWindowAdv: number
+  TCPFromZeroWindowAdv: number
   /** Segments that could not be sent because packet memory was exhausted; they are tried again. */
   TCPSendNoMemory: number
 }
@@ -110,6 +135,7 @@ export function newTcpCounters(): TcpCounters {
     PassiveOpens: 0,
     AttemptFails: 0,
     EstabResets: 0,
+    EmbryonicRsts: 0,
     InSegs: 0,
     OutSegs: 0,
     RetransSegs: 0,
@@ -118,6 +144,8 @@ export function newTcpCounters(): TcpCounters {
     OutRsts: 0,
     ListenOverflows: 0,
     ListenDrops: 0,
+    TCPMigrateReqSuccess: 0,
+    TCPMigrateReqFailure: 0,
     TCPReqQFullDrop: 0,
     TCPReqQFullDoCookies: 0,
     SyncookiesSent: 0,
@@ -132,15 +160,26 @@ export function newTcpCounters(): TcpCounters {
     TCPFastOpenCookieReqd: 0,
     TCPFastOpenListenOverflow: 0,
     PAWSEstab: 0,
+    OutOfWindowIcmps: 0,
     DelayedACKs: 0,
     TCPChallengeACK: 0,
     TCPSYNChallenge: 0,
     TCPACKSkippedChallenge: 0,
+    TCPACKSkippedSeq: 0,
+    TCPACKSkippedPAWS: 0,
+    TCPACKSkippedSynRecv: 0,
+    TCPACKSkippedTimeWait: 0,
     TCPInvalidAck: 0,
     TCPTimeouts: 0,
+    TCPSynRetrans: 0,
     TCPFastRetrans: 0,
     TCPSackRecovery: 0,
     TCPRenoRecovery: 0,
+    TCPSackRecoveryFail: 0,
+    TCPRenoRecoveryFail: 0,
+    TCPSackFailures: 0,
+    TCPRenoFailures: 0,
+    TCPLossFailures: 0,
     TCPSACKReneging: 0,
     TCPSACKReorder: 0,
     TCPTSReorder: 0,
@@ -155,6 +194,7 @@ export function newTcpCounters(): TcpCounters {
     TCPLossProbeRecovery: 0,
     TCPDSACKRecv: 0,
     TCPDSACKOfoRecv: 0,
+    TCPDSACKRecvSegs: 0,
     TCPSACKDiscard: 0,
     TCPOrigDataSent: 0,
     TCPDelivered: 0,
@@ -173,6 +213,8 @@ export function newTcpCounters(): TcpCounters {
     TCPDSACKOldSent: 0,
     TCPDSACKOfoSent: 0,
     TCPRcvQDrop: 0,
+    TCPToZeroWindowAdv: 0,
+    TCPFromZeroWindowAdv: 0,
     TCPSendNoMemory: 0,
   }
 }

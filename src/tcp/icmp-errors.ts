@@ -13,7 +13,10 @@ export function receiveIcmpError(
   mtu: number,
 ): void {
   // SND.UNA =< SEG.SEQ < SND.NXT
-  if (isBefore(sequence, connection.unacknowledged) || !isBefore(sequence, connection.sendNext)) return
+  if (isBefore(sequence, connection.unacknowledged) || !isBefore(sequence, connection.sendNext)) {
+    connection.context.counters.OutOfWindowIcmps++
+    return
+  }
   if (kind === IpErrorKind.PacketTooBig) {
     reduceMtu(connection, mtu)
     return

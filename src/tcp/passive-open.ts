@@ -79,8 +79,11 @@ export class PassiveOpen {
       const isHalfOpen = listener.halfOpen.has(connection)
       const hash = this.#context.hash.hash1(connection.outgoingPorts)
       const heir = rest === null ? null : heirOf(rest, isHalfOpen, hash)
-      if (heir === null) letGo(connection)
-      else {
+      if (heir === null) {
+        if (rest !== null) this.#context.counters.TCPMigrateReqFailure++
+        letGo(connection)
+      } else {
+        this.#context.counters.TCPMigrateReqSuccess++
         connection.listener = heir
         if (isHalfOpen) heir.halfOpen.add(connection)
         else {

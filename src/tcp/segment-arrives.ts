@@ -39,7 +39,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       now - connection.recentTimestampAt < TIMESTAMP_LIFETIME
     ) {
       connection.context.counters.PAWSEstab++
-      answerUnacceptable(connection, segment)
+      answerUnacceptable(connection, segment, 'TCPACKSkippedPAWS')
       return
     }
   }
@@ -72,7 +72,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
       }
     }
     if (segment.hasSyn) challengeSyn(connection)
-    else answerUnacceptable(connection, segment)
+    else answerUnacceptable(connection, segment, 'TCPACKSkippedSeq')
     // RFC 9293, 3.10.7.4: with a closed window, valid acknowledgments (and the window in them) still count.
     if (
       connection.receiveNext === connection.receiveEdge &&
@@ -235,6 +235,7 @@ function reset(connection: Connection): void {
     case State.SynReceived:
       counters.AttemptFails++
       connection.fastOpen?.leaveListener(connection.context.time())
+      if (connection.isAnswering) counters.EmbryonicRsts++
       // RFC 9293, 3.10.7.4: from a passive open back to LISTEN, which the listener never left.
       connection.destroy(connection.isAnswering ? 'ECONNRESET' : 'ECONNREFUSED')
       return
@@ -256,8 +257,7 @@ function reset(connection: Connection): void {
 /** An ACK with the numbers that we expect, so that an honest peer can put itself right: RFC 5961. */
 function challenge(connection: Connection): void {
   const { context } = connection
-  if (!mayAnswer(connection)) return
-  if (!context.mayChallenge()) {
+  if (!mayAnswer(connection) || !context.mayChallenge()) {
     context.counters.TCPACKSkippedChallenge++
     return
   }
@@ -273,10 +273,7 @@ function challengeSyn(connection: Connection): void {
 /** At most twice a second for one connection: two hosts that confuse each other must not answer each other for ever. */
 function mayAnswer(connection: Connection): boolean {
   const now = connection.context.time()
-  if (now - connection.lastAnswer < ANSWER_INTERVAL) {
-    connection.context.counters.TCPACKSkippedChallenge++
-    return false
-  }
+  if (now - connection.lastAnswer < ANSWER_INTERVAL) return false
   connection.lastAnswer = now
   return true
 }
@@ -285,12 +282,17 @@ function mayAnswer(connection: Connection): boolean {
  * "An acknowledgment should be sent in reply". Data is always acknowledged, as in Linux: it is no part of a loop, and
  * whoever sends it again has missed an acknowledgment.
  */
-function answerUnacceptable(connection: Connection, segment: Segment): void {
+function answerUnacceptable(
+  connection: Connection,
+  segment: Segment,
+  skipped: 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq',
+): void {
   if (segment.length > 0 && !segment.hasSyn && connection.state >= State.Established) {
     answerDuplicate(connection, segment)
     return
   }
   if (mayAnswer(connection)) sendAcknowledgment(connection)
+  else connection.context.counters[connection.state === State.SynReceived ? 'TCPACKSkippedSynRecv' : skipped]++
 }
 
 /** RFC 9293, 3.10.7.3. */

@@ -18,6 +18,7 @@ import { FastOpenClient } from './fast-open-client.ts'
 import { receiveIcmpError } from './icmp-errors.ts'
 import { type Acceptor, type Listener, type ListenerOptions, ListenerTable } from './listener.ts'
 import { LocalPorts } from './local-ports.ts'
+import { nstat } from './nstat.ts'
 import { Opening } from './opening.ts'
 import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
 import { PassiveOpen } from './passive-open.ts'
@@ -242,7 +243,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       case TimeWaitAnswer.Ignore:
         break
       case TimeWaitAnswer.HoldBack:
-        this.counters.TCPACKSkippedChallenge++
+        this.counters.TCPACKSkippedTimeWait++
         break
       case TimeWaitAnswer.Restart:
         this.#timeWaits.restart(record)
@@ -378,6 +379,15 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.#table.forEach((entry) => {
       if (entry instanceof Connection) visit(entry)
     })
+  }
+
+  /** All counters, and how many connections are open, under the names that `nstat` prints: `TcpExtTCPTimeouts`. */
+  nstat(): Record<string, number> {
+    let open = 0
+    this.forEachConnection(({ state }) => {
+      if (state === State.Established || state === State.CloseWait) open++
+    })
+    return nstat(this.counters, open)
   }
 
   /** Every record in TIME-WAIT, in no order. */

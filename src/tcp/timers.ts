@@ -71,6 +71,7 @@ function synTimeout(connection: Connection): void {
   connection.retransmissions++
   counters.RetransSegs++
   counters.TCPTimeouts++
+  counters.TCPSynRetrans++
   connection.timeout.backoff++
   connection.timedAt = NEVER
   sendSyn(connection)
@@ -92,10 +93,23 @@ function retransmissionTimeout(connection: Connection, now: number): void {
     connection.context.fastOpen.timedOut(connection, connection.timeout.backoff, false)
   }
   const { recovery } = connection
-  if (recovery !== null && outstanding(connection) > 0) enterLoss(connection, recovery, now)
+  if (recovery !== null && outstanding(connection) > 0) {
+    if (recovery.timeouts === 0) countFailure(connection, recovery)
+    enterLoss(connection, recovery, now)
+  }
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)
   transmit(connection)
   setRetransmission(connection, now)
+}
+
+/** What did not prevent the timeout, as Linux counts it (tcp_retransmit_timer). */
+function countFailure(connection: Connection, recovery: LossRecovery): void {
+  const { counters } = connection.context
+  const sack = connection.selectiveAcknowledgments
+  if (recovery.state === RecoveryState.Loss) counters.TCPLossFailures++
+  else if (recovery.state === RecoveryState.Recovery) {
+    counters[sack ? 'TCPSackRecoveryFail' : 'TCPRenoRecoveryFail']++
+  } else if (recovery.board.sacked > 0) counters[sack ? 'TCPSackFailures' : 'TCPRenoFailures']++
 }
 
 /** RFC 8985, 6.2 step 5: the reordering window of something has passed. */

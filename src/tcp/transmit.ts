@@ -503,9 +503,18 @@ function pushHeader(connection: Connection, packet: PacketBuffer, sequence: Sequ
   if (field << scale < distance(connection.receiveEdge, connection.receiveNext)) field++
   if (field > 0xffff) field = 0xffff
   const edge = advance(connection.receiveNext, field << scale)
+  if (connection.receiveEdge === connection.receiveNext) countZeroWindow(connection, field)
   if (isAfter(edge, connection.receiveEdge)) connection.receiveEdge = edge
   connection.lastAcknowledgmentSent = connection.receiveNext
   finishHeader(connection, packet, sequence, connection.receiveNext, length, flags, field)
+}
+
+/** The window is used up: it stays so for now, or opens again after the peer has been told. */
+function countZeroWindow(connection: Connection, field: number): void {
+  const { counters } = connection.context
+  const wasTold = connection.lastAcknowledgmentSent === connection.receiveNext
+  if (field === 0 && !wasTold) counters.TCPToZeroWindowAdv++
+  else if (field > 0 && wasTold) counters.TCPFromZeroWindowAdv++
 }
 
 function finishHeader(

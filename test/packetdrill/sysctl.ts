@@ -31,6 +31,7 @@ const milliseconds = (value: string) => Number(value) * MILLISECOND
 const seconds = (value: string) => Number(value) * SECOND
 /** Of Linux's "least default most". */
 const numbers = (value: string) => value.trim().split(/\s+/).map(Number)
+const ecn = (value: string) => ({ ecn: ['off', 'on', 'accept'][Number(value)] })
 const congestionControl = (value: string) => ({
   congestionControl: value === 'reno' || value === 'newreno' ? 'newreno' : value.startsWith('bbr') ? 'bbr' : value,
 })
@@ -39,6 +40,7 @@ const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.inet.tcp.rfc1323': (value) => ({ timestamps: flag(value), windowScaling: flag(value) }),
   'net.inet.tcp.sack.enable': (value) => ({ selectiveAcknowledgments: flag(value) }),
   'net.inet.tcp.drop_synfin': (value) => ({ dropSynFin: flag(value) }),
+  'net.inet.tcp.ecn.enable': ecn,
   'net.inet.tcp.rexmit_initial': (value) => ({ initialTimeout: milliseconds(value) }),
   'net.inet.tcp.cc.algorithm': congestionControl,
   'net.inet.tcp.delacktime': (value) => ({ delayedAcknowledgment: milliseconds(value) }),
@@ -54,6 +56,7 @@ const SYSCTLS: Record<string, (value: string) => Settings> = {
   'kern.ipc.maxsockbuf': (value) => ({
     maximumReceiveBuffer: Math.min(Math.max(Number(value), 65_536), 1_073_741_824),
   }),
+  'net.ipv4.tcp_ecn': ecn,
   'net.ipv4.tcp_congestion_control': congestionControl,
   'net.ipv4.tcp_max_orphans': (value) => ({ maximumOrphans: Number(value) }),
   'net.ipv4.tcp_orphan_retries': (value) => ({ orphanRetries: Number(value) }),

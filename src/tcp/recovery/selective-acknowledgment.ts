@@ -42,6 +42,7 @@ export function takeBlocks(
     else counters.TCPDSACKOfoRecv++
     if (isPlausibleDuplicate(recovery, start, end, unacknowledged, sendNext, largestWindow)) {
       takeDuplicate(recovery, start, end, unacknowledged, segmentSize, delivery)
+      counters.TCPDSACKRecvSegs += Math.ceil(distance(end, start) / segmentSize)
     } else {
       counters.TCPSACKDiscard++
     }
