@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LAYERS } from '../../scripts/lint/import-direction.mjs'
 import { MILLISECOND, MINUTE, SECOND } from '../../src/clock/index.ts'
+import { newTcpCounters } from '../../src/tcp/counters.ts'
 import { DEFAULT_TCP_SETTINGS, type TcpSettings } from '../../src/tcp/index.ts'
 import { bootArguments } from '../../src/unikernel/boot-arguments.ts'
 import { optionName } from '../../src/unikernel/command-line.ts'
@@ -114,6 +115,12 @@ describe('docs/limits.md', () => {
     })
     expect(missing.map(([whole]) => whole)).toEqual([])
   })
+})
+
+test('docs/counters.md has every counter of TCP, in their order', () => {
+  const rows = tableRows(page('docs/counters.md').text, 'TCP')
+  expect(rows.map(([name]) => name)).toEqual(Object.keys(newTcpCounters()).map((name) => `\`${name}\``))
+  expect(rows.filter(([, meaning]) => meaning.length < 10)).toEqual([])
 })
 
 test('docs/rfcs.md has every RFC that the code cites', () => {
