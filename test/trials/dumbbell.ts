@@ -56,6 +56,8 @@ export class Dumbbell {
     this.network = new VirtualNetwork({ clock: this.clock, random, memory: this.memory })
     const latency = roundTrip / 2
     const link = {
+      // Frames as a wire carries them, also where nothing happens to them but latency.
+      offload: false,
       toStack: { ...options.forward, latency, bandwidth, queue },
       fromStack: { ...options.backward, latency },
     }
