@@ -3,7 +3,7 @@ import type { TcpCounters } from '../../src/tcp/index.ts'
 
 /** Recoveries that began, by any means: duplicate acknowledgments, SACK, RACK, a tail loss probe, or a timeout. */
 export function recoveries(counters: TcpCounters): number {
-  return counters.TCPFastRetrans + counters.TCPTimeouts
+  return counters.TCPSackRecovery + counters.TCPRenoRecovery + counters.TCPLossProbeRecovery + counters.TCPTimeouts
 }
 
 /** Retransmission timeouts. */

@@ -62,7 +62,7 @@ export class Dumbbell {
       fromStack: { ...options.backward, latency },
     }
     this.receiver = new VirtualHost(this.network, this.clock, random, '10.0.0.1/24', link, options.settings)
-    this.watch = new SegmentWatch(this.clock, this.receiver.port, this.receiver.ethernet)
+    this.watch = new SegmentWatch(this.receiver.port, this.receiver.ethernet)
     for (let i = 0; i < (options.senders ?? 1); i++) {
       const settings = { ...options.settings, ...options.senderSettings }
       const sender = new VirtualHost(
@@ -98,7 +98,7 @@ export class Dumbbell {
     const { tcp } = this.senders[sender]
     const connection = tcp.connect({ remote: IpAddress.parse('10.0.0.1'), port, user: sending })
     sending.fill(connection)
-    return new Transfer(bytes, connection, tcp, sending, receiving, this.watch.flow(connection.localPort))
+    return new Transfer(bytes, connection, tcp, sending, receiving, this.watch.begin(connection.localPort))
   }
 
   /** Lets time pass until all transfers have arrived whole. @throws Error when `limit` has passed before */

@@ -2,7 +2,6 @@
  * What arrives at a port, looked at (or lost) before the stack sees it: how many data segments, and how many that bring nothing
  * new. On a link that duplicates nothing, the latter were sent again without need: the first copy had arrived.
  */
-import type { Clock, Microseconds } from '../../src/clock/index.ts'
 import type { FrameReceiver, VirtualNetif } from '../../src/netif/index.ts'
 import type { PacketBuffer } from '../../src/packet/index.ts'
 
@@ -20,9 +19,8 @@ export class WatchedFlow {
   late = 0
   /** Whatever reaches beyond this offset is dropped when it comes for the first time. */
   loseFirstFrom = Number.POSITIVE_INFINITY
-  /** Segments dropped so, and when the last of them came. */
+  /** Segments dropped so. */
   dropped = 0
-  droppedAt: Microseconds = 0
   /** The sequence number of the first byte. */
   #first: number | null = null
   /** All below is here, and the stretches [from, to) in order. */
@@ -37,7 +35,7 @@ export class WatchedFlow {
   }
 
   /** @returns whether the stack gets it */
-  segment(sequence: number, length: number, now: Microseconds): boolean {
+  segment(sequence: number, length: number): boolean {
     if (this.#first === null) return true
     // Numbers wrap; what arrives is near what arrived last.
     const start = this.#highest + ((sequence - (this.#first + this.#highest)) | 0)
@@ -45,7 +43,6 @@ export class WatchedFlow {
     if (end > this.loseFirstFrom && end > this.#highestDropped) {
       this.#highestDropped = end
       this.dropped++
-      this.droppedAt = now
       return false
     }
     this.segments++
@@ -90,24 +87,19 @@ export class WatchedFlow {
 
 /** Stands between a port and its stack. Frames are as a wire carries them: IPv4 without options, no VLAN tag. */
 export class SegmentWatch implements FrameReceiver {
-  readonly #clock: Clock
   readonly #stack: FrameReceiver
   /** By the sender's port number. */
   readonly #flows: (WatchedFlow | undefined)[] = []
 
-  constructor(clock: Clock, port: VirtualNetif, stack: FrameReceiver) {
-    this.#clock = clock
+  constructor(port: VirtualNetif, stack: FrameReceiver) {
     this.#stack = stack
     port.attach(this)
   }
 
-  /** What a connection whose local port is this one sends. */
-  flow(sourcePort: number): WatchedFlow {
-    let flow = this.#flows[sourcePort]
-    if (flow === undefined) {
-      flow = new WatchedFlow()
-      this.#flows[sourcePort] = flow
-    }
+  /** Begins to watch what a new connection sends whose local port this is. */
+  begin(sourcePort: number): WatchedFlow {
+    const flow = new WatchedFlow()
+    this.#flows[sourcePort] = flow
     return flow
   }
 
@@ -121,7 +113,7 @@ export class SegmentWatch implements FrameReceiver {
         const sequence = view.getInt32(transport + 4)
         const length = view.getUint16(network + 2) - 20 - ((bytes[transport + 12] >>> 4) << 2)
         if ((bytes[transport + 13] & SYN) !== 0) flow.synchronize(sequence)
-        else if (length > 0 && !flow.segment(sequence, length, this.#clock.now())) return
+        else if (length > 0 && !flow.segment(sequence, length)) return
       }
     }
     this.#stack.frame(packet)

@@ -18,6 +18,15 @@ export function flightOf(connection: Connection, recovery: LossRecovery): number
   return recovery.flight(outstanding(connection))
 }
 
+/**
+ * What a reduction starts from: FlightSize of RFC 5681, but no more than the window. Between two episodes that follow each
+ * other closely much of what is outstanding has been SACKed long ago, and was never in flight together with the rest; as
+ * Linux, which takes the window.
+ */
+function usedWindow(connection: Connection, recovery: LossRecovery): number {
+  return Math.min(outstanding(connection), recovery.congestion.window)
+}
+
 /** Fast recovery begins: something is lost. */
 export function enterRecovery(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   const { counters } = connection.context
@@ -25,7 +34,7 @@ export function enterRecovery(connection: Connection, recovery: LossRecovery, no
   else counters.TCPRenoRecovery++
   beginEpisode(connection, recovery)
   if (!recovery.isReducing) {
-    recovery.congestion.congested(Congestion.Loss, outstanding(connection), now)
+    recovery.congestion.congested(Congestion.Loss, usedWindow(connection, recovery), now)
     beginReduction(recovery)
   }
   recovery.probeOutstanding = false
@@ -37,7 +46,7 @@ export function enterRecovery(connection: Connection, recovery: LossRecovery, no
 export function enterReducing(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   if (recovery.state >= RecoveryState.Reducing) return
   recovery.mayUndo = false
-  recovery.congestion.congested(Congestion.Echo, outstanding(connection), now)
+  recovery.congestion.congested(Congestion.Echo, usedWindow(connection, recovery), now)
   beginReduction(recovery)
   recovery.recoveryPoint = connection.sendNext
   recovery.state = RecoveryState.Reducing
@@ -68,7 +77,7 @@ export function enterLoss(connection: Connection, recovery: LossRecovery, now: M
     !isAfter(recovery.recoveryPoint, connection.unacknowledged) ||
     (recovery.state === RecoveryState.Loss && !repeated)
   if (begins) beginEpisode(connection, recovery)
-  congestion.timedOut(flight, !begins, now)
+  congestion.timedOut(usedWindow(connection, recovery), !begins, now)
   if (!congestion.controlsRecovery) {
     congestion.window = recovery.flight(flight) + connection.segmentSize
   }

@@ -31,8 +31,12 @@ export function reduceProportionally(
     allowed = Math.ceil((recovery.proportionalDelivered * threshold) / recovery.priorWindow) - recovery.proportionalOut
   } else {
     allowed = Math.max(recovery.proportionalDelivered - recovery.proportionalOut, delivered)
-    // The bound: while nothing more is lost, one segment on top, as slow start would have it.
-    if (isProgress && lost === 0) allowed += segmentSize
+    // At the beginning whole segments, or the probe that found out about a lost tail (RFC 8985, 7), which is often the short
+    // one at the end, would bring back less than a segment.
+    const begins = recovery.proportionalOut === 0
+    if (begins) allowed = Math.ceil(allowed / segmentSize) * segmentSize
+    // The bound: one segment on top, as slow start would have it; after the beginning only while nothing more is lost (Linux).
+    if (begins || (isProgress && lost === 0)) allowed += segmentSize
     allowed = Math.min(threshold - flight, allowed)
   }
   // The fast retransmit itself goes out whatever the pipe holds.
