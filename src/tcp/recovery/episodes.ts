@@ -19,9 +19,9 @@ export function flightOf(connection: Connection, recovery: LossRecovery): number
 }
 
 /**
- * What a reduction starts from: FlightSize of RFC 5681, but no more than the window. Between two episodes that follow each
- * other closely much of what is outstanding has been SACKed long ago, and was never in flight together with the rest; as
- * Linux, which takes the window.
+ * What a reduction starts from: FlightSize of RFC 5681, but no more than the window. What limited transmit sent does not
+ * count (3.2, step 2); and where two episodes follow each other closely, much of what is outstanding was SACKed long ago and
+ * never in flight together with the rest. As Linux, which takes the window.
  */
 function usedWindow(connection: Connection, recovery: LossRecovery): number {
   return Math.min(outstanding(connection), recovery.congestion.window)
