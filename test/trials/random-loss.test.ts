@@ -39,12 +39,15 @@ describe('1 % of all data lost, 20 ms', () => {
   })
 
   // A window that losses alone bound is about the same for all that follow RFC 5681's rule or are fair to it, as CUBIC
-  // is on a short path (RFC 9438, 4.3): 12 segments at 1 %. What SACK brings is that none of it is wasted.
-  for (const seed of seeds(2)) {
-    test(`CUBIC is faster than NewReno without SACK, seed ${seed}`, () => {
-      const today = run(seed, {}, 30e6).transfer
-      const old = run(seed, { selectiveAcknowledgments: false, congestionControl: 'newreno' }, 20e6).transfer
-      expect(today.goodput(START) / old.goodput(START)).toBeGreaterThanOrEqual(1.1)
-    })
-  }
+  // is on a short path (RFC 9438, 4.3): some 12 segments at 1 %. What SACK brings is that none of it is wasted.
+  test('CUBIC is faster than NewReno without SACK', () => {
+    let today = 0
+    let old = 0
+    for (const seed of seeds(3)) {
+      today += run(seed, {}, 40e6).transfer.goodput(START)
+      const settings: Partial<TcpSettings> = { selectiveAcknowledgments: false, congestionControl: 'newreno' }
+      old += run(seed, settings, 30e6).transfer.goodput(START)
+    }
+    expect(today / old).toBeGreaterThanOrEqual(1.1)
+  })
 })
