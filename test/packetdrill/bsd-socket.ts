@@ -60,7 +60,7 @@ export class BsdSocket implements ConnectionUser {
         return this.#send(args[0], args[1] as number, '')
       case 'send':
       case 'sendto':
-        return this.#send(args[0], args[1] as number, String(args[2] ?? ''))
+        return this.#send(args[0], args[1] as number, String(args[2] ?? ''), context.connectPort)
       case 'shutdown':
         return this.#shutdown(String(args[0]))
       case 'close':
@@ -90,8 +90,9 @@ export class BsdSocket implements ConnectionUser {
   #listen(backlog: number, port: number): CallResult {
     const acceptor = { accept: (connection: Connection) => void this.#accepted.push(connection) }
     try {
+      const fastOpen = Math.max(this.options.get('TCP_FASTOPEN') ?? 0, 0)
       // FreeBSD and Linux let in one more than they are asked for.
-      this.listener = this.tcp.listen(null, this.port || port, backlog + 1, acceptor)
+      this.listener = this.tcp.listen(null, this.port || port, backlog + 1, acceptor, { fastOpen })
     } catch (error) {
       return failed((error as SystemError).code)
     }
@@ -115,19 +116,29 @@ export class BsdSocket implements ConnectionUser {
 
   #connect(port: number): CallResult {
     if (this.connection !== null) return this.#connectAgain()
+    const error = this.#begin(port, this.options.get('TCP_FASTOPEN_CONNECT') === 1)
+    if (error !== null) return failed(error)
+    // The SYN waits for what is to go with it.
+    if (this.connection!.fastOpen?.isDeferred) return SUCCESS
+    if (this.nonBlocking) return failed('EINPROGRESS')
+    return { pending: () => (this.isEstablished ? SUCCESS : this.isClosed ? this.#failure('ECONNABORTED') : null) }
+  }
+
+  /** @returns what stands against it, or null */
+  #begin(port: number, fastOpen: boolean): SystemErrorCode | null {
     try {
       this.connection = this.tcp.connect({
         remote: IpAddress.parse(this.#remote),
         port,
         localPort: this.port,
+        fastOpen,
         user: this,
       })
     } catch (error) {
-      return failed((error as SystemError).code)
+      return (error as SystemError).code
     }
     for (const [option, value] of this.options) setOption(this, option, value)
-    if (this.nonBlocking) return failed('EINPROGRESS')
-    return { pending: () => (this.isEstablished ? SUCCESS : this.isClosed ? this.#failure('ECONNABORTED') : null) }
+    return null
   }
 
   #connectAgain(): CallResult {
@@ -155,15 +166,21 @@ export class BsdSocket implements ConnectionUser {
     return connection.finReceived || this.isClosed || connection.discarding ? { ret: 0 } : null
   }
 
-  #send(buffer: unknown, length: number, flags: string): CallResult {
+  #send(buffer: unknown, length: number, flags: string, port = 0): CallResult {
     if (buffer === 'NULL') return failed('EFAULT')
+    if (flags.includes('MSG_FASTOPEN') && this.connection === null) {
+      const error = this.#begin(port, true)
+      if (error !== null) return failed(error)
+      // As Linux: without a cookie the data has to be given again.
+      if (!this.connection!.fastOpen?.isDeferred && this.nonBlocking) return failed('EINPROGRESS')
+    }
     let sent = 0
     const result = blocking(this.nonBlocking || flags.includes('MSG_DONTWAIT'), () => {
       const { connection } = this
       if (connection === null) return failed('ENOTCONN')
       if (this.error !== null) return this.#failure()
       if (!connection.canWrite) return failed('EPIPE')
-      if (connection.isOpening) return null
+      if (connection.isOpening && !connection.fastOpen?.isDeferred) return null
       const room = Math.max(connection.sendBufferLimit - connection.sendBuffer.length, 0)
       const count = Math.min(room, length - sent)
       if (count > 0) {

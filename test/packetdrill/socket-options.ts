@@ -48,7 +48,12 @@ const SETTERS: Record<string, (socket: BsdSocket, value: number) => void> = {
   TCP_QUICKACK: ({ connection, tcp }, value) => {
     if (connection !== null) connection.quickAcknowledgments = value === 0 ? 0 : tcp.settings.quickAcknowledgments
   },
+  // Read when the socket listens or connects.
   SO_LINGER: () => {},
+  TCP_FASTOPEN: ({ listener }, value) => {
+    if (listener !== null) Object.assign(listener, { fastOpen: value })
+  },
+  TCP_FASTOPEN_CONNECT: () => {},
   SO_SNDBUF: ({ connection, tcp }, value) => {
     if (connection === null) tcp.settings.sendBuffer = value
     else connection.sendBufferLimit = value
