@@ -15,8 +15,8 @@ import { timestampNow } from './transmit.ts'
 
 /** The resolution of timestamps; what is shorter is measured at no closer look. */
 const LEAST_ROUND_TRIP: Microseconds = MILLISECOND
-/** An echo older than this says nothing. */
-const OLDEST_ECHO_MILLISECONDS = 120_000
+/** No path is longer: a peer that echoes what it likes must not make a slow reader look fast. */
+const LONGEST_ROUND_TRIP_MILLISECONDS = 4000
 /** RFC 6928: what a sender begins with, in segments. */
 const INITIAL_WINDOW = 10
 /** On top of what the application reads, in segments; as Linux. */
@@ -56,7 +56,7 @@ export function measureRoundTrip(connection: Connection, segment: Segment, lengt
     if (options.timestampEcho === sizing.lastEcho || length < connection.receiveSegmentSize) return
     sizing.lastEcho = options.timestampEcho
     const milliseconds = (timestampNow(connection) - options.timestampEcho) | 0
-    if (milliseconds < 0 || milliseconds > OLDEST_ECHO_MILLISECONDS) return
+    if (milliseconds < 0 || milliseconds > LONGEST_ROUND_TRIP_MILLISECONDS) return
     const sample = Math.max(milliseconds * MILLISECOND, LEAST_ROUND_TRIP)
     if (sizing.roundTrip === 0) sizing.roundTrip = sample
     else sizing.roundTrip += (sample - sizing.roundTrip) / 8

@@ -126,7 +126,7 @@ describe('dynamic right-sizing', () => {
     const { peer, connection, round } = scaled()
     round(100_000)
     const before = connection.rightSizing!.roundTrip
-    for (const echo of [0, -1, 2 ** 31, peer.recentTimestamp + 500, peer.recentTimestamp - 10_000_000]) {
+    for (const echo of [0, -1, 2 ** 31, peer.recentTimestamp + 500, peer.recentTimestamp - 5000]) {
       peer.send({ data: MSS - 12, timestamp: { value: 3_000_000, echo } })
     }
     expect(connection.rightSizing!.roundTrip).toBe(before)
