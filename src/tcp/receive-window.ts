@@ -7,7 +7,7 @@
  * A round trip seen from the receiver is the time from an acknowledgment to the data that its window or its timestamp
  * brought.
  */
-import { MILLISECOND, type Microseconds } from '../clock/index.ts'
+import { MILLISECOND, type Microseconds, SECOND } from '../clock/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import type { Segment } from './segment.ts'
 import { distance, isBefore, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
@@ -17,6 +17,11 @@ import { timestampNow } from './transmit.ts'
 const LEAST_ROUND_TRIP: Microseconds = MILLISECOND
 /** No path is longer: a peer that echoes what it likes must not make a slow reader look fast. */
 const LONGEST_ROUND_TRIP_MILLISECONDS = 4000
+/**
+ * The least round trip of this and the last span counts: one that a queue has made longer, which a larger window would only
+ * feed (Linux, too, seeks the least since 6.16).
+ */
+const SPAN: Microseconds = 10 * SECOND
 /** RFC 6928: what a sender begins with, in segments. */
 const INITIAL_WINDOW = 10
 /** On top of what the application reads, in segments; as Linux. */
@@ -30,6 +35,9 @@ const PRESSURE_SHARE = 2
 export class RightSizing {
   /** 0 before the first sample. */
   roundTrip: Microseconds = 0
+  /** The least in the span that began at `spanAt`. */
+  leastInSpan: Microseconds = NEVER
+  spanAt: Microseconds
   /** When the current window was offered, and its end: when it is used up, a round trip has passed at most. */
   windowAt: Microseconds = NEVER
   windowEnd: SequenceNumber = sequenceNumber(0)
@@ -41,7 +49,7 @@ export class RightSizing {
   best: number
 
   constructor(now: Microseconds, segmentSize: number, window: number) {
-    this.readSince = now
+    this.readSince = this.spanAt = now
     this.best = Math.min(INITIAL_WINDOW * segmentSize, window / 2)
   }
 }
@@ -57,18 +65,25 @@ export function measureRoundTrip(connection: Connection, segment: Segment, lengt
     sizing.lastEcho = options.timestampEcho
     const milliseconds = (timestampNow(connection) - options.timestampEcho) | 0
     if (milliseconds < 0 || milliseconds > LONGEST_ROUND_TRIP_MILLISECONDS) return
-    const sample = Math.max(milliseconds * MILLISECOND, LEAST_ROUND_TRIP)
-    if (sizing.roundTrip === 0) sizing.roundTrip = sample
-    else sizing.roundTrip += (sample - sizing.roundTrip) / 8
+    takeSample(sizing, milliseconds * MILLISECOND, now)
   } else if (sizing.windowAt === NEVER || !isBefore(connection.receiveNext, sizing.windowEnd)) {
     // A window's worth took a round trip, or more where the sender did not fill it: the least counts.
-    if (sizing.windowAt !== NEVER) {
-      const sample = Math.max(now - sizing.windowAt, LEAST_ROUND_TRIP)
-      if (sizing.roundTrip === 0 || sample < sizing.roundTrip) sizing.roundTrip = sample
-    }
+    if (sizing.windowAt !== NEVER) takeSample(sizing, now - sizing.windowAt, now)
     sizing.windowAt = now
     sizing.windowEnd = connection.receiveEdge
   }
+}
+
+function takeSample(sizing: RightSizing, roundTrip: Microseconds, now: Microseconds): void {
+  const sample = Math.max(roundTrip, LEAST_ROUND_TRIP)
+  if (now - sizing.spanAt > SPAN) {
+    sizing.spanAt = now
+    sizing.roundTrip = Math.min(sizing.leastInSpan, sample)
+    sizing.leastInSpan = sample
+    return
+  }
+  if (sample < sizing.leastInSpan) sizing.leastInSpan = sample
+  if (sizing.roundTrip === 0 || sample < sizing.roundTrip) sizing.roundTrip = sample
 }
 
 /** The application has read `count` bytes: once in a round trip, the window follows. */

@@ -122,6 +122,23 @@ describe('dynamic right-sizing', () => {
     tcp.receiveBytes = 0
   })
 
+  test('takes the least round trip of some time: not what a queue makes of it, and after a while a longer path', () => {
+    const { peer, connection, clock, round } = scaled()
+    const sampleAfter = (delay: number) => {
+      const echo = peer.recentTimestamp
+      clock.advance(delay)
+      const value = 1_000_000 + clock.now() / MILLISECOND
+      peer.send({ data: MSS - 12, timestamp: { value, echo } }, { data: MSS - 12, timestamp: { value, echo } })
+      return connection.rightSizing!.roundTrip / MILLISECOND
+    }
+    round(100_000)
+    expect(sampleAfter(0)).toBe(40)
+    for (let i = 0; i < 50; i++) expect(sampleAfter(200 * MILLISECOND)).toBe(40)
+    const later = Array.from({ length: 60 }, () => sampleAfter(200 * MILLISECOND))
+    expect([later[0], later.at(-1)]).toEqual([40, 200])
+    expect(sampleAfter(30 * MILLISECOND)).toBe(30)
+  })
+
   test('timestamps that make no sense do not', () => {
     const { peer, connection, round } = scaled()
     round(100_000)
