@@ -200,7 +200,11 @@ export function holdText(connection: Connection, packet: PacketBuffer): void {
 
 /** The connection is established: delivers what `holdText` has held. */
 export function deliverHeldText(connection: Connection): void {
-  if (connection.outOfOrder !== null) drainOutOfOrder(connection, connection.outOfOrder)
+  if (connection.outOfOrder === null) return
+  const { acknowledgeNow } = connection
+  drainOutOfOrder(connection, connection.outOfOrder)
+  // There was no gap: it may be acknowledged like any other data.
+  connection.acknowledgeNow = acknowledgeNow
 }
 
 /** Delivers what the segment that filled a gap has made contiguous. */

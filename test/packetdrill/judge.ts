@@ -19,11 +19,10 @@ export const NOTICE = `packetdrill: no scripts in ${FOLDER} (TAPSTACK_PACKETDRIL
 /**
  * What the RFCs prescribe among what the runner can check besides: checksums (RFC 9293, 3.1), ECN (RFC 3168, 6.1.1), which
  * options a SYN has and the MSS in it (RFC 9293, 3.7.1; RFC 7323, 1.3 and 2.5), PSH at the end of what is written (RFC
- * 9293, 3.9.1.2), and that nothing is said beyond what the script waits for. The others compare policies: how large
- * FreeBSD's buffers are (`window`, `rcvbuf`) and which acknowledgments it delays (`extra-acks`; RFC 5681, 4.2, leaves
- * open which).
+ * 9293, 3.9.1.2), no acknowledgment without need (RFC 5681, 4.2), and nothing beyond what the script waits for. The others,
+ * `window` and `rcvbuf`, compare how large FreeBSD's buffers are.
  */
-export const STRICT = ['checksums', 'ecn', 'syn-options', 'push', 'leftover']
+export const STRICT = ['checksums', 'ecn', 'syn-options', 'push', 'leftover', 'extra-acks']
 
 /** RFC 9293, 3.4: the peer's numbers wrap around within its first bytes. */
 const WRAPPING = ['--remote-isn', '0xfffffffa']
