@@ -15,12 +15,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Takes what the kernel grants, most first. Clears what an earlier owner of a persistent device had, if need be. */
+/*
+ * Takes what the kernel grants, most first; segments with CWR (RFC 3168) are cut like others where that is known.
+ * Clears what an earlier owner of a persistent device had, if need be.
+ */
 static uint32_t negotiate_offloads(int fd, bool wanted) {
   if (wanted) {
-    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)) == 0)
+    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)) == 0)
       return OFFLOAD_CHECKSUM | OFFLOAD_TCP4 | OFFLOAD_TCP6;
-    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(TUN_F_CSUM | TUN_F_TSO4)) == 0)
+    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN)) == 0)
       return OFFLOAD_CHECKSUM | OFFLOAD_TCP4;
     if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)TUN_F_CSUM) == 0)
       return OFFLOAD_CHECKSUM;

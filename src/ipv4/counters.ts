@@ -22,6 +22,11 @@ export interface Ipv4Counters {
   notForUs: number
   /** To our own address in a link-layer broadcast, RFC 1122, 3.3.6. */
   unicastInLinkBroadcast: number
+  /** Packets for us by their ECN bits (RFC 3168, section 5): not capable, both codepoints of senders that are, and marked. */
+  InNoECTPkts: number
+  InECT1Pkts: number
+  InECT0Pkts: number
+  InCEPkts: number
   /** Fragments. */
   fragments: number
   /** Nobody is there for the protocol number. */
@@ -54,6 +59,10 @@ export function newIpv4Counters(): Ipv4Counters {
     loopbackOnWire: 0,
     notForUs: 0,
     unicastInLinkBroadcast: 0,
+    InNoECTPkts: 0,
+    InECT1Pkts: 0,
+    InECT0Pkts: 0,
+    InCEPkts: 0,
     fragments: 0,
     unknownProtocol: 0,
     sent: 0,

@@ -329,6 +329,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     packet.destination3 = destination
     packet.hopLimit = wire.timeToLive(bytes, network)
     packet.trafficClass = wire.typeOfService(bytes, network)
+    this.#countCodepoint(packet.trafficClass & 3)
     if ((wire.flagsAndOffset(bytes, network) & (wire.MORE_FRAGMENTS | wire.FRAGMENT_OFFSET)) !== 0) {
       // Reassembly has its place here.
       this.counters.fragments++
@@ -344,6 +345,15 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     }
     this.counters.delivered++
     handler.receive(packet, this)
+  }
+
+  /** RFC 3168, section 5. */
+  #countCodepoint(codepoint: number): void {
+    const { counters } = this
+    if (codepoint === 0) counters.InNoECTPkts++
+    else if (codepoint === 2) counters.InECT0Pkts++
+    else if (codepoint === 3) counters.InCEPkts++
+    else counters.InECT1Pkts++
   }
 
   /** Checks the addresses of a packet from the wire, RFC 1122, 3.2.1.3, and counts why not. */

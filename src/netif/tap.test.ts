@@ -259,13 +259,17 @@ describe('the virtio header', () => {
   })
 
   it.each([
-    [Segmentation.TcpV4, 1, 34],
-    [Segmentation.TcpV6, 4, 54],
-  ])('asks for segments (%i)', async (segmentation, gso, transport) => {
+    [Segmentation.TcpV4, 1, 34, 0x18],
+    [Segmentation.TcpV6, 4, 54, 0x18],
+    // CWR is for the first segment only: RFC 3168, 6.1.2.
+    [Segmentation.TcpV4, 0x81, 34, 0x98],
+    [Segmentation.TcpV6, 0x84, 54, 0x98],
+  ])('asks for segments (%i, %i)', async (segmentation, gso, transport, tcpFlags) => {
     const [left, right] = pair({ headerLength: VIRTIO_HEADER })
     const raw = collect(right)
     const frame = bytesOf(30_000, 1)
     frame[transport + 12] = 0x80
+    frame[transport + 13] = tcpFlags
     const packet = packetOf(left.memory, frame)
     packet.checksum = ChecksumState.Partial
     packet.checksumStart = packet.start + transport
@@ -283,7 +287,9 @@ describe('the virtio header', () => {
   it('carries checksum and segmentation state from one end to the other', async () => {
     const [left, right] = pair({ headerLength: VIRTIO_HEADER }, { headerLength: VIRTIO_HEADER })
     const received = collect(right)
-    const packet = packetOf(left.memory, bytesOf(3000, 1))
+    const frame = bytesOf(3000, 1)
+    frame[54 + 13] = 0x90
+    const packet = packetOf(left.memory, frame)
     packet.checksum = ChecksumState.Partial
     packet.checksumStart = packet.start + 54
     packet.checksumField = packet.start + 70
@@ -320,7 +326,7 @@ describe('the virtio header', () => {
       fc.asyncProperty(
         fc.record({
           flags: fc.oneof(fc.constantFrom(0, 1, 2, 3, 4), fc.nat(255)),
-          gso: fc.oneof(fc.constantFrom(0, 1, 3, 4, 5, 0x81), fc.nat(255)),
+          gso: fc.oneof(fc.constantFrom(0, 1, 3, 4, 5, 0x80, 0x81, 0x84), fc.nat(255)),
           words: fc.array(fc.oneof(fc.nat(70), fc.constantFrom(1500, 0xffff), fc.nat(0xffff)), {
             minLength: 4,
             maxLength: 4,
@@ -336,7 +342,7 @@ describe('the virtio header', () => {
           const checksum = (flags & 1) !== 0
           const bad =
             length < 14 ||
-            (gso !== 0 && gso !== 1 && gso !== 4) ||
+            ![0, 1, 4, 0x81, 0x84].includes(gso) ||
             (gso !== 0 && segmentSize === 0) ||
             (checksum && (start < 14 || start + offset + 2 > length))
           expect(right.counters.receiveMalformed).toBe(malformed + (bad ? 1 : 0))

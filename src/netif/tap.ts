@@ -97,9 +97,14 @@ const VIRTIO_DATA_VALID = 2
 const VIRTIO_GSO_NONE = 0
 const VIRTIO_GSO_TCPV4 = 1
 const VIRTIO_GSO_TCPV6 = 4
+/** With either of both: CWR belongs to the first segment only. */
+const VIRTIO_GSO_ECN = 0x80
 
 /** Where a TCP header keeps its length in 32-bit words, in the upper four bits; RFC 9293, section 3.1. */
 const TCP_DATA_OFFSET = 12
+const TCP_FLAGS = 13
+/** RFC 3168, section 6.1. */
+const TCP_CWR = 0x80
 
 /**
  * A Linux tap device. Frames are read in bursts straight into packet memory and written straight from it, with the
@@ -333,7 +338,8 @@ export class Tap implements Netif, AsyncDisposable {
       return
     }
     const tcpHeader = (this.memory.bytes[transport + TCP_DATA_OFFSET] >>> 4) << 2
-    const gso = segmentation === Segmentation.TcpV4 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_TCPV6
+    let gso = segmentation === Segmentation.TcpV4 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_TCPV6
+    if ((this.memory.bytes[transport + TCP_FLAGS] & TCP_CWR) !== 0) gso |= VIRTIO_GSO_ECN
     words[at + TRANSMIT_HEADER_LENGTH] = transport + tcpHeader - start
     words[at + TRANSMIT_FLAGS] = VIRTIO_NEEDS_CHECKSUM | (gso << 8)
     words[at + TRANSMIT_SEGMENT_SIZE] = packet.segmentSize
@@ -433,8 +439,8 @@ export class Tap implements Netif, AsyncDisposable {
   #isValidHeader(at: number, length: number): boolean {
     const words = this.#receiveWords
     const flags = words[at + RECEIVE_FLAGS]
-    const gso = flags >>> 8
-    if (gso !== VIRTIO_GSO_NONE) {
+    const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
+    if (flags >>> 8 !== VIRTIO_GSO_NONE) {
       if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6) return false
       if (words[at + RECEIVE_SEGMENT_SIZE] === 0) return false
     }
@@ -452,7 +458,7 @@ export class Tap implements Netif, AsyncDisposable {
     } else if ((flags & VIRTIO_DATA_VALID) !== 0) {
       packet.checksum = ChecksumState.Verified
     }
-    const gso = flags >>> 8
+    const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
     if (gso !== VIRTIO_GSO_NONE) {
       packet.segmentation = gso === VIRTIO_GSO_TCPV4 ? Segmentation.TcpV4 : Segmentation.TcpV6
       packet.segmentSize = words[at + RECEIVE_SEGMENT_SIZE]

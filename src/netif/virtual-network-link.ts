@@ -1,6 +1,7 @@
 import { type Clock, type Microseconds, type Random, Timer, type TimerHandler } from '../clock/index.ts'
 import { inRange } from '../errors/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
+import { markCongestion } from './virtual-network-mark.ts'
 
 /** What one direction of a link does to the frames that pass it. Probabilities are 0 to 1, default 0. */
 export interface LinkOptions {
@@ -13,6 +14,16 @@ export interface LinkOptions {
    * frames on a link, waiting or under way, are at most 65,536 in any case.
    */
   queue?: number
+  /**
+   * Marks frames of ECN-capable senders (RFC 3168) that find more than so many bytes waiting for a link with a
+   * `bandwidth`, as a router does that wants no full queue. Others pass as long as they fit the queue. Default never.
+   */
+  markAbove?: number
+  /**
+   * IP packets of more bytes than this are lost without a word: a hop with a smaller MTU whose ICMP messages get lost.
+   * 68 to 65,535, default what the MTUs of the ports allow.
+   */
+  largestPacket?: number
   /** Probability that a frame is lost. */
   loss?: number
   /** Probability that a frame arrives twice. */
@@ -41,13 +52,14 @@ export interface LinkCounters {
   lost: number
   /** Dropped because the queue was full. */
   queueFull: number
-  /** Dropped because they were longer than the MTU of the port. */
+  /** Dropped because they were longer than the MTU of the port, or than `largestPacket`. */
   tooLong: number
   /** Dropped because the cable was pulled, the port closed, or nothing was attached to it. */
   down: number
   /** Dropped because packet memory had no room for a copy, or for the segments of a super-frame. */
   noMemory: number
   /** Not dropped: */
+  marked: number
   duplicated: number
   corrupted: number
   reordered: number
@@ -64,6 +76,9 @@ export interface LinkEnd {
 const DEFAULT_QUEUE = 1 << 20
 /** 10 Gbit/s over 70 ms in full frames. */
 const MAXIMUM_FRAMES = 65_536
+const NEVER_MARK = 2 ** 40
+const ETHERNET_HEADER = 14
+const LONGEST_FRAME = ETHERNET_HEADER + 65_535
 const DEFAULT_DISTANCE = 3
 const DEFAULT_PATIENCE: Microseconds = 10_000
 
@@ -79,6 +94,7 @@ export class Link implements TimerHandler {
     tooLong: 0,
     down: 0,
     noMemory: 0,
+    marked: 0,
     duplicated: 0,
     corrupted: 0,
     reordered: 0,
@@ -92,6 +108,8 @@ export class Link implements TimerHandler {
   #latency: Microseconds = 0
   #bandwidth = 0
   #queue = DEFAULT_QUEUE
+  #markAbove = NEVER_MARK
+  #longestFrame = LONGEST_FRAME
   #loss = 0
   #duplication = 0
   #corruption = 0
@@ -128,6 +146,9 @@ export class Link implements TimerHandler {
     this.#latency = inRange('latency', options.latency ?? 0, 0, 1e12)
     this.#bandwidth = options.bandwidth === undefined ? 0 : inRange('bandwidth', options.bandwidth, 1, 1e15)
     this.#queue = inRange('queue', options.queue ?? DEFAULT_QUEUE, 0, 2 ** 40)
+    this.#markAbove = inRange('markAbove', options.markAbove ?? NEVER_MARK, 0, NEVER_MARK)
+    const largestPacket = inRange('largestPacket', options.largestPacket ?? 65_535, 68, 65_535)
+    this.#longestFrame = ETHERNET_HEADER + largestPacket
     this.#loss = inRange('loss', options.loss ?? 0, 0, 1)
     this.#duplication = inRange('duplication', options.duplication ?? 0, 0, 1)
     this.#corruption = inRange('corruption', options.corruption ?? 0, 0, 1)
@@ -143,7 +164,7 @@ export class Link implements TimerHandler {
 
   /** Whether frames must be real ones, of MTU size and with their checksums, for the link to mean what it says. */
   get needsRealFrames(): boolean {
-    return this.#altersFrames || this.#bandwidth > 0
+    return this.#altersFrames || this.#bandwidth > 0 || this.#longestFrame < LONGEST_FRAME
   }
 
   /** Whether a frame passes without time and without change, so that the link may be left out. */
@@ -159,7 +180,10 @@ export class Link implements TimerHandler {
   /** One frame enters; takes over the reference. It never arrives from inside this call. */
   enter(packet: PacketBuffer): void {
     this.counters.frames++
-    if (this.#altersFrames) this.#impair(packet)
+    if (packet.length > this.#longestFrame) {
+      this.counters.tooLong++
+      packet.release()
+    } else if (this.#altersFrames) this.#impair(packet)
     else this.#queueUp(packet)
   }
 
@@ -247,6 +271,7 @@ export class Link implements TimerHandler {
       packet.release()
       return
     }
+    if (this.#bandwidth > 0 && this.#backlog() > this.#markAbove && markCongestion(packet)) this.counters.marked++
     // A link without delay does not ask for the time: what is on it is due whenever the timer fires.
     let due = 0
     if (this.#bandwidth > 0) {

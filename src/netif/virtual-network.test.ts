@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { dissect } from '../../test/support/dissect.ts'
 import { between } from '../../test/support/frames.ts'
 import '../../test/support/packet-matchers.ts'
 import { FrameCollector, packetFrom, transmit } from '../../test/support/packets.ts'
@@ -339,6 +340,48 @@ describe('links', () => {
     clock.runUntilIdle()
     expect(times.map((time) => time - start)).toEqual([1100, 2100, 3100, 4100, 5100])
     expect(a.port.fromStack.counters.queueFull).toBe(5)
+    expect(memory.inUse).toBe(0)
+  })
+
+  test.each([
+    ['10.0.0.1', '10.0.0.2'],
+    ['fd00::1', 'fd00::2'],
+  ])('a long queue marks what is ECN-capable (RFC 3168, section 5): from %s', (source, destination) => {
+    const [a, b] = [station({ fromStack: { bandwidth: 8e6, markAbove: 3000 } }), station()]
+    introduce(a, b)
+    const send = between({ mac: `${a.port.mac}`, address: source }, { mac: `${b.port.mac}`, address: destination })
+    // 1,000 bytes each: the fourth finds 3,000 waiting, which is not too much.
+    const codepoints = [2, 2, 2, 2, 2, 0, 1, 3, 2]
+    for (const codepoint of codepoints) {
+      // The rest of the field stays.
+      const padding = source.includes(':') ? 938 : 958
+      const trafficClass = 0xb8 | codepoint
+      transmit(a.port, send.udp({ sourcePort: 1, destinationPort: 9 }, 'x'.repeat(padding), { trafficClass }))
+    }
+    clock.runUntilIdle()
+    const frames = b.inbox.take()
+    for (const frame of frames) expect(frame).toBeUdp({ destinationPort: 9 })
+    expect(frames.map((frame) => dissect(frame).ip!.trafficClass)).toEqual(
+      [2, 2, 2, 2, 3, 0, 3, 3, 3].map((codepoint) => 0xb8 | codepoint),
+    )
+    expect(a.port.fromStack.counters).toMatchObject({ frames: 10, marked: 4, queueFull: 0 })
+    transmit(a.port, send.udp({ sourcePort: 1, destinationPort: 9 }, '', { trafficClass: 2 }))
+    clock.runUntilIdle()
+    expect(dissect(b.inbox.take()[0]).ip!.trafficClass).toBe(2)
+  })
+
+  test('a hop with a smaller MTU loses what is longer, and large packets for the device are cut before', () => {
+    const [a, b] = [station({ toStack: {}, fromStack: { largestPacket: 1000 } }), station()]
+    introduce(a, b)
+    transmit(a.port, numbered(a, b, 1, 1000 - 28), numbered(a, b, 2, 1001 - 28))
+    a.port.transmit(superFrame(a, b, 5000, 960))
+    a.port.transmit(superFrame(a, b, 5000, 961))
+    clock.runUntilIdle()
+    expect(b.inbox.take().map((frame) => frame.length)).toEqual([1014, 1014, 1014, 1014, 1014, 1014, 254, 249])
+    expect(a.port.fromStack.counters.tooLong).toBe(6)
+    transmit(b.port, numbered(b, a, 3, 1400))
+    clock.runUntilIdle()
+    expect(a.inbox.take()).toHaveLength(1)
     expect(memory.inUse).toBe(0)
   })
 

@@ -5,6 +5,7 @@
 import type { Microseconds } from '../clock/index.ts'
 import { AcknowledgmentSample } from './congestion/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { echoesCongestion } from './explicit-congestion-notification.ts'
 import {
   adaptReorderingWindow,
   Delivery,
@@ -67,6 +68,7 @@ function takeAcknowledgment(
   const segmentsBefore = recovery.deliveredSegments
   const highestSacked = board.sacked > 0 ? board.highestSacked : unacknowledged
   delivery.reset()
+  if (acknowledged >= 0) delivery.congestionEchoed = echoesCongestion(connection, segment)
   if (connection.selectiveAcknowledgments && segment.options.sackCount > 0) {
     takeBlocks(
       recovery,
@@ -101,7 +103,12 @@ function takeAcknowledgment(
       noteReorderingOf(recovery, delivery, highestSacked, connection.segmentSize, counters)
     }
   }
-  counters.TCPDelivered += recovery.deliveredSegments - segmentsBefore
+  const deliveredSegments = recovery.deliveredSegments - segmentsBefore
+  counters.TCPDelivered += deliveredSegments
+  if (delivery.congestionEchoed) {
+    counters.TCPDeliveredCE += deliveredSegments
+    recovery.deliveredEchoed += deliveredSegments
+  }
   // RFC 5681, section 2: what a duplicate acknowledgment is, but for its number. An old one says nothing of the present.
   const isPure = segment.sequenceLength === 0 && segment.window << connection.sendWindowScale === connection.sendWindow
   updateWindow(connection, segment)

@@ -47,6 +47,7 @@ export function sendCookie(
   timestampValue: number,
   timestampEcho: number,
   sackPermitted: boolean,
+  ecn: boolean,
 ): void {
   const packet = context.memory.allocate(0)
   if (packet === null) {
@@ -70,7 +71,8 @@ export function sendCookie(
   context.counters.SyncookiesSent++
   // RFC 7323, 2.2: the window in a SYN is never scaled.
   const window = Math.min(context.settings.receiveBuffer, 65_535)
-  send(context, packet, path, ports, cookie, acknowledgment, wire.Flag.Syn | wire.Flag.Ack, window)
+  const flags = wire.Flag.Syn | wire.Flag.Ack | (ecn ? wire.Flag.Ece : 0)
+  send(context, packet, path, ports, cookie, acknowledgment, flags, window)
 }
 
 /** RFC 9293, 3.10.7.4: what TIME-WAIT answers to a segment that comes again. */

@@ -86,6 +86,8 @@ export class Connection implements TimerHandler {
   windowScaling = false
   /** Both sides sent SACK-permitted. */
   selectiveAcknowledgments = false
+  /** Explicit congestion notification: bits of `Ecn`. */
+  ecn = 0
   /** One of its own from the first byte on. */
   sendBuffer = NOTHING_TO_SEND
   sendBufferLimit: number

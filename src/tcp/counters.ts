@@ -97,6 +97,8 @@ export interface TcpCounters {
   TCPDSACKRecvSegs: number
   /** SACK blocks that cannot be right. */
   TCPSACKDiscard: number
+  /** Segments delivered by acknowledgments that echo congestion (ECE): RFC 3168. */
+  TCPDeliveredCE: number
   /** Segments of new data sent, and segments that have reached peers, as far as acknowledgments and SACKs tell. */
   TCPOrigDataSent: number
   TCPDelivered: number
@@ -196,6 +198,7 @@ export function newTcpCounters(): TcpCounters {
     TCPDSACKOfoRecv: 0,
     TCPDSACKRecvSegs: 0,
     TCPSACKDiscard: 0,
+    TCPDeliveredCE: 0,
     TCPOrigDataSent: 0,
     TCPDelivered: 0,
     TCPWinProbe: 0,

@@ -5,6 +5,7 @@
 import type { Microseconds } from '../clock/index.ts'
 import { initialWindow, LARGEST_WINDOW } from './congestion/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { Ecn } from './explicit-congestion-notification.ts'
 import { Sent } from './recovery/index.ts'
 import { distance } from './sequence-number.ts'
 import { State, stateName } from './state.ts'
@@ -14,6 +15,8 @@ export const TcpInfoOption = {
   Timestamps: 1,
   Sack: 2,
   WindowScale: 4,
+  Ecn: 8,
+  EcnSeen: 16,
 } as const
 
 /** TCP_INFINITE_SSTHRESH: what Linux shows while no threshold is known. */
@@ -33,7 +36,7 @@ export interface TcpInfo {
   readonly probes: number
   /** How often the retransmission timeout is doubled now. */
   readonly backoff: number
-  /** Timestamps 1, SACK 2, window scale 4, where both sides agreed on it. */
+  /** Timestamps 1, SACK 2, window scale 4, ECN 8, where both sides agreed on it; the peer's data is ECN-capable 16. */
   readonly options: number
   /** Shifts, 0 to 14: of the windows that the peer sends, and of those that we send. */
   readonly snd_wscale: number
@@ -89,6 +92,8 @@ export interface TcpInfo {
   readonly data_segs_in: number
   /** Segments that have reached the peer, as far as acknowledgments and SACKs tell. */
   readonly delivered: number
+  /** Those of them for which the acknowledgment echoed congestion (ECE). */
+  readonly delivered_ce: number
   /** Segments that the peer reported to have got twice (RFC 2883). */
   readonly dsack_dups: number
   /** The windows that the peer and we have offered and that are not used up, bytes. */
@@ -116,7 +121,9 @@ export function tcpInfo(connection: Connection): TcpInfo {
     options:
       (connection.timestamps ? TcpInfoOption.Timestamps : 0) |
       (connection.selectiveAcknowledgments ? TcpInfoOption.Sack : 0) |
-      (connection.windowScaling ? TcpInfoOption.WindowScale : 0),
+      (connection.windowScaling ? TcpInfoOption.WindowScale : 0) |
+      ((connection.ecn & Ecn.Capable) !== 0 ? TcpInfoOption.Ecn : 0) |
+      ((connection.ecn & Ecn.CapableSeen) !== 0 ? TcpInfoOption.EcnSeen : 0),
     snd_wscale: connection.sendWindowScale,
     rcv_wscale: connection.windowScaling ? connection.receiveWindowScale : 0,
     delivery_rate_app_limited: (recovery?.applicationLimitedUntil ?? 0) > 0,
@@ -152,6 +159,7 @@ export function tcpInfo(connection: Connection): TcpInfo {
     data_segs_out: connection.dataSegmentsSent,
     data_segs_in: connection.dataSegmentsReceived,
     delivered: recovery?.deliveredSegments ?? 0,
+    delivered_ce: recovery?.deliveredEchoed ?? 0,
     dsack_dups: recovery?.duplicateSegmentsReported ?? 0,
     snd_wnd: Math.max(connection.sendWindow - outstanding, 0),
     rcv_wnd: connection.state === State.Closed ? 0 : distance(connection.receiveEdge, connection.receiveNext),

@@ -9,6 +9,7 @@ import type { Ip } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendCookie } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { agree, agreesToSyn } from './explicit-congestion-notification.ts'
 import { FastOpenServer } from './fast-open-server.ts'
 import { type Acceptor, Listener, type ListenerGroup, type ListenerOptions, type ListenerTable } from './listener.ts'
 import type { LocalPorts } from './local-ports.ts'
@@ -18,7 +19,14 @@ import type { Segment } from './segment.ts'
 import { segmentArrives, takeSynOptions } from './segment-arrives.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { COOKIE_LIFETIME, SynCookies, sackOfTimestamp, scaleOfTimestamp, timestampWithOptions } from './syn-cookies.ts'
+import {
+  COOKIE_LIFETIME,
+  ecnOfTimestamp,
+  SynCookies,
+  sackOfTimestamp,
+  scaleOfTimestamp,
+  timestampWithOptions,
+} from './syn-cookies.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait } from './time-wait.ts'
 
@@ -154,6 +162,7 @@ export class PassiveOpen {
     connection.windowUpdateSequence = segment.sequence
     connection.segmentsReceived = 1
     takeSynOptions(connection, segment, settings)
+    agree(connection, agreesToSyn(settings, segment, packet))
     if (listener.fastOpen > 0 && this.#fastOpen.synArrives(connection, listener, segment, packet)) {
       listener.pending.push(connection)
       this.#willDeliver(listener)
@@ -200,6 +209,7 @@ export class PassiveOpen {
     // Without timestamps there is no place to remember the peer's options, and so none for ours (as Linux).
     const scaling = timestamps && settings.windowScaling && options.windowScale >= 0
     const sack = timestamps && settings.selectiveAcknowledgments && options.sackPermitted
+    const ecn = timestamps && agreesToSyn(settings, segment, packet)
     group.cookiesUntil = now + COOKIE_LIFETIME
     sendCookie(
       this.#context,
@@ -210,16 +220,11 @@ export class PassiveOpen {
       scaling ? this.#opening.receiveWindowScale : -1,
       timestamps,
       timestamps
-        ? timestampWithOptions(
-            this.#opening.timestampBack(packet, now),
-            scaling ? options.windowScale : -1,
-            sack,
-            // ECN is not asked for yet.
-            false,
-          )
+        ? timestampWithOptions(this.#opening.timestampBack(packet, now), scaling ? options.windowScale : -1, sack, ecn)
         : 0,
       options.timestampValue,
       sack,
+      ecn,
     )
   }
 
@@ -260,6 +265,7 @@ export class PassiveOpen {
     options.windowScale = options.hasTimestamps ? scaleOfTimestamp(options.timestampEcho) : -1
     options.sackPermitted = options.hasTimestamps && sackOfTimestamp(options.timestampEcho)
     takeSynOptions(connection, segment, settings)
+    agree(connection, settings.ecn !== 'off' && options.hasTimestamps && ecnOfTimestamp(options.timestampEcho))
     connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
     listener.halfOpen.add(connection)
     counters.PassiveOpens++

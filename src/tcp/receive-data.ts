@@ -4,6 +4,7 @@
 import type { PacketBuffer } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { acknowledgeQuickly, noteData } from './delayed-acknowledgment.ts'
+import { takeMark, takeReduction } from './explicit-congestion-notification.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { NOTHING_RECEIVED, ReceiveQueue } from './receive-queue.ts'
 import { measureRoundTrip } from './receive-window.ts'
@@ -24,6 +25,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
   noteData(connection, now)
   let start = segment.sequence
   let fin = segment.hasFin
+  if (connection.ecn !== 0) takeReduction(connection, segment)
   // The part before RCV.NXT is there already.
   const old = distance(connection.receiveNext, start)
   if (old > 0) {
@@ -45,6 +47,7 @@ export function receiveData(connection: Connection, segment: Segment, packet: Pa
   if (length > connection.receiveSegmentSize) {
     connection.receiveSegmentSize = Math.min(length, connection.offeredSegmentSize)
   }
+  if (connection.ecn !== 0 && length > 0) takeMark(connection, packet)
   if (start !== connection.receiveNext) {
     if (length > 0 || fin) queueOutOfOrder(connection, packet, start, length, fin)
     return

@@ -6,6 +6,7 @@ import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { answeredOurSyn, synCameAgain } from './explicit-congestion-notification.ts'
 import { countSynData, isBeyondSent } from './fast-open.ts'
 import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
@@ -53,6 +54,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
   ) {
     // The peer's SYN again, perhaps with data, which would make it acceptable: our SYN-ACK was lost.
     connection.context.counters.RetransSegs++
+    synCameAgain(connection, segment)
     sendSyn(connection)
     return
   }
@@ -320,6 +322,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   connection.receiveNext = advance(segment.sequence, 1)
   connection.receiveEdge = advance(connection.receiveNext, Math.min(connection.receiveLimit, 65_535))
   takeSynOptions(connection, segment, context.settings)
+  answeredOurSyn(connection, segment)
   if (!segment.hasAck) {
     // Simultaneous open.
     connection.state = State.SynReceived

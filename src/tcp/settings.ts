@@ -1,6 +1,9 @@
 import { MILLISECOND, MINUTE, type Microseconds, SECOND } from '../clock/index.ts'
 import { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/index.ts'
 
+export type EcnSetting = 'on' | 'accept' | 'off'
+const ECN_SETTINGS: readonly EcnSetting[] = ['on', 'accept', 'off']
+
 /** What can be set about TCP, with its defaults. Per stack; a connection copies what it may change for itself. */
 export interface TcpSettings {
   /** Bytes a connection buffers for sending before `write` asks to wait, at first; 4 KiB to 64 MiB. Default 1 MiB. */
@@ -63,6 +66,11 @@ export interface TcpSettings {
   windowScaling: boolean
   /** Offer selective acknowledgments (RFC 2018). Default true. */
   selectiveAcknowledgments: boolean
+  /**
+   * Explicit congestion notification, RFC 3168: asked for in our SYNs, and agreed to ('on'); agreed to where the peer asks
+   * ('accept'); neither ('off'). Linux tcp_ecn 1, 2, 0. Default accept, as Linux.
+   */
+  ecn: EcnSetting
   /** Answers SYNs with cookies (RFC 4987, 3.6) while a listener's queue is full of silent peers. Default true. */
   synCookies: boolean
   /**
@@ -117,6 +125,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   timestamps: true,
   windowScaling: true,
   selectiveAcknowledgments: true,
+  ecn: 'accept',
   synCookies: true,
   fastOpenKeyLifetime: 60 * MINUTE,
   fastOpenServers: 1024,
@@ -166,6 +175,9 @@ export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
   if (!CONGESTION_CONTROLS.includes(settings.congestionControl)) {
     const known = CONGESTION_CONTROLS.join(', ')
     throw new RangeError(`the TCP setting congestionControl is one of ${known}, not ${settings.congestionControl}`)
+  }
+  if (!ECN_SETTINGS.includes(settings.ecn)) {
+    throw new RangeError(`the TCP setting ecn is one of ${ECN_SETTINGS.join(', ')}, not ${settings.ecn}`)
   }
   const [least, most] = settings.ephemeralPorts
   if (!(least >= 1 && least <= most && most <= 65_535)) {

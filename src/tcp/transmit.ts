@@ -7,6 +7,7 @@ import { type Microseconds, SECOND } from '../clock/index.ts'
 import { IpProtocol } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { Codepoint, Ecn, synFlags } from './explicit-congestion-notification.ts'
 import { cookieToSend, dataForSyn } from './fast-open.ts'
 import {
   SACK_BLOCK_LENGTH,
@@ -221,7 +222,12 @@ function sendNew(
   now: Microseconds,
 ): boolean {
   const sequence = connection.sendNext
-  if (!sendSegment(connection, sequence, offset, length, flags)) {
+  let trafficClass: number = Codepoint.NotCapable
+  if ((connection.ecn & Ecn.Capable) !== 0 && length > 0) {
+    trafficClass = Codepoint.Capable0
+    if (recovery.reductionDue) flags |= Flag.Cwr
+  }
+  if (!sendSegment(connection, sequence, offset, length, flags, trafficClass)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
       connection.retransmitAt = now + connection.retransmissionInterval
@@ -230,6 +236,7 @@ function sendNew(
     }
     return false
   }
+  if ((flags & Flag.Cwr) !== 0) recovery.reductionDue = false
   const withFin = (flags & Flag.Fin) !== 0
   const next = advance(sequence, length + (withFin ? 1 : 0))
   if (length % connection.segmentSize !== 0) connection.shortSequence = next
@@ -307,7 +314,8 @@ export function retransmit(
   const offset = distance(segment.start, connection.sendBase)
   const last = offset + length === connection.sendBuffer.length
   const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (last && length > 0 ? Flag.Psh : 0)
-  if (!sendSegment(connection, segment.start, offset, length, flags)) return false
+  // RFC 3168, 6.1.5: never ECN-capable, or a mark on what the receiver drops as a duplicate would be lost.
+  if (!sendSegment(connection, segment.start, offset, length, flags, Codepoint.NotCapable)) return false
   const bytes = segment.length
   const flight = flightOf(connection, recovery)
   segment.count = segmentsIn(bytes, connection.segmentSize)
@@ -370,13 +378,17 @@ export function changeSegmentSize(connection: Connection): void {
   repacketize(connection, recovery)
 }
 
-/** Builds and sends one segment with the acknowledgment and window of this moment. */
+/**
+ * Builds and sends one segment with the acknowledgment and window of this moment.
+ * @param flags CWR among them goes with the first of the segments that the device makes of it only
+ */
 function sendSegment(
   connection: Connection,
   sequence: SequenceNumber,
   offset: number,
   length: number,
   flags: number,
+  trafficClass: number,
 ): boolean {
   const memory = connection.context.memory
   let packet: PacketBuffer | null = null
@@ -404,7 +416,7 @@ function sendSegment(
   connection.dataSegmentsSent += count
   pushHeader(connection, packet, sequence, flags)
   acknowledged(connection)
-  send(connection, packet, Math.max(count, 1))
+  send(connection, packet, Math.max(count, 1), trafficClass)
   return true
 }
 
@@ -424,7 +436,7 @@ export function sendAcknowledgment(
   }
   pushHeader(connection, packet, sequence, Flag.Ack)
   acknowledged(connection)
-  send(connection, packet, 1)
+  send(connection, packet, 1, Codepoint.NotCapable)
 }
 
 /** SND.NXT, unless the peer has shrunk its window so that it would drop this as too far ahead: its edge (as Linux). */
@@ -478,10 +490,10 @@ export function sendSyn(connection: Connection): void {
     connection.initialSendSequence,
     acknowledgment,
     length,
-    (answering ? Flag.Syn | Flag.Ack : Flag.Syn) | (data > 0 ? Flag.Psh : 0),
+    synFlags(connection) | (answering ? Flag.Syn | Flag.Ack : Flag.Syn) | (data > 0 ? Flag.Psh : 0),
     window,
   )
-  send(connection, packet, 1)
+  send(connection, packet, 1, Codepoint.NotCapable)
 }
 
 /** Prepends the header of a segment after the handshake. */
@@ -506,6 +518,7 @@ function pushHeader(connection: Connection, packet: PacketBuffer, sequence: Sequ
   if (connection.receiveEdge === connection.receiveNext) countZeroWindow(connection, field)
   if (isAfter(edge, connection.receiveEdge)) connection.receiveEdge = edge
   connection.lastAcknowledgmentSent = connection.receiveNext
+  if ((connection.ecn & Ecn.EchoDue) !== 0) flags |= Flag.Ece
   finishHeader(connection, packet, sequence, connection.receiveNext, length, flags, field)
 }
 
@@ -552,7 +565,7 @@ function acknowledged(connection: Connection): void {
 }
 
 /** @param count how many segments it is on the wire */
-function send(connection: Connection, packet: PacketBuffer, count: number): void {
+function send(connection: Connection, packet: PacketBuffer, count: number, trafficClass: number): void {
   let path = connection.path
   if (path.isStale) {
     const fresh = connection.context.refreshPath(path)
@@ -565,5 +578,5 @@ function send(connection: Connection, packet: PacketBuffer, count: number): void
   }
   connection.context.counters.OutSegs += count
   connection.segmentsSent += count
-  path.ip.send(packet, path, IpProtocol.Tcp, 0, 0)
+  path.ip.send(packet, path, IpProtocol.Tcp, 0, trafficClass)
 }

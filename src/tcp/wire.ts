@@ -55,6 +55,11 @@ export function headerLength(view: DataView, header: number): number {
   return (view.getUint8(header + DATA_OFFSET) >> 4) << 2
 }
 
+/** The four bits behind the data offset: RFC 9293, 3.1, "must be zero in generated segments and must be ignored". */
+export function reservedBits(view: DataView, header: number): number {
+  return view.getUint8(header + DATA_OFFSET) & 15
+}
+
 export function flags(view: DataView, header: number): number {
   return view.getUint8(header + FLAGS)
 }

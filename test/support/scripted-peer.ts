@@ -42,6 +42,8 @@ export interface ScriptedSegment extends Partial<Omit<TcpFields, 'sourcePort' | 
   data?: Payload | number
   /** Relative to the stack's ISN. */
   sack?: [number, number][]
+  /** DS field with ECN bits, of the IP header; default 0. */
+  trafficClass?: number
 }
 
 /** What came from the stack, and when. */
@@ -239,7 +241,7 @@ export class ScriptedPeer {
 
   /** The frame of a segment. */
   frame(segment: ScriptedSegment): Uint8Array {
-    const { data, seq, ack, sack, ...fields } = segment
+    const { data, seq, ack, sack, trafficClass, ...fields } = segment
     const flags = segment.flags ?? 'A'
     const payload = typeof data === 'number' ? pattern(data, (seq ?? this.sendNext) - 1) : (data ?? '')
     const sequence = seq ?? this.sendNext
@@ -262,6 +264,7 @@ export class ScriptedPeer {
         ack: hasAck || ack !== undefined ? this.stackIsn + (ack ?? this.receiveNext) : 0,
       },
       payload,
+      { trafficClass },
     )
   }
 

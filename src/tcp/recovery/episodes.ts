@@ -42,11 +42,20 @@ export function enterRecovery(connection: Connection, recovery: LossRecovery, no
   recovery.state = RecoveryState.Recovery
 }
 
-/** The peer echoes congestion (ECE): once per window. */
-export function enterReducing(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
+/**
+ * The peer echoes congestion (ECE): once per window.
+ * @param delivered by the acknowledgment that says so: part of what was in flight; 64 KiB where the receiver coalesces
+ */
+export function enterReducing(
+  connection: Connection,
+  recovery: LossRecovery,
+  delivered: number,
+  now: Microseconds,
+): void {
   if (recovery.state >= RecoveryState.Reducing) return
   recovery.mayUndo = false
-  recovery.congestion.congested(Congestion.Echo, usedWindow(connection, recovery), now)
+  const flight = Math.min(outstanding(connection) + delivered, recovery.congestion.window)
+  recovery.congestion.congested(Congestion.Echo, flight, now)
   beginReduction(recovery)
   recovery.recoveryPoint = connection.sendNext
   recovery.state = RecoveryState.Reducing
@@ -78,6 +87,7 @@ export function enterLoss(connection: Connection, recovery: LossRecovery, now: M
     (recovery.state === RecoveryState.Loss && !repeated)
   if (begins) beginEpisode(connection, recovery)
   congestion.timedOut(usedWindow(connection, recovery), !begins, now)
+  recovery.reductionDue = true
   if (!congestion.controlsRecovery) {
     congestion.window = recovery.flight(flight) + connection.segmentSize
   }

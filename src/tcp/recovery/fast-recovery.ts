@@ -31,6 +31,7 @@ export function react(
   now: Microseconds,
 ): void {
   const { board } = recovery
+  if (delivery.congestionEchoed) recovery.reductionStands = true
   if (isProgress && board.first !== null && (board.first.flags & Sent.Sacked) !== 0) {
     // The peer acknowledges up to something that it has SACKed, and not that: it has thrown it away (RFC 2018, section 8).
     connection.retransmitAt = now + Math.max(connection.timeout.smoothed / 2, RENEGING_DELAY)
@@ -58,7 +59,7 @@ export function react(
     else if (undoAtPartial(connection, recovery, segment, now)) return
     if (undoByDuplicates(connection, recovery, now)) reopen(recovery)
     identifyLosses(connection, recovery, isProgress, now)
-    if (recovery.state !== RecoveryState.Recovery && board.lost > 0) enterRecovery(connection, recovery, now)
+    if (recovery.state !== RecoveryState.Recovery && board.lost > 0) begin(connection, recovery, delivery, now)
     return
   }
   if (recovery.state === RecoveryState.Loss) {
@@ -74,11 +75,16 @@ export function react(
   if (recovery.state <= RecoveryState.Disorder) undoByDuplicates(connection, recovery, now)
   identifyLosses(connection, recovery, isProgress, now)
   if (board.lost > 0) {
-    enterRecovery(connection, recovery, now)
+    begin(connection, recovery, delivery, now)
     return
   }
-  if (delivery.congestionEchoed) enterReducing(connection, recovery, now)
+  if (delivery.congestionEchoed) enterReducing(connection, recovery, delivery.delivered, now)
   if (recovery.state !== RecoveryState.Reducing) reopen(recovery)
+}
+
+function begin(connection: Connection, recovery: LossRecovery, delivery: Delivery, now: Microseconds): void {
+  enterRecovery(connection, recovery, now)
+  recovery.reductionStands = delivery.congestionEchoed
 }
 
 function countDuplicate(

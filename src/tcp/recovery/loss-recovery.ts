@@ -53,6 +53,10 @@ export class LossRecovery {
   /** Our timestamp when the episode's first retransmission was sent; meaningful while `hasRetransmitted`. */
   retransmissionTimestamp = 0
   hasRetransmitted = false
+  /** The peer has echoed congestion in this episode: the window stays reduced, whatever the losses turn out to be. */
+  reductionStands = false
+  /** The window was reduced, and with ECN the next new data says so: CWR, RFC 3168, 6.1.2. */
+  reductionDue = false
   /** F-RTO is on: RFC 5682. */
   timeoutMayBeSpurious = false
   /** RFC 5682, 2.1 step 2b: this time new data goes before retransmissions. */
@@ -94,6 +98,8 @@ export class LossRecovery {
   delivered = 0
   /** The same in segments, without what only duplicate acknowledgments stand for: for the snapshot. */
   deliveredSegments = 0
+  /** Those delivered by acknowledgments that echo congestion. */
+  deliveredEchoed = 0
   deliveredAt: Microseconds = 0
   firstSentAt: Microseconds = 0
   /** While not 0: what is sent until so many bytes are delivered is limited by the application. */

@@ -6,6 +6,7 @@ export function beginReduction(recovery: LossRecovery): void {
   recovery.priorWindow = recovery.congestion.window
   recovery.proportionalDelivered = 0
   recovery.proportionalOut = 0
+  recovery.reductionDue = true
 }
 
 /**

@@ -10,6 +10,7 @@ import { noteReordering } from './reordering.ts'
 /** An episode begins whose reduction may have to be undone. */
 export function beginEpisode(connection: Connection, recovery: LossRecovery): void {
   recovery.mayUndo = true
+  recovery.reductionStands = false
   recovery.undoMarker = connection.unacknowledged
   // What is on its way again already may be reported as duplicate; without, no D-SACK can prove anything.
   recovery.undoRetransmitted = recovery.board.retransmitted > 0 ? recovery.board.retransmitted : -1
@@ -35,7 +36,10 @@ function isSpurious(connection: Connection, recovery: LossRecovery, segment: Seg
 /** RFC 4015: the window as before. @param allLosses nothing of what is believed lost is */
 function undoReduction(recovery: LossRecovery, allLosses: boolean, now: number): void {
   if (allLosses) recovery.board.unmarkLost()
-  recovery.congestion.undo(now)
+  if (!recovery.reductionStands) {
+    recovery.congestion.undo(now)
+    recovery.reductionDue = false
+  }
   recovery.mayUndo = false
   // What RACK thinks of the rest must be looked at again.
   recovery.rackAdvanced = true
