@@ -22,7 +22,7 @@ export interface Ipv4Counters {
   notForUs: number
   /** To our own address in a link-layer broadcast, RFC 1122, 3.3.6. */
   unicastInLinkBroadcast: number
-  /** Packets for us by their ECN bits (RFC 3168, section 5): not capable, both codepoints of senders that are, and marked. */
+  /** Those handed to a protocol by their ECN bits (RFC 3168, section 5): not capable, both codepoints of senders that are, and marked. */
   InNoECTPkts: number
   InECT1Pkts: number
   InECT0Pkts: number

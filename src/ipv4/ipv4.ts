@@ -329,7 +329,6 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     packet.destination3 = destination
     packet.hopLimit = wire.timeToLive(bytes, network)
     packet.trafficClass = wire.typeOfService(bytes, network)
-    this.#countCodepoint(packet.trafficClass & 3)
     if ((wire.flagsAndOffset(bytes, network) & (wire.MORE_FRAGMENTS | wire.FRAGMENT_OFFSET)) !== 0) {
       // Reassembly has its place here.
       this.counters.fragments++
@@ -344,6 +343,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       return
     }
     this.counters.delivered++
+    this.#countCodepoint(packet.trafficClass & 3)
     handler.receive(packet, this)
   }
 
