@@ -36,12 +36,9 @@ const congestionControl = (value: string) => ({
   congestionControl: value === 'reno' || value === 'newreno' ? 'newreno' : value.startsWith('bbr') ? 'bbr' : value,
 })
 
-const ECN = ['off', 'on', 'accept']
-
 const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.inet.tcp.rfc1323': (value) => ({ timestamps: flag(value), windowScaling: flag(value) }),
   'net.inet.tcp.sack.enable': (value) => ({ selectiveAcknowledgments: flag(value) }),
-  'net.inet.tcp.ecn.enable': (value) => ({ ecn: ECN[Number(value)] }),
   'net.inet.tcp.drop_synfin': (value) => ({ dropSynFin: flag(value) }),
   'net.inet.tcp.ecn.enable': ecn,
   'net.inet.tcp.rexmit_initial': (value) => ({ initialTimeout: milliseconds(value) }),
@@ -67,7 +64,6 @@ const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.ipv4.tcp_timestamps': (value) => ({ timestamps: flag(value) }),
   'net.ipv4.tcp_window_scaling': (value) => ({ windowScaling: flag(value) }),
   'net.ipv4.tcp_sack': (value) => ({ selectiveAcknowledgments: flag(value) }),
-  'net.ipv4.tcp_ecn': (value) => ({ ecn: ECN[Number(value)] }),
   'net.ipv4.tcp_syn_retries': (value) => ({ synRetries: Number(value) }),
   'net.ipv4.tcp_synack_retries': (value) => ({ synAckRetries: Number(value) }),
   'net.ipv4.tcp_keepalive_time': (value) => ({ keepAliveIdle: seconds(value) }),
