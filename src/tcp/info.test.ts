@@ -104,11 +104,15 @@ describe('the snapshot', () => {
   })
 
   test('of one that receives', () => {
-    const { peer, user, info } = connected()
+    const { peer, user, info, connection, clock } = connected()
     user.reading = false
+    expect(info()).toMatchObject({ last_data_recv: -1, rcv_rtt: 0, rcv_space: 0 })
     peer.send({ seq: 1, data: 700 }, { seq: 701, data: 700 }, { seq: 2000, data: 10 })
     expect(info()).toMatchObject({ bytes_received: 1400, data_segs_in: 3, rcv_mss: 700 })
     expect(info().rcv_wnd).toBe(peer.take().at(-1)!.window << info().rcv_wscale)
+    clock.advance(30 * MILLISECOND)
+    connection.read(1400)
+    expect(info()).toMatchObject({ last_data_recv: 30, rcv_space: 7000 })
   })
 
   test('of one that is being opened, and when it is over', () => {

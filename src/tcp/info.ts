@@ -55,8 +55,9 @@ export interface TcpInfo {
   readonly sacked: number
   readonly lost: number
   readonly retrans: number
-  /** Milliseconds since data was last sent, and since an acknowledgment last arrived. */
+  /** Milliseconds since data was last sent, since data last arrived (-1: never), and since an acknowledgment did. */
   readonly last_data_sent: number
+  readonly last_data_recv: number
   readonly last_ack_recv: number
   /** The path's MTU, bytes. */
   readonly pmtu: number
@@ -99,6 +100,9 @@ export interface TcpInfo {
   /** The windows that the peer and we have offered and that are not used up, bytes. */
   readonly snd_wnd: number
   readonly rcv_wnd: number
+  /** The round trip as the receiver sees it, microseconds, and what the application read in the best one, bytes; 0 if unknown. */
+  readonly rcv_rtt: number
+  readonly rcv_space: number
 }
 
 /** A snapshot of the connection at this moment. Looks at all that is outstanding: not for the hot path. */
@@ -133,6 +137,8 @@ export function tcpInfo(connection: Connection): TcpInfo {
     rcv_mss: connection.receiveSegmentSize,
     ...segments,
     last_data_sent: milliseconds(now - connection.lastSentAt),
+    last_data_recv:
+      connection.dataReceivedAt === Number.NEGATIVE_INFINITY ? -1 : milliseconds(now - connection.dataReceivedAt),
     last_ack_recv: milliseconds(now - connection.lastReceivedAt),
     pmtu: connection.path.mtu,
     rtt: Math.round(timeout.smoothed),
@@ -163,6 +169,8 @@ export function tcpInfo(connection: Connection): TcpInfo {
     dsack_dups: recovery?.duplicateSegmentsReported ?? 0,
     snd_wnd: Math.max(connection.sendWindow - outstanding, 0),
     rcv_wnd: connection.state === State.Closed ? 0 : distance(connection.receiveEdge, connection.receiveNext),
+    rcv_rtt: connection.rightSizing?.roundTrip ?? 0,
+    rcv_space: connection.rightSizing?.best ?? 0,
   }
 }
 

@@ -157,6 +157,10 @@ describe('memory for data ahead of gaps', () => {
     expect([queue.count, queue.bytes, queue.pages]).toEqual([2, 60, 1])
     queue.prune()
     expect([queue.count, queue.bytes, queue.pages, memory.used]).toEqual([0, 0, 0, 0])
+    for (let i = 0; i < 500; i++) insert(queue, i * 2)
+    queue.prune()
+    expect([queue.count, queue.starts.length, queue.ends.length]).toEqual([0, 4, 4])
+    expect(insert(queue, 7)).toBe(true)
   })
 
   test('pages are used again, but not those that the application has got', () => {

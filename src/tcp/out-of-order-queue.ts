@@ -150,6 +150,8 @@ export class OutOfOrderQueue {
       this.bytes -= cut
     }
     this.#drop(page >>> PAGE_SHIFT)
+    // Who has no page shall cost next to nothing.
+    if (this.count === 0) this.#shrink()
     this.#memory.release(this, 1)
   }
 
@@ -234,6 +236,12 @@ export class OutOfOrderQueue {
     this.starts.copyWithin(0, 1, this.count)
     this.ends.copyWithin(0, 1, this.count)
     this.count--
+  }
+
+  #shrink(): void {
+    if (this.starts.length === FIRST_CAPACITY) return
+    this.starts = new Int32Array(FIRST_CAPACITY)
+    this.ends = new Int32Array(FIRST_CAPACITY)
   }
 
   #grow(): void {
