@@ -11,7 +11,7 @@ import { Ipv4 } from '../../src/ipv4/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { State, stateName, Tcp, type TcpSettings } from '../../src/tcp/index.ts'
 import { TestNetif } from '../support/test-netif.ts'
-import { BsdSocket } from './bsd-socket.ts'
+import { BsdSocket, SOCKET_CALLS } from './bsd-socket.ts'
 import type { CallContext, CallResult } from './call.ts'
 import { type SocketLine, sockstat } from './sockstat.ts'
 import { sysctl } from './sysctl.ts'
@@ -145,5 +145,6 @@ class PacketdrillAdapter {
 
 function call(handle: unknown, name: string, args: unknown[], context: CallContext): CallResult {
   if (handle instanceof BsdSocket) return handle.call(name, args, context)
-  return typeof handle === 'number' ? { ret: -1, errno: 'EBADF' } : { unsupported: `call ${name}` }
+  // The runner knows the number of no socket.
+  return SOCKET_CALLS.has(name) ? { ret: -1, errno: 'EBADF' } : { unsupported: `call ${name}` }
 }

@@ -5,6 +5,11 @@ import { type Connection, type ConnectionUser, State, type Tcp, type TcpListener
 import { blocking, type CallContext, type CallResult, failed, SUCCESS } from './call.ts'
 import { optionValue, setOption } from './socket-options.ts'
 
+export const SOCKET_CALLS: ReadonlySet<string> = new Set([
+  ...['bind', 'listen', 'accept', 'accept4', 'connect', 'shutdown', 'close', 'fcntl', 'ioctl'],
+  ...['read', 'recv', 'recvfrom', 'write', 'send', 'sendto', 'setsockopt', 'getsockopt'],
+])
+
 export class BsdSocket implements ConnectionUser {
   readonly tcp: Tcp
   readonly options = new Map<string, number>()
@@ -25,6 +30,9 @@ export class BsdSocket implements ConnectionUser {
 
   onEstablished(): void {
     this.isEstablished = true
+    // The peer has told of its own meanwhile.
+    const segmentSize = this.options.get('TCP_MAXSEG')
+    if (segmentSize !== undefined) setOption(this, 'TCP_MAXSEG', segmentSize)
   }
 
   onReadable(): void {}
