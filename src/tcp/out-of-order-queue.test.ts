@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { newTcpCounters } from './counters.ts'
 import { OutOfOrderMemory, outOfOrderPages } from './out-of-order-memory.ts'
-import { MOST_ISLANDS, OutOfOrderQueue, PAGE_SIZE } from './out-of-order-queue.ts'
+import { ISLANDS_PER_PAGE, MOST_ISLANDS, OutOfOrderQueue, PAGE_SIZE } from './out-of-order-queue.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { sequenceNumber } from './sequence-number.ts'
 
@@ -110,6 +110,15 @@ describe('the out-of-order queue', () => {
     queue.hasFin = true
     queue.clear()
     expect([queue.count, queue.bytes, queue.hasFin, memory.used]).toEqual([0, 0, false, 0])
+  })
+
+  test('takes every second segment of a large window', () => {
+    const { queue, counters } = queues()
+    for (let i = 0; i < 3000; i++) expect(insert(queue, 1 + i * 2 * 1448, 1448)).toBe(true)
+    expect([queue.count, queue.bytes, counters.OfoPruned]).toEqual([3000, 3000 * 1448, 0])
+    expect(queue.mostIslands).toBe(queue.pages * ISLANDS_PER_PAGE)
+    for (let i = 0; i < 3000; i++) expect(queue.shift(sequenceNumber(1 + i * 2 * 1448), null)).toBe(1448)
+    expect([queue.pages, queue.mostIslands]).toEqual([0, MOST_ISLANDS])
   })
 
   test('gives only what is not delivered yet', () => {

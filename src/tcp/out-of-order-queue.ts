@@ -15,8 +15,13 @@ import { advance, distance, type SequenceNumber, sequenceNumber } from './sequen
 export const PAGE_SIZE = 16_384
 const PAGE_SHIFT = 14
 const OFFSET_MASK = PAGE_SIZE - 1
-/** A window of 16 MiB of which every tenth segment is lost has about as many. */
+/** What every connection may have: also one whose islands are a byte each, all in one page. */
 export const MOST_ISLANDS = 1024
+/**
+ * Whoever holds many pages may have so many for each: a queue that overflows in slow start drops every second segment, and
+ * a page has 12 full ones, or 31 of 536 bytes. The list of islands takes an 80th of what the pages take then.
+ */
+export const ISLANDS_PER_PAGE = 24
 /** Islands that there is room for at first. */
 const FIRST_CAPACITY = 4
 
@@ -53,6 +58,11 @@ export class OutOfOrderQueue {
     return this.#pages.size
   }
 
+  /** Islands that there may be now. */
+  get mostIslands(): number {
+    return Math.max(MOST_ISLANDS, this.#pages.size * ISLANDS_PER_PAGE)
+  }
+
   /**
    * Copies [position, position + length) of `source`, whose first byte has the number `start`. What is already there wins
    * over what comes later: a peer cannot change bytes after the fact.
@@ -66,7 +76,7 @@ export class OutOfOrderQueue {
     let last = first
     while (last < this.count && ((this.starts[last] - end) | 0) <= 0) last++
     this.hasDuplicate = false
-    if (first === last && this.count === MOST_ISLANDS) return false
+    if (first === last && this.count >= this.mostIslands) return false
     const fresh = this.#missingPages(start, end)
     if (fresh > 0 && !this.#memory.grant(this, fresh, now)) return false
     let cursor = start
