@@ -16,6 +16,7 @@ import { type TcpInfo, tcpInfo } from './info.ts'
 import type { Listener } from './listener.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
+import { PackedState } from './packed-state.ts'
 import { NOTHING_RECEIVED, type ReceiveSink } from './receive-queue.ts'
 import { adaptWindow, offerableWindow, type RightSizing } from './receive-window.ts'
 import { LossRecovery } from './recovery/index.ts'
@@ -54,7 +55,7 @@ const TRIES_PER_USER_TIMEOUT = 4
 
 export const NEVER: Microseconds = Number.POSITIVE_INFINITY
 
-export class Connection implements TimerHandler {
+export class Connection extends PackedState implements TimerHandler {
   readonly context: TcpContext
   user: ConnectionUser | null = null
   /** The listener that began it, until it is accepted. */
@@ -82,17 +83,11 @@ export class Connection implements TimerHandler {
   /** The largest window that the peer ever offered; RFC 9293, 3.8.6.2.1 and RFC 5961, 5.2. */
   largestSendWindow = 0
   sendWindowScale = 0
-  /** Both sides sent the window scale option. */
-  windowScaling = false
-  /** Both sides sent SACK-permitted. */
-  selectiveAcknowledgments = false
   /** Explicit congestion notification: bits of `Ecn`. */
   ecn = 0
   /** One of its own from the first byte on. */
   sendBuffer = NOTHING_TO_SEND
   sendBufferLimit: number
-  /** FIN follows what is in the send buffer. */
-  finQueued = false
   /** Payload bytes of a full segment, options already taken off: Eff.snd.MSS of RFC 9293, 3.7.1. */
   segmentSize = DEFAULT_MSS_V4
   /** The path's MTU that `segmentSize` was made for: the path may learn of another from any of its users. */
@@ -114,37 +109,25 @@ export class Connection implements TimerHandler {
   receiveQueue = NOTHING_RECEIVED
   /** Its part of `TcpContext.receiveBytes`: what is unread while the connection is open. */
   countedBytes = 0
-  /** The application has read since the last decision about an acknowledgment: the window may have opened. */
-  hasRead = false
   outOfOrder: OutOfOrderQueue | null = null
   sackBlocks: SackBlocks | null = null
   /** ACKs sent at once for segments out of order, since RCV.NXT was `duplicatesAt`. */
   duplicatesSent = 0
   duplicatesAt: SequenceNumber = sequenceNumber(0)
-  finReceived = false
 
   // Acknowledging.
   /** Bytes received since our last ACK. */
   receivedUnacknowledged = 0
-  /** An ACK is due at the end of this burst. */
-  acknowledgeNow = false
   /** The largest segment received so far: what "every second segment" is measured by (Linux rcv_mss). */
   receiveSegmentSize = DEFAULT_MSS_V4
   /** So many bursts are acknowledged at once, whatever they bring. */
   quickAcknowledgments = 0
-  /** Data of ours follows on the peer's: an acknowledgment had better wait for it (Linux calls it ping-pong mode). */
-  answering = false
-  dataReceivedAt: Microseconds = Number.NEGATIVE_INFINITY
   /** Last.ACK.sent of RFC 7323. */
   lastAcknowledgmentSent: SequenceNumber = sequenceNumber(0)
-  /** When a segment that cannot be right was last answered. */
-  lastAnswer: Microseconds = Number.NEGATIVE_INFINITY
 
   // Timestamps, RFC 7323.
-  timestamps = false
   timestampOffset = 0
   recentTimestamp = 0
-  recentTimestampAt: Microseconds = 0
 
   // Loss recovery.
   readonly timeout = new RetransmissionTimeout()
@@ -154,13 +137,7 @@ export class Connection implements TimerHandler {
   timedAt: Microseconds = NEVER
   /** When the peer last acknowledged something new, or when something was first outstanding since. */
   progressAt: Microseconds = 0
-  lastSentAt: Microseconds = 0
-  lastReceivedAt: Microseconds = 0
   retransmissions = 0
-  /** More than one SYN was lost: the window begins at one segment (RFC 5681, 3.1). */
-  windowRestart = false
-  /** When something was last sent again. */
-  retransmittedAt: Microseconds = NEVER
   /** An ICMP error that is only a hint (RFC 1122, 4.2.3.9): reported if the connection times out. */
   softError: SystemErrorCode | null = null
 
@@ -176,36 +153,20 @@ export class Connection implements TimerHandler {
   readonly timer: Timer
   /** Retransmission of data or SYN, or the next window probe. */
   retransmitAt: Microseconds = NEVER
-  /** Whether `retransmitAt` is the persist timer of RFC 9293, 3.8.6.1. */
-  persisting = false
-  /** Whether `retransmitAt` is the tail loss probe's: RFC 8985, 7. */
-  probing = false
   acknowledgeAt: Microseconds = NEVER
   idleTimers: IdleTimers | null = null
 
   // Options of the application.
-  noDelay = false
   userTimeout: Microseconds
-  wantsWritable = false
-  /** The application reads no more: what arrives is acknowledged and dropped. */
-  discarding = false
   /** What is left of opening with RFC 7413; null for most. */
   fastOpen: FastOpen | null = null
-  /** The application has let go of it altogether: data that arrives is answered with a reset (RFC 9293, 3.10.4). */
-  orphaned = false
-  /** It is one of `TcpContext.orphans`. */
-  countedOrphan = false
 
   // Events for the end of the burst.
-  touched = false
   nextTouched: Connection | null = null
-  establishedEvent = false
-  readableEvent = false
-  finishedEvent = false
-  closedEvent = false
   error: SystemErrorCode | null = null
 
   constructor(context: TcpContext, path: Path, localPort: number, remotePort: number) {
+    super()
     this.context = context
     this.path = path
     this.incomingPorts = (remotePort << 16) | localPort
