@@ -10,7 +10,7 @@ import { answeredOurSyn, synCameAgain } from './explicit-congestion-notification
 import { countSynData, isBeyondSent } from './fast-open.ts'
 import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
-import { advance, distance, isAfter, isBefore } from './sequence-number.ts'
+import { advance, distance, isAfter, isBefore, sequenceNumber } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
 import { State } from './state.ts'
 import { sendAcknowledgment, sendSyn } from './transmit.ts'
@@ -63,6 +63,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
     if (segment.hasRst) return
     if (
       connection.state === State.SynReceived &&
+      !connection.isAnswering &&
       segment.hasSyn &&
       segment.sequence === connection.initialReceiveSequence
     ) {
@@ -125,7 +126,7 @@ export function segmentArrives(connection: Connection, segment: Segment, packet:
         connection.path,
         connection.outgoingPorts,
         segment.acknowledgment,
-        connection.receiveNext,
+        sequenceNumber(0),
         false,
       )
       return
@@ -304,7 +305,7 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
     const acknowledgment = segment.acknowledgment
     if (!isAfter(acknowledgment, connection.initialSendSequence) || isBeyondSent(connection, acknowledgment)) {
       if (!segment.hasRst) {
-        sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, connection.receiveNext, false)
+        sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, sequenceNumber(0), false)
       }
       return
     }
