@@ -13,6 +13,7 @@ import {
   flightOf,
   isWindowLimited,
   type LossRecovery,
+  limitDuplicates,
   mayProbe,
   noteReorderingOf,
   outstanding,
@@ -95,6 +96,7 @@ function takeAcknowledgment(
       takeOffDuplicates(recovery, acknowledged, connection.segmentSize)
       // What duplicate acknowledgments stood for has been counted when they came.
       const counted = Math.min(before - board.sacked, delivery.delivered)
+      limitDuplicates(recovery, outstanding(connection), connection.segmentSize)
       recovery.delivered -= counted
       delivery.delivered -= counted
       // Without SACK nothing tells whether it was the original or the retransmission that filled the gap (as Linux).
@@ -125,11 +127,16 @@ function takeAcknowledgment(
     delivery.congestionEchoed ||
     delivery.duplicateSegments > 0 ||
     (!isProgress && isPure)
-  if (isUnusual && unacknowledged !== connection.sendNext) {
+  let isTimed = false
+  // A duplicate can be reported, and a reduction undone, after everything is acknowledged.
+  if (isUnusual && (unacknowledged !== connection.sendNext || delivery.duplicateSegments > 0)) {
     const isDuplicate = acknowledged === 0 && isPure && outstanding(connection) > 0
-    react(connection, recovery, segment, delivery, isProgress, isDuplicate, now)
+    isTimed = react(connection, recovery, segment, delivery, isProgress, isDuplicate, now)
   }
-  if (isProgress) restartTimer(connection, recovery, now)
+  // SACKs have told enough: no probe any more (RFC 8985, 7.2).
+  const isProbeNeedless = connection.probing && !mayProbe(connection, recovery)
+  if ((isProgress || isProbeNeedless) && !isTimed) restartTimer(connection, recovery, now)
+  if (recovery.reorderingAt !== NEVER) connection.schedule(recovery.reorderingAt)
   if (delivery.delivered === 0 && !isProgress && recovery.totalLost === lostBefore) return
 
   const lost = recovery.totalLost - lostBefore

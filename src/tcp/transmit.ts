@@ -54,9 +54,14 @@ export function transmit(connection: Connection): void {
   if (connection.path.mtu !== connection.pathMtu) changeSegmentSize(connection)
   const { recovery } = connection
   if (recovery !== null && recovery.board.lostUnsent > 0) {
-    const postponed = recovery.newDataFirst
-    recovery.newDataFirst = false
-    if (!postponed && !retransmitLost(connection, recovery)) return
+    if (recovery.newDataFirst) {
+      recovery.newDataFirst = false
+      transmitNew(connection)
+      if (isAfter(connection.sendNext, recovery.recoveryPoint)) return
+      // The windows or Nagle's rule did not allow any: RFC 5682, 2.1 step 2a.
+      recovery.timeoutMayBeSpurious = false
+    }
+    if (!retransmitLost(connection, recovery)) return
   }
   if (connection.unsent > 0 || connection.finUnsent) transmitNew(connection)
 }
@@ -230,9 +235,8 @@ function sendNew(
   if (!sendSegment(connection, sequence, offset, length, flags, trafficClass)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
-      connection.retransmitAt = now + connection.retransmissionInterval
-      connection.probing = false
-      connection.schedule(connection.retransmitAt)
+      if (sequence === connection.unacknowledged) connection.progressAt = now
+      armRetransmission(connection, now)
     }
     return false
   }
@@ -265,16 +269,24 @@ function afterSending(connection: Connection, recovery: LossRecovery, length: nu
 function armAfterSending(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   const timeout = connection.retransmissionInterval
   if (mayProbe(connection, recovery)) {
-    // The probe timer starts anew with each transmission, but never goes past the retransmission timeout.
-    const latest = Math.max(recovery.board.first!.sentAt + timeout, now + 1)
+    // The probe timer starts anew with each transmission, but never goes past the retransmission timeout, unless that
+    // is past itself (as Linux).
+    const latest = recovery.board.first!.sentAt + timeout
+    const probeAt = now + probeTimeout(connection)
     connection.probing = true
-    connection.retransmitAt = Math.min(now + probeTimeout(connection), latest)
+    connection.retransmitAt = latest > now ? Math.min(probeAt, latest) : probeAt
   } else if (connection.retransmitAt === NEVER || connection.probing) {
     connection.probing = false
     connection.retransmitAt = now + timeout
   } else {
     return
   }
+  connection.schedule(connection.retransmitAt)
+}
+
+function armRetransmission(connection: Connection, now: Microseconds): void {
+  connection.probing = false
+  connection.retransmitAt = now + connection.retransmissionInterval
   connection.schedule(connection.retransmitAt)
 }
 
@@ -333,11 +345,8 @@ export function retransmit(
   recovery.board.markRetransmitted(segment, now)
   noteSent(recovery, segment, flight, now)
   afterSending(connection, recovery, length, now)
-  if (connection.retransmitAt === NEVER) {
-    connection.retransmitAt = now + connection.retransmissionInterval
-    connection.probing = false
-    connection.schedule(connection.retransmitAt)
-  }
+  // As Linux: the first segment has a whole timeout for its acknowledgment each time that it is sent.
+  if (connection.retransmitAt === NEVER || segment === recovery.board.first) armRetransmission(connection, now)
   return true
 }
 
@@ -345,6 +354,8 @@ export function retransmit(
 export function sendProbe(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   const { counters } = connection.context
   const { board } = recovery
+  // Whatever comes of it, packet memory may be exhausted.
+  armRetransmission(connection, now)
   const length = Math.min(connection.unsent, connection.segmentSize)
   const withFin = connection.finQueued && length === connection.unsent
   const fits = outstanding(connection) + length + (withFin ? 1 : 0) <= connection.sendWindow
@@ -352,21 +363,21 @@ export function sendProbe(connection: Connection, recovery: LossRecovery, now: M
     if (!sendOne(connection, length, withFin)) return
     counters.TCPLossProbes++
     noteProbe(connection, recovery, false)
+    armRetransmission(connection, now)
   } else {
     let segment = board.last
     if (segment === null) return
     const { segmentSize } = connection
-    if (segment.length > segmentSize) {
-      const rest = segment.length % segmentSize
-      segment = board.split(segment, advance(segment.end, -(rest === 0 ? segmentSize : rest)), segmentSize)
+    const fin = (segment.flags & Sent.Fin) !== 0 ? 1 : 0
+    const length = segment.length - fin
+    if (length > segmentSize) {
+      const rest = length % segmentSize
+      segment = board.split(segment, advance(segment.end, -(rest === 0 ? segmentSize : rest) - fin), segmentSize)
     }
     if (!retransmit(connection, recovery, segment, now)) return
     counters.TCPLossProbes++
     noteProbe(connection, recovery, true)
   }
-  connection.probing = false
-  connection.retransmitAt = now + connection.retransmissionInterval
-  connection.schedule(connection.retransmitAt)
 }
 
 /** The path's MTU has changed. RFC 1191, 6.4: what was too big is lost, and sent again in smaller segments at once. */

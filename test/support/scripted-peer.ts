@@ -85,6 +85,8 @@ export interface EstablishedOptions extends ScriptOptions {
   timestamps?: boolean
   /** The stack opens the connection, or the peer does (default). */
   active?: boolean
+  /** How long the peer takes to answer a SYN-ACK: the first round trip that the stack measures. Default 0. */
+  roundTrip?: Microseconds
 }
 
 /** A script at the point where the connection is open: both sides' next number is 1. */
@@ -106,7 +108,7 @@ export function established(options: EstablishedOptions = {}) {
     peer.answer(syn)
   } else {
     listener = server.listen()
-    peer.open(syn)
+    peer.open(syn, {}, options.roundTrip)
     connection = server.connection
     user = server.recorder
   }
@@ -333,9 +335,10 @@ export class ScriptedPeer {
   }
 
   /** Opens a connection to the stack, which must be listening: three segments, nothing left over. */
-  open(syn: ScriptedSegment = { mss: 1460 }, acknowledgment: ScriptedSegment = {}): void {
+  open(syn: ScriptedSegment = { mss: 1460 }, acknowledgment: ScriptedSegment = {}, roundTrip: Microseconds = 0): void {
     this.send({ flags: 'S', seq: 0, ...syn })
     expect(this.next()).toBeTcp({ flags: 'SA', seq: 0, ack: 1 })
+    this.wire.world.clock.advance(roundTrip)
     this.send({ flags: 'A', seq: 1, ack: 1, ...acknowledgment })
     this.expectNothing()
   }

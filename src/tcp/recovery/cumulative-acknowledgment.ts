@@ -116,6 +116,16 @@ export function addDuplicate(recovery: LossRecovery, outstanding: number, segmen
   return bytes
 }
 
+/**
+ * Not more can have arrived than is outstanding and not lost, whatever acknowledgments the network has duplicated: the
+ * flight would be less than nothing.
+ */
+export function limitDuplicates(recovery: LossRecovery, outstanding: number, segmentSize: number): void {
+  const { board } = recovery
+  const missing = Math.max(board.lost, Math.min(segmentSize, outstanding))
+  board.sacked = Math.min(board.sacked, outstanding - missing)
+}
+
 export function forgetDuplicates(recovery: LossRecovery): void {
   recovery.board.sacked = recovery.board.sackedSegments = 0
 }

@@ -3,7 +3,7 @@ import type { Microseconds } from '../../clock/index.ts'
 import { Congestion } from '../congestion/index.ts'
 import type { Connection } from '../connection.ts'
 import { distance, isAfter } from '../sequence-number.ts'
-import { DUPLICATE_THRESHOLD, type LossRecovery, RecoveryState } from './loss-recovery.ts'
+import { DUPLICATE_THRESHOLD, type LossRecovery, NEVER, RecoveryState } from './loss-recovery.ts'
 import { beginReduction, reduceProportionally } from './proportional-rate-reduction.ts'
 import { markLostAtTimeout } from './rack.ts'
 import { Sent } from './sent-segment.ts'
@@ -93,6 +93,7 @@ export function enterLoss(connection: Connection, recovery: LossRecovery, now: M
   }
   recovery.state = RecoveryState.Loss
   recovery.recoveryPoint = connection.sendNext
+  recovery.reorderingAt = NEVER
   recovery.probeOutstanding = false
   // RFC 5682, 2.1 step 1: not for a second timeout of an episode that began otherwise.
   recovery.timeoutMayBeSpurious = isNew || repeated

@@ -6,7 +6,7 @@ import type { Microseconds } from '../../clock/index.ts'
 import type { Connection } from '../connection.ts'
 import type { Segment } from '../segment.ts'
 import { advance, isAfter, isBefore } from '../sequence-number.ts'
-import { addDuplicate, forgetDuplicates } from './cumulative-acknowledgment.ts'
+import { addDuplicate, forgetDuplicates, limitDuplicates } from './cumulative-acknowledgment.ts'
 import type { Delivery } from './delivery.ts'
 import { completeReduction, enterRecovery, enterReducing, outstanding } from './episodes.ts'
 import { type LossRecovery, RecoveryState } from './loss-recovery.ts'
@@ -20,6 +20,7 @@ const RENEGING_DELAY: Microseconds = 10_000
 /**
  * @param isProgress SND.UNA has moved
  * @param isDuplicate a duplicate acknowledgment in the sense of RFC 5681, section 2
+ * @returns whether the retransmission timer has been set
  */
 export function react(
   connection: Connection,
@@ -29,7 +30,7 @@ export function react(
   isProgress: boolean,
   isDuplicate: boolean,
   now: Microseconds,
-): void {
+): boolean {
   const { board } = recovery
   if (delivery.congestionEchoed) recovery.reductionStands = true
   if (isProgress && board.first !== null && (board.first.flags & Sent.Sacked) !== 0) {
@@ -37,8 +38,22 @@ export function react(
     connection.retransmitAt = now + Math.max(connection.timeout.smoothed / 2, RENEGING_DELAY)
     connection.probing = false
     connection.schedule(connection.retransmitAt)
-    return
+    return true
   }
+  follow(connection, recovery, segment, delivery, isProgress, isDuplicate, now)
+  return false
+}
+
+function follow(
+  connection: Connection,
+  recovery: LossRecovery,
+  segment: Segment,
+  delivery: Delivery,
+  isProgress: boolean,
+  isDuplicate: boolean,
+  now: Microseconds,
+): void {
+  const { board } = recovery
   if (recovery.state === RecoveryState.Open) {
     recovery.hasRetransmitted = false
   } else if (!isBefore(connection.unacknowledged, recovery.recoveryPoint)) {
@@ -115,6 +130,7 @@ function identifyLosses(connection: Connection, recovery: LossRecovery, isProgre
     board.split(first, advance(first.start, connection.segmentSize), connection.segmentSize)
   }
   markLost(recovery, first, counters)
+  limitDuplicates(recovery, outstanding(connection), connection.segmentSize)
 }
 
 /** After a timeout: RFC 5682 (F-RTO, with SACK section 3.1, without section 2.1), RFC 3522. */

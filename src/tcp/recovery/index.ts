@@ -1,4 +1,5 @@
 export {
+  limitDuplicates,
   sampleRoundTrip,
   takeAcknowledged,
   takeOffDuplicates,

@@ -42,5 +42,7 @@ export function reduceProportionally(
   }
   // The fast retransmit itself goes out whatever the pipe holds.
   allowed = Math.max(allowed, recovery.proportionalOut > 0 ? 0 : segmentSize)
+  // Amounts are in bytes, and what was delivered may be less than a segment: with nothing on its way one must go.
+  if (flight < segmentSize) allowed = Math.max(allowed, segmentSize - flight)
   recovery.congestion.window = flight + allowed
 }

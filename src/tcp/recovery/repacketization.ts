@@ -1,5 +1,7 @@
 /** Segments that have turned out to be too large for the path: RFC 1191, 6.4; as Linux's tcp_simple_retransmit. */
 import type { Connection } from '../connection.ts'
+import { limitDuplicates } from './cumulative-acknowledgment.ts'
+import { outstanding } from './episodes.ts'
 import { type LossRecovery, RecoveryState } from './loss-recovery.ts'
 import { markLost } from './rack.ts'
 import { Sent } from './sent-segment.ts'
@@ -14,6 +16,7 @@ export function repacketize(connection: Connection, recovery: LossRecovery): voi
     if (segment.length > connection.segmentSize) markLost(recovery, segment, counters)
   }
   if (board.lost === before) return
+  if (!connection.selectiveAcknowledgments) limitDuplicates(recovery, outstanding(connection), connection.segmentSize)
   // No sign of congestion: the window stays as it is, and there is nothing to undo.
   if (recovery.state === RecoveryState.Loss) return
   recovery.recoveryPoint = connection.sendNext

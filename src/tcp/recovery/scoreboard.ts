@@ -165,14 +165,6 @@ export class Scoreboard {
     this.#appendInTime(segment)
   }
 
-  /** The retransmission has turned out to be needless: it is no longer on its way (RFC 2883). */
-  forgetRetransmission(segment: SentSegment): void {
-    if ((segment.flags & Sent.Retransmitted) === 0) return
-    segment.flags &= ~Sent.Retransmitted
-    this.retransmitted -= segment.length
-    if ((segment.flags & Sent.Lost) !== 0) this.lostUnsent += segment.length
-  }
-
   /** The losses were none: all that is believed lost is on its way again. */
   unmarkLost(): void {
     for (let segment = this.first; segment !== null; segment = segment.next) {

@@ -32,6 +32,9 @@ export function takeBlocks(
 ): void {
   const count = options.sackCount
   const edges = options.sackEdges
+  const { board } = recovery
+  // What was overtaken is told by what earlier acknowledgments said: the blocks of one come in no order.
+  const highest = board.sacked > 0 ? board.highestSacked : unacknowledged
   let first = 0
   if (isDuplicateReport(options, acknowledgment)) {
     const start = sequenceNumber(edges[0])
@@ -55,7 +58,7 @@ export function takeBlocks(
       if (isAfter(end, unacknowledged)) counters.TCPSACKDiscard++
       continue
     }
-    takeBlock(recovery, start, end, segmentSize, delivery, now)
+    takeBlock(recovery, start, end, highest, segmentSize, delivery, now)
   }
 }
 
@@ -110,12 +113,11 @@ function takeDuplicate(
     }
     return
   }
-  // A duplicate of something above SND.UNA: the retransmission is no longer on its way.
+  // Of something above SND.UNA; the second block, which covers it, says that it has arrived.
   for (let segment = recovery.board.find(start); segment !== null; segment = segment.next) {
     if (!isBefore(segment.start, end)) break
     if ((segment.flags & Sent.EverRetransmitted) === 0) continue
     recovery.undoRetransmitted = Math.max(recovery.undoRetransmitted - segment.length, 0)
-    recovery.board.forgetRetransmission(segment)
   }
 }
 
@@ -123,6 +125,7 @@ function takeBlock(
   recovery: LossRecovery,
   start: SequenceNumber,
   end: SequenceNumber,
+  highest: SequenceNumber,
   segmentSize: number,
   delivery: Delivery,
   now: Microseconds,
@@ -147,7 +150,7 @@ function takeBlock(
       if (!isAfter(at, segment.start) || board.records >= MOST_RECORDS) return
       board.split(segment, at, segmentSize)
     }
-    sacked(recovery, segment, delivery, now)
+    sacked(recovery, segment, highest, delivery, now)
     segment = board.merge(segment).next
   }
 }
@@ -163,14 +166,21 @@ function wholeSegments(start: SequenceNumber, at: SequenceNumber, segmentSize: n
   return advance(at, up ? segmentSize - rest : -rest)
 }
 
-function sacked(recovery: LossRecovery, segment: SentSegment, delivery: Delivery, now: Microseconds): void {
+/** @param highest the highest byte that was SACKed before this acknowledgment ends here */
+function sacked(
+  recovery: LossRecovery,
+  segment: SentSegment,
+  highest: SequenceNumber,
+  delivery: Delivery,
+  now: Microseconds,
+): void {
   const { board } = recovery
   const { flags } = segment
   rackDelivered(recovery, segment, segment.end, now)
   noteDelivered(recovery, delivery.sampling, segment)
   if ((flags & (Sent.Retransmitted | Sent.EverRetransmitted)) === 0) {
     // In a hole below what was SACKed before, and sent only once: it was overtaken.
-    if (board.sacked > 0 && isBefore(segment.start, board.highestSacked)) delivery.noteReordered(segment.start)
+    if (isBefore(segment.start, highest)) delivery.noteReordered(segment.start)
     if (!isAfter(segment.end, recovery.recoveryPoint)) delivery.originalDelivered = true
     delivery.noteSackedOnce(segment.sentAt)
   }
