@@ -137,8 +137,7 @@ export function tcpInfo(connection: Connection): TcpInfo {
     rcv_mss: connection.receiveSegmentSize,
     ...segments,
     last_data_sent: milliseconds(now - connection.lastSentAt),
-    last_data_recv:
-      connection.dataReceivedAt === Number.NEGATIVE_INFINITY ? -1 : milliseconds(now - connection.dataReceivedAt),
+    last_data_recv: connection.dataSegmentsReceived === 0 ? -1 : milliseconds(now - connection.dataReceivedAt),
     last_ack_recv: milliseconds(now - connection.lastReceivedAt),
     pmtu: connection.path.mtu,
     rtt: Math.round(timeout.smoothed),
