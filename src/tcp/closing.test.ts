@@ -383,6 +383,32 @@ describe('TIME-WAIT', () => {
     expect([tcp.connections, tcp.timeWaits]).toEqual([0, 1])
   })
 
+  test('takes a SYN with an old number and the first timestamp of all, which no old SYN can have (RFC 6191)', () => {
+    for (const timestamps of [true, false]) {
+      const { peer, tcp } = timeWait({ settings: { timestamps } })
+      peer.send({ flags: 'S', seq: 0, timestamp: { value: 5 } })
+      expect(peer.next()).toBeTcp(timestamps ? { flags: 'SA', ack: 1 } : { flags: 'A', ack: 2 })
+      expect(tcp.timeWaits).toBe(timestamps ? 0 : 1)
+    }
+  })
+
+  test('does not begin anew for a FIN with an old timestamp (PAWS), and tells of the newest', () => {
+    const { clock, tcp, peer } = timeWait({ timestamps: true })
+    clock.advance(30 * SECOND)
+    peer.send({ flags: 'FA', seq: 1, timestamp: { value: 5 } })
+    expect(peer.next()).toBeTcp({ flags: 'A', seq: 2, ack: 2 })
+    expect(tcp.counters.PAWSEstab).toBe(1)
+    clock.advance(31 * SECOND)
+    expect(tcp.timeWaits).toBe(0)
+    const another = timeWait({ timestamps: true })
+    another.clock.advance(30 * SECOND)
+    another.peer.send({ flags: 'FA', seq: 1 })
+    const [answer] = another.peer.take()
+    expect(answer.timestamp!.echo).toBe(1_000_000 + Math.floor(another.clock.now() / 1000))
+    another.clock.advance(31 * SECOND)
+    expect(another.tcp.timeWaits).toBe(1)
+  })
+
   test('refuses a SYN for which nobody listens any more', () => {
     const { peer, tcp, listener } = timeWait()
     tcp.unlisten(listener!)

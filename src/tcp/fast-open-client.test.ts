@@ -4,6 +4,7 @@ import { pattern, type ScriptedSegment, type ScriptOptions, script } from '../..
 import { Collector, Recorder, VirtualWorld } from '../../test/support/virtual-hosts.ts'
 import { IpAddress } from '../address/index.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../clock/index.ts'
+import { TcpInfoOption } from './info.ts'
 import { State } from './state.ts'
 
 const COOKIE = '0123456789abcdef'
@@ -82,6 +83,7 @@ describe('a connection to a server whose cookie is known', () => {
     expect(peer.next()).toBeTcp({ flags: 'PA', seq: 8, ack: 1, payload: ' and more' })
     expect(user.events).toEqual(['established'])
     expect(tcp.counters).toMatchObject({ TCPFastOpenActive: 1, TCPFastOpenActiveFail: 0 })
+    expect(connection.info().options & TcpInfoOption.SynData).toBe(TcpInfoOption.SynData)
     peer.send({ ack: 17 })
     expect(connection.sendBuffer.length).toBe(0)
     clock.advance(10 * SECOND)

@@ -118,7 +118,7 @@ export class FastOpenClient {
 
   /** A connection whose SYN carried data has ended. @param isClean both sides have closed */
   ended(fastOpen: FastOpen, isClean: boolean): void {
-    if (fastOpen.wasTaken && isClean) this.#pauses = 0
+    if (!fastOpen.isPassive && fastOpen.wasTaken && isClean) this.#pauses = 0
   }
 }
 

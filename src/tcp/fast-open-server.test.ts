@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { pattern, type ScriptedPeer, type ScriptOptions, script } from '../../test/support/scripted-peer.ts'
 import { MINUTE, SECOND } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
+import { TcpInfoOption } from './info.ts'
 import { State } from './state.ts'
 
 const ANOTHER_COOKIE = '0123456789abcdef'
@@ -79,6 +80,7 @@ describe('a SYN with a good cookie', () => {
     peer.send({ seq: 8, ack: 7 })
     expect(server.connection.state).toBe(State.Established)
     expect(listener.fastOpenPending).toBe(0)
+    expect(server.connection.info().options & TcpInfoOption.SynData).toBe(TcpInfoOption.SynData)
     server.recorder.whenReadable = null
     peer.send({ seq: 8, data: ' and more' })
     expect(server.recorder.data.toString()).toBe('request and more')

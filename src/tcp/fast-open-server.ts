@@ -59,7 +59,9 @@ export class FastOpenServer {
       // The SYN took one number. The SYN-ACK acknowledges what is taken.
       segment.sequence = connection.receiveNext
       segment.flags &= ~(Flag.Syn | Flag.Fin)
+      const before = connection.receiveNext
       receiveData(connection, segment, packet)
+      connection.fastOpen.wasTaken = connection.receiveNext !== before
       connection.receivedUnacknowledged = 0
       connection.acknowledgeNow = false
     }

@@ -21,7 +21,7 @@ export class FastOpen {
   readonly segmentSize: number
   /** Active: bytes of the send buffer that went with the SYN. */
   sentInSyn = 0
-  /** Active: the peer has taken data from the SYN. */
+  /** Data of the SYN was taken by the side that listens. */
   wasTaken = false
 
   constructor(isPassive: boolean, cookie: Uint8Array | null, segmentSize: number) {

@@ -17,6 +17,8 @@ export const TcpInfoOption = {
   WindowScale: 4,
   Ecn: 8,
   EcnSeen: 16,
+  /** Data in a SYN was taken: RFC 7413. */
+  SynData: 32,
 } as const
 
 /** TCP_INFINITE_SSTHRESH: what Linux shows while no threshold is known. */
@@ -127,7 +129,8 @@ export function tcpInfo(connection: Connection): TcpInfo {
       (connection.selectiveAcknowledgments ? TcpInfoOption.Sack : 0) |
       (connection.windowScaling ? TcpInfoOption.WindowScale : 0) |
       ((connection.ecn & Ecn.Capable) !== 0 ? TcpInfoOption.Ecn : 0) |
-      ((connection.ecn & Ecn.CapableSeen) !== 0 ? TcpInfoOption.EcnSeen : 0),
+      ((connection.ecn & Ecn.CapableSeen) !== 0 ? TcpInfoOption.EcnSeen : 0) |
+      (connection.fastOpen?.wasTaken ? TcpInfoOption.SynData : 0),
     snd_wscale: connection.sendWindowScale,
     rcv_wscale: connection.windowScaling ? connection.receiveWindowScale : 0,
     delivery_rate_app_limited: (recovery?.applicationLimitedUntil ?? 0) > 0,

@@ -239,7 +239,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   #arrivesInTimeWait(record: TimeWait, segment: Segment, packet: PacketBuffer, ip: Ip): void {
-    switch (answerInTimeWait(record, segment, this.time())) {
+    switch (answerInTimeWait(record, segment, this.time(), this.settings.timestamps)) {
       case TimeWaitAnswer.Ignore:
         break
       case TimeWaitAnswer.HoldBack:
@@ -247,6 +247,13 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         break
       case TimeWaitAnswer.Restart:
         this.#timeWaits.restart(record)
+        if (record.timestamps && segment.options.hasTimestamps) {
+          record.recentTimestamp = segment.options.timestampValue
+        }
+        sendTimeWaitAcknowledgment(this, record)
+        break
+      case TimeWaitAnswer.AcknowledgeOld:
+        this.counters.PAWSEstab++
         sendTimeWaitAcknowledgment(this, record)
         break
       case TimeWaitAnswer.Acknowledge:

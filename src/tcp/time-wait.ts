@@ -15,7 +15,7 @@ export class TimeWait implements ConnectionKey {
   readonly receiveNext: SequenceNumber
   readonly timestamps: boolean
   readonly timestampOffset: number
-  readonly recentTimestamp: number
+  recentTimestamp: number
   expiry: Microseconds = 0
   /** When a segment that cannot be right was last answered. */
   lastAnswer: Microseconds = Number.NEGATIVE_INFINITY
