@@ -462,6 +462,19 @@ describe('ICMP errors about an attempt to connect (RFC 1122, 4.2.3.9; RFC 5461; 
     peer.expectNothing(200 * SECOND)
   })
 
+  test('is a hint only, where so set, and a smaller MTU makes the next SYN announce less', () => {
+    const { server, wire, clock } = script({ settings: { icmpEndsConnecting: false, synRetries: 1 } })
+    const peer = wire.peer({ port: 80, stackPort: 0 })
+    const { user } = server.connect()
+    expect(peer.next()).toBeTcp({ flags: 'S', mss: 1460 })
+    peer.icmp({ type: 3, code: 1 }, 0)
+    peer.icmp({ type: 3, code: 4, rest: 1300 }, 0)
+    expect(user.isClosed).toBe(false)
+    expect(peer.next(2 * SECOND)).toBeTcp({ flags: 'S', mss: 1260 })
+    clock.advance(10 * SECOND)
+    expect(user.error).toBe('EHOSTUNREACH')
+  })
+
   test('about a number that was never sent is not believed (RFC 5927, 4.1)', () => {
     const { peer, user } = opening()
     peer.next()

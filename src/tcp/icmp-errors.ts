@@ -23,7 +23,7 @@ export function receiveIcmpError(
   }
   const code = errorCode(kind)
   if (code === null) return
-  if (connection.isOpening && !connection.isAnswering) {
+  if (connection.isOpening && !connection.isAnswering && connection.context.settings.icmpEndsConnecting) {
     // As Linux: an attempt to connect fails at once, so that the application can try another address (RFC 5461).
     connection.context.counters.AttemptFails++
     connection.destroy(code)

@@ -91,6 +91,11 @@ export interface TcpSettings {
    */
   dropSynFin: boolean
   /**
+   * An ICMP error ends an attempt to connect at once, so that the application can try another address (RFC 5461, 4.1), as in
+   * Linux. Otherwise it is only reported if the attempt times out; FreeBSD icmp_may_rst. Default true.
+   */
+  icmpEndsConnecting: boolean
+  /**
    * Challenge ACKs of the whole stack in a second, 1 to 1,000,000; RFC 5961, section 7. At least half as many are sent, the
    * rest by chance. Default 1,000.
    */
@@ -131,6 +136,7 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   fastOpenServers: 1024,
   fastOpenBlackholePause: 60 * MINUTE,
   dropSynFin: true,
+  icmpEndsConnecting: true,
   challengeAcknowledgments: 1000,
   congestionControl: 'cubic',
   ephemeralPorts: [32_768, 60_999],

@@ -39,6 +39,7 @@ const congestionControl = (value: string) => ({
 const SYSCTLS: Record<string, (value: string) => Settings> = {
   'net.inet.tcp.rfc1323': (value) => ({ timestamps: flag(value), windowScaling: flag(value) }),
   'net.inet.tcp.sack.enable': (value) => ({ selectiveAcknowledgments: flag(value) }),
+  'net.inet.tcp.icmp_may_rst': (value) => ({ icmpEndsConnecting: flag(value) }),
   'net.inet.tcp.drop_synfin': (value) => ({ dropSynFin: flag(value) }),
   'net.inet.tcp.ecn.enable': ecn,
   'net.inet.tcp.rexmit_initial': (value) => ({ initialTimeout: milliseconds(value) }),
