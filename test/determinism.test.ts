@@ -4,13 +4,14 @@ import { IpAddress } from '../src/address/index.ts'
 import { MemorySink, PcapngWriter, readCapture } from '../src/capture/index.ts'
 import { MILLISECOND } from '../src/clock/index.ts'
 import type { PacketBuffer } from '../src/packet/index.ts'
+import type { TcpSettings } from '../src/tcp/index.ts'
 import { Udp, UdpBinding } from '../src/udp/index.ts'
 import { dissect } from './support/dissect.ts'
 import { pattern } from './support/scripted-peer.ts'
 import { Collector, Recorder, type VirtualHost, VirtualWorld } from './support/virtual-hosts.ts'
 
 /** What three hosts on bad links say to each other in a minute, as a capture file. */
-function run(seed: number): Uint8Array {
+function run(seed: number, settings: Partial<TcpSettings> = {}): Uint8Array {
   const world = new VirtualWorld(seed)
   const { clock, network } = world
   const sink = new MemorySink()
@@ -24,7 +25,11 @@ function run(seed: number): Uint8Array {
     reordering: { probability: 0.05, distance: 4 },
     bandwidth: 20e6,
   }
-  const hosts = [world.host(link), world.host({ ...link, offload: true }), world.host({ latency: 1 })]
+  const hosts = [
+    world.host(link, settings),
+    world.host({ ...link, offload: true }, settings),
+    world.host({ latency: 1 }, settings),
+  ]
   const udps = hosts.map((host) => new Udp([host.ipv4], world.random))
 
   echoOverUdp(udps[2])
@@ -90,6 +95,14 @@ describe('a network in virtual time', () => {
     const first = run(1)
     const second = run(1)
     expect(Buffer.compare(first, second)).toBe(0)
+  })
+
+  test.each<Partial<TcpSettings>>([
+    { congestionControl: 'cubic' },
+    { congestionControl: 'newreno', selectiveAcknowledgments: false },
+    { congestionControl: 'bbr', timestamps: false },
+  ])('gives the same capture with %o', (settings) => {
+    expect(Buffer.compare(run(2, settings), run(2, settings))).toBe(0)
   })
 
   test('gives another for another seed', () => {

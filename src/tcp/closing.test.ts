@@ -218,6 +218,22 @@ describe('connections that no application holds', () => {
     expect([tcp.connections, tcp.orphans, tcp.counters.TCPAbortOnTimeout]).toEqual([0, 0, 1])
     expect(user.error).toBe('ETIMEDOUT')
   })
+
+  test('whose peer answers are not given up, however slowly it goes', () => {
+    // Neither timestamps nor SACK: no round trip can be measured, and the backoff stays (Karn).
+    const { peer, connection, tcp, clock } = established({ settings: { orphanRetries: 2 } })
+    connection.write(pattern(6 * 1460), null)
+    connection.release()
+    peer.take()
+    for (let i = 1; i <= 5; i++) {
+      clock.advanceTo(connection.retransmitAt)
+      expect(peer.take().length).toBeGreaterThan(0)
+      peer.send({ ack: 1 + i * 1460 })
+      peer.take()
+    }
+    expect(tcp.counters.TCPTimeouts).toBe(5)
+    expect([tcp.connections, tcp.counters.TCPAbortOnTimeout]).toEqual([1, 0])
+  })
 })
 
 describe('abort', () => {

@@ -81,9 +81,12 @@ function synTimeout(connection: Connection): void {
 /** RFC 6298, 5.4 to 5.6 and RFC 5681, 3.1. */
 function retransmissionTimeout(connection: Connection, now: number): void {
   const { counters, settings } = connection.context
+  const { recovery } = connection
+  // In a row: since the peer last acknowledged something. The backoff may stay longer (Karn).
+  const retries = recovery === null ? connection.timeout.backoff : recovery.timeouts
   if (
     now - connection.progressAt >= connection.userTimeout ||
-    (connection.isAbandoned && connection.timeout.backoff >= settings.orphanRetries)
+    (connection.isAbandoned && retries >= settings.orphanRetries)
   ) {
     giveUp(connection)
     return
@@ -92,7 +95,6 @@ function retransmissionTimeout(connection: Connection, now: number): void {
   if (connection.fastOpen !== null) {
     connection.context.fastOpen.timedOut(connection, connection.timeout.backoff, false)
   }
-  const { recovery } = connection
   if (recovery !== null && outstanding(connection) > 0) {
     if (recovery.timeouts === 0) countFailure(connection, recovery)
     enterLoss(connection, recovery, now)

@@ -10,6 +10,7 @@ import { IpAddress } from '../../src/address/index.ts'
 import { MILLISECOND, SECOND, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
 import { VirtualNetwork } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
+import type { TcpSettings } from '../../src/tcp/index.ts'
 import { VirtualHost } from '../support/virtual-host.ts'
 import { seeds } from './dumbbell.ts'
 import { RandomPeer, StreamContents } from './random-transfer.ts'
@@ -24,14 +25,23 @@ const BAD_LINK = {
   reordering: { probability: 0.1, distance: [1, 5] as const },
 }
 
+/** All that senders and receivers can be; the first is the default. */
+const KINDS: Partial<TcpSettings>[] = [
+  {},
+  { congestionControl: 'bbr' },
+  { congestionControl: 'newreno', selectiveAcknowledgments: false },
+  { timestamps: false },
+]
+
 function run(seed: number) {
   const clock = new VirtualClock()
   const random = new SeededRandom(seed)
   const memory = new PacketMemory({ smallSlots: 16_384, largeSlots: 512 })
   const network = new VirtualNetwork({ clock, random: random.fork(), memory })
   const latency = 1 + random.below(20 * MILLISECOND)
-  const good = new VirtualHost(network, clock, random.fork(), '10.0.0.1/24')
-  const bad = new VirtualHost(network, clock, random.fork(), '10.0.0.2/24', { ...BAD_LINK, latency })
+  const settings = KINDS[seed % KINDS.length]
+  const good = new VirtualHost(network, clock, random.fork(), '10.0.0.1/24', {}, settings)
+  const bad = new VirtualHost(network, clock, random.fork(), '10.0.0.2/24', { ...BAD_LINK, latency }, settings)
   const hosts = [good, bad]
   // ARP has no checksum of its own.
   good.arp.addStatic(bad.ipv4.addresses[0].address.word3, bad.ethernet.mac)

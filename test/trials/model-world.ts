@@ -88,7 +88,7 @@ export class ModelWorld {
     const clock = this.#clock
     const random = new SeededRandom(seed)
     const network = new VirtualNetwork({ clock, random, memory: this.#memory })
-    const overrides = { ...settings, userTimeout: USER_TIMEOUT }
+    const overrides = { ...settings, userTimeout: USER_TIMEOUT, orphanRetries: 127 }
     const hosts = [
       new VirtualHost(network, clock, random, '10.0.0.1/24', {}, overrides),
       // All that goes wrong goes wrong here: a frame passes one bad link.

@@ -52,6 +52,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
     selectiveAcknowledgments: fc.boolean(),
     windowScaling: fc.boolean(),
     delayedAcknowledgment: fc.constantFrom(0, 40_000),
+    congestionControl: fc.constantFrom('cubic', 'newreno', 'bbr'),
   }),
   actions: fc
     .tuple(impair as fc.Arbitrary<Action>, fc.array(action, { maxLength: 50, size: 'max' }))
