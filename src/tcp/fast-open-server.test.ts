@@ -1,7 +1,7 @@
 /** TCP Fast Open, the side that listens: RFC 7413, 4.1.2, 4.2.2 and 5.1. */
 import { describe, expect, test } from 'vitest'
 import { pattern, type ScriptedPeer, type ScriptOptions, script } from '../../test/support/scripted-peer.ts'
-import { MINUTE, SECOND } from '../clock/index.ts'
+import { MINUTE, SECOND, SeededRandom } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
 import { TcpInfoOption } from './info.ts'
 import { State } from './state.ts'
@@ -376,4 +376,44 @@ describe('segments for a connection that is open before its handshake is complet
     expect(server.connection.state).toBe(State[state as keyof typeof State])
     if (state === 'Closed') expect(server.recorder.error).toBe('ECONNRESET')
   })
+})
+
+test.each([1, 2, 3, 4])('noise around good cookies leaves nothing behind, seed %s', (seed) => {
+  const random = new SeededRandom(seed)
+  const { wire, cookie, server, listener, tcp, memory, clock } = listening(6, { seed })
+  server.onAccept = (connection, recorder) => {
+    recorder.whenReadable = () => {
+      if (random.below(2) === 0) connection.write(pattern(random.below(4000)), null)
+      if (random.below(6) === 0) connection.shutdownWrite()
+      if (random.below(12) === 0) connection.release()
+      if (random.below(12) === 0) connection.abort()
+    }
+  }
+  const peers = Array.from({ length: 80 }, (_, i) => wire.peer({ port: 5000 + i }))
+  for (let i = 0; i < 1500; i++) {
+    const peer = peers[random.below(peers.length)]
+    if (random.below(3) === 0) {
+      syn(peer, random.below(4) === 0 ? ANOTHER_COOKIE : cookie, random.below(1400), peer.sendNext % 2 ** 20)
+    } else {
+      let flags = 'A'
+      for (const flag of 'FSRPU') if (random.below(6) === 0) flags += flag
+      const seq = peer.sendNext + (random.below(3) === 0 ? random.below(9) - 4 : 0)
+      const ack = peer.receiveNext + (random.below(3) === 0 ? random.below(9) - 4 : 0)
+      peer.send({ flags, seq, ack, data: random.below(2) === 0 ? random.below(1400) : 0, window: random.below(65_536) })
+    }
+    peer.take()
+    peer.sendNext %= 2 ** 31
+    if (random.below(8) === 0) clock.advance(random.below(3 * SECOND))
+    expect(listener.fastOpenPending + listener.fastOpenResets.length).toBeLessThanOrEqual(6)
+    expect(listener.fastOpenPending).toBeGreaterThanOrEqual(0)
+  }
+  expect(tcp.counters.TCPFastOpenPassive).toBeGreaterThan(20)
+  expect(tcp.counters.TCPFastOpenListenOverflow).toBeGreaterThan(0)
+  clock.advance(200 * SECOND)
+  tcp.close()
+  clock.advance(SECOND)
+  expect([listener.fastOpenPending, tcp.connections, tcp.orphans, tcp.receiveBytes, memory.inUse]).toEqual([
+    0, 0, 0, 0, 0,
+  ])
+  expect(server.connections.filter((connection) => connection.timer.armed)).toEqual([])
 })
