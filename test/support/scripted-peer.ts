@@ -87,6 +87,8 @@ export interface EstablishedOptions extends ScriptOptions {
   active?: boolean
   /** How long the peer takes to answer a SYN-ACK: the first round trip that the stack measures. Default 0. */
   roundTrip?: Microseconds
+  /** About what the stack's initial sequence number is to be, where the peer opens the connection. */
+  stackIsn?: number
 }
 
 /** A script at the point where the connection is open: both sides' next number is 1. */
@@ -108,6 +110,7 @@ export function established(options: EstablishedOptions = {}) {
     peer.answer(syn)
   } else {
     listener = server.listen()
+    if (options.stackIsn !== undefined) peer.steerStackIsn(options.stackIsn)
     peer.open(syn, {}, options.roundTrip)
     connection = server.connection
     user = server.recorder

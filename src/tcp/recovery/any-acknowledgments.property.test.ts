@@ -15,6 +15,8 @@ interface Settings {
   timestamps: boolean
   noDelay: boolean
   control: (typeof CONGESTION_CONTROLS)[number]
+  /** Where the stack's numbers begin: they wrap around, or become negative, within the first segments. */
+  stackIsn: number
 }
 
 /** Places are fractions of what is outstanding, in thousandths: a little beside it, too. */
@@ -70,15 +72,17 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   timestamps: fc.boolean(),
   noDelay: fc.boolean(),
   control: fc.constantFrom(...CONGESTION_CONTROLS),
+  stackIsn: fc.constantFrom(0, 0x7ffff000, 0xfffff000),
 })
 
 function isClosed(connection: Connection): boolean {
   return connection.state === State.Closed
 }
 
-function run({ mss, sack, timestamps, noDelay, control }: Settings, steps: Step[]): void {
+function run({ mss, sack, timestamps, noDelay, control, stackIsn }: Settings, steps: Step[]): void {
   const made = established({
     timestamps,
+    stackIsn,
     syn: { mss, sackPermitted: sack, ...(timestamps ? { timestamp: { value: 1_000_000, echo: 0 } } : {}) },
     settings: { congestionControl: control },
   })

@@ -33,7 +33,10 @@ export function enterRecovery(connection: Connection, recovery: LossRecovery, no
   if (connection.selectiveAcknowledgments) counters.TCPSackRecovery++
   else counters.TCPRenoRecovery++
   beginEpisode(connection, recovery)
-  if (!recovery.isReducing) {
+  if (recovery.isReducing) {
+    // For an echo, which no duplicate takes back.
+    recovery.reductionStands = true
+  } else {
     recovery.congestion.congested(Congestion.Loss, usedWindow(connection, recovery), now)
     beginReduction(recovery)
   }

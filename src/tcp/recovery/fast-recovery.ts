@@ -99,7 +99,7 @@ function follow(
 
 function begin(connection: Connection, recovery: LossRecovery, delivery: Delivery, now: Microseconds): void {
   enterRecovery(connection, recovery, now)
-  recovery.reductionStands = delivery.congestionEchoed
+  if (delivery.congestionEchoed) recovery.reductionStands = true
 }
 
 function countDuplicate(

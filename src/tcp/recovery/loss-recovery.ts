@@ -90,6 +90,8 @@ export class LossRecovery {
   /** TLP.end_seq, while a probe is outstanding. */
   probeEnd: SequenceNumber = sequenceNumber(0)
   probeOutstanding = false
+  /** The most that was in flight in the window that it belongs to. */
+  probeFlight = 0
   /** TLP.is_retrans */
   probeIsRetransmission = false
 

@@ -35,6 +35,7 @@ export function takeBlocks(
   const { board } = recovery
   // What was overtaken is told by what earlier acknowledgments said: the blocks of one come in no order.
   const highest = board.sacked > 0 ? board.highestSacked : unacknowledged
+  const floor = isAfter(acknowledgment, unacknowledged) ? acknowledgment : unacknowledged
   let first = 0
   if (isDuplicateReport(options, acknowledgment)) {
     const start = sequenceNumber(edges[0])
@@ -53,9 +54,10 @@ export function takeBlocks(
   for (let i = first; i < count; i++) {
     const start = sequenceNumber(edges[2 * i])
     const end = sequenceNumber(edges[2 * i + 1])
-    // Only what is outstanding; RFC 2018, section 8: the cumulative acknowledgment has the last word.
-    if (!isBefore(start, end) || isAfter(end, sendNext) || isBefore(start, unacknowledged)) {
-      if (isAfter(end, unacknowledged)) counters.TCPSACKDiscard++
+    // Only what is outstanding, and not what the cumulative acknowledgment says is missing, which has the last word (RFC
+    // 2018, section 8).
+    if (!isBefore(start, end) || isAfter(end, sendNext) || !isAfter(start, floor)) {
+      if (isAfter(end, floor)) counters.TCPSACKDiscard++
       continue
     }
     takeBlock(recovery, start, end, highest, segmentSize, delivery, now)
@@ -143,6 +145,8 @@ function takeBlock(
         segment = segment.next
         continue
       }
+      // No whole segment in it: nothing is cut for that.
+      if (isAfter(segment.end, end) && !isAfter(wholeSegments(segment.start, end, segmentSize, false), at)) return
       if (isAfter(at, segment.start)) segment = board.split(segment, at, segmentSize)
     }
     if (isAfter(segment.end, end)) {

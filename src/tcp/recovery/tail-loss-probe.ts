@@ -2,7 +2,7 @@
 import { MILLISECOND, type Microseconds } from '../../clock/index.ts'
 import { Congestion } from '../congestion/index.ts'
 import type { Connection } from '../connection.ts'
-import { distance, isAfter, isBefore, type SequenceNumber } from '../sequence-number.ts'
+import { isAfter, isBefore, type SequenceNumber } from '../sequence-number.ts'
 import type { Delivery } from './delivery.ts'
 import { outstanding } from './episodes.ts'
 import { type LossRecovery, RecoveryState } from './loss-recovery.ts'
@@ -40,6 +40,8 @@ export function noteProbe(connection: Connection, recovery: LossRecovery, retran
   recovery.probeOutstanding = true
   recovery.probeIsRetransmission = retransmission
   recovery.probeEnd = connection.sendNext
+  // FlightSize of RFC 5681, should it turn out that it repairs a loss. Only the tail of it is outstanding now.
+  recovery.probeFlight = Math.max(outstanding(connection), recovery.largestFlight)
 }
 
 /**
@@ -64,7 +66,7 @@ export function probeAcknowledged(
     recovery.probeOutstanding = false
     connection.context.counters.TCPLossProbeRecovery++
     const { congestion } = recovery
-    congestion.congested(Congestion.Loss, distance(connection.sendNext, acknowledgment), now)
+    congestion.congested(Congestion.Loss, Math.min(recovery.probeFlight, congestion.window), now)
     if (!congestion.controlsRecovery) congestion.window = Math.min(congestion.window, congestion.slowStartThreshold)
     congestion.recovered(now)
     recovery.mayUndo = false
