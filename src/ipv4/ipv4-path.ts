@@ -23,6 +23,8 @@ export class Ipv4Path implements Path {
   readonly linkMtu: number
   /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
   mtuExpiry = 0
+  /** Routers may cut packets: less was claimed than what we go down to (as Linux, "lock"). */
+  mayBeCut = false
 
   sourceAddress = 0
   destinationAddress = 0

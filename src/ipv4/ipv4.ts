@@ -176,11 +176,12 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       return
     }
     // RFC 6864, 4.1: the identification of a packet that is never fragmented may be anything. One counter for each path
-    // keeps the others unique as long as 16 bits can.
+    // keeps the others unique as long as 16 bits can; a large packet takes one for each segment that it is cut into.
     const identification = way.identification
-    way.identification = (identification + 1) & 0xffff
+    const taken = packet.segmentation === Segmentation.None ? 1 : Math.ceil(total / packet.segmentSize)
+    way.identification = (identification + taken) & 0xffff
     // As Linux: whatever fits the path is not to be fragmented on it (RFC 1191), except ICMP.
-    const flags = protocol === IpProtocol.Icmp ? 0 : wire.DONT_FRAGMENT
+    const flags = protocol === IpProtocol.Icmp || way.mayBeCut ? 0 : wire.DONT_FRAGMENT
     packet.network = packet.push(wire.HEADER_LENGTH)
     wire.writeHeader(
       this.#bytes,

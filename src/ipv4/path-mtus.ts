@@ -3,7 +3,7 @@ import type { Ipv4Path } from './ipv4-path.ts'
 
 /** RFC 1191, section 6.3, and Linux (mtu_expires): then a larger packet may try again. */
 const EXPIRY: Microseconds = 10 * MINUTE
-/** Linux (min_pmtu): nobody makes us cut our data into crumbs. */
+/** Linux (min_pmtu): nobody makes us cut our data into crumbs. Where a path is really as narrow, routers cut it. */
 const LEAST_MTU = 552
 /** Paths whose MTU is lowered at a time; the oldest gets the link's back before another is added. */
 const LIMIT = 1024
@@ -26,9 +26,11 @@ export class PathMtus implements TimerHandler {
   }
 
   lower(path: Ipv4Path, mtu: number): void {
+    const isTooSmall = mtu < LEAST_MTU
     const least = Math.max(mtu, Math.min(LEAST_MTU, this.#linkMtu))
-    if (least >= path.mtu) return
-    path.mtu = least
+    if (least >= path.mtu && (path.mayBeCut || !isTooSmall)) return
+    path.mtu = Math.min(least, path.mtu)
+    path.mayBeCut ||= isTooSmall
     path.mtuExpiry = this.#clock.now() + EXPIRY
     this.#lowered.delete(path)
     this.#lowered.add(path)
@@ -57,6 +59,7 @@ export class PathMtus implements TimerHandler {
       this.#lowered.delete(path)
       path.mtu = this.#linkMtu
       path.mtuExpiry = 0
+      path.mayBeCut = false
       return
     }
   }
