@@ -437,6 +437,27 @@ describe('paths', () => {
     expect(host.clock.armedTimers).toBe(0)
   })
 
+  test('routers may cut packets on a path that is said to be narrower than 552 bytes, as long as that holds', () => {
+    const { host } = setUp()
+    const path = pathTo(host, PEER_ADDRESS)
+    const send = () => {
+      const packet = host.memory.allocate(100)!
+      packet.end = packet.start + 100
+      host.ipv4.send(packet, path, 253, 0, 0)
+      host.ipv4.flush()
+      return host.netif.takeFrame()
+    }
+    host.ipv4.lowerMtu(path, 552)
+    expect(send()).toBeIp({ dontFragment: true })
+    host.advance(1 * MINUTE)
+    host.ipv4.lowerMtu(path, 551)
+    expect(path.mtu).toBe(552)
+    expect(send()).toBeIp({ dontFragment: false })
+    host.advance(10 * MINUTE)
+    expect(path.mtu).toBe(1500)
+    expect(send()).toBeIp({ dontFragment: true })
+  })
+
   test('lowered MTUs are bounded', () => {
     const { host } = setUp()
     const first = pathTo(host, '192.0.0.1')

@@ -111,6 +111,12 @@ export interface ListenOptions {
    * which a repeated request does no harm may take it. The socket stack ignores it.
    */
   fastOpen?: number
+  /**
+   * Upper bound of the TCP segment size that flows announce and use, 88 to 65,495 (Linux TCP_MAXSEG): for paths through
+   * tunnels that say nothing of their MTU. Default the stack's, `maximumSegmentSize` of its TCP settings. The socket stack
+   * ignores it.
+   */
+  maximumSegmentSize?: number
 }
 
 export interface Listener extends AsyncDisposable {
@@ -141,6 +147,8 @@ export interface ConnectOptions {
    * it.
    */
   fastOpen?: boolean
+  /** As that of `ListenOptions`, for this flow. */
+  maximumSegmentSize?: number
 }
 
 export interface UdpOptions {

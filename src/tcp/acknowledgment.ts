@@ -6,6 +6,7 @@ import type { Microseconds } from '../clock/index.ts'
 import { AcknowledgmentSample } from './congestion/index.ts'
 import { type Connection, NEVER } from './connection.ts'
 import { echoesCongestion } from './explicit-congestion-notification.ts'
+import { mtuProbeAcknowledged } from './mtu-probing.ts'
 import {
   adaptReorderingWindow,
   Delivery,
@@ -133,6 +134,7 @@ function takeAcknowledgment(
     const isDuplicate = acknowledged === 0 && isPure && outstanding(connection) > 0
     isTimed = react(connection, recovery, segment, delivery, isProgress, isDuplicate, now)
   }
+  if (isProgress && recovery.mtuProbing !== null) mtuProbeAcknowledged(connection, recovery.mtuProbing)
   // SACKs have told enough: no probe any more (RFC 8985, 7.2).
   const isProbeNeedless = connection.probing && !mayProbe(connection, recovery)
   if ((isProgress || isProbeNeedless) && !isTimed) restartTimer(connection, recovery, now)
@@ -203,6 +205,7 @@ function keepWithinReach(recovery: LossRecovery, acknowledgment: SequenceNumber)
     recovery.undoMarker = acknowledgment
     recovery.mayUndo = false
   }
+  if (recovery.claimedMtu !== 0 && isBefore(recovery.claimedSequence, acknowledgment)) recovery.claimedMtu = 0
   if (distance(acknowledgment, recovery.rackEnd) > FAR_BEHIND) recovery.rackEnd = acknowledgment
   if (distance(acknowledgment, recovery.windowLimitedUntil) > FAR_BEHIND) recovery.windowLimitedUntil = acknowledgment
 }

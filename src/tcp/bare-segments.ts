@@ -33,6 +33,7 @@ export function sendReset(
 
 /**
  * A SYN-ACK of which nothing is remembered.
+ * @param maximumSegmentSize bound of the option, whatever the path allows
  * @param windowScale ours; -1 leaves the option out
  * @param timestampEcho with `timestamps` only
  */
@@ -42,6 +43,7 @@ export function sendCookie(
   ports: number,
   cookie: SequenceNumber,
   acknowledgment: SequenceNumber,
+  maximumSegmentSize: number,
   windowScale: number,
   timestamps: boolean,
   timestampValue: number,
@@ -61,7 +63,7 @@ export function sendCookie(
     writeSynOptions(
       packet.memory.view,
       packet.start + wire.HEADER_LENGTH,
-      path.mtu - path.headerLength - wire.HEADER_LENGTH,
+      Math.min(path.mtu - path.headerLength - wire.HEADER_LENGTH, maximumSegmentSize),
       windowScale,
       timestamps,
       timestampValue,

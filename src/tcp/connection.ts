@@ -5,7 +5,7 @@
  */
 import type { IpAddress } from '../address/index.ts'
 import { type Microseconds, Timer, type TimerHandler } from '../clock/index.ts'
-import type { SystemErrorCode } from '../errors/index.ts'
+import { integerInRange, type SystemErrorCode } from '../errors/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
@@ -14,6 +14,7 @@ import type { FastOpen } from './fast-open.ts'
 import { type IdleTimers, limitFinWait, setKeepAlive } from './idle-timers.ts'
 import { type TcpInfo, tcpInfo } from './info.ts'
 import type { Listener } from './listener.ts'
+import { beginMtuProbing } from './mtu-probing.ts'
 import { TIMESTAMPS_LENGTH } from './options.ts'
 import type { OutOfOrderQueue } from './out-of-order-queue.ts'
 import { PackedState } from './packed-state.ts'
@@ -24,6 +25,7 @@ import { RetransmissionTimeout } from './retransmission-timeout.ts'
 import type { SackBlocks } from './sack-blocks.ts'
 import { NOTHING_TO_SEND, SendBuffer } from './send-buffer.ts'
 import { advance, distance, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
+import { LARGEST_SEGMENT, LEAST_SEGMENT } from './settings.ts'
 import { State } from './state.ts'
 import type { TcpContext } from './tcp-context.ts'
 import { runTimers } from './timers.ts'
@@ -94,6 +96,8 @@ export class Connection extends PackedState implements TimerHandler {
   pathMtu = 0
   /** What the peer's MSS option allows. */
   peerSegmentSize = DEFAULT_MSS_V4
+  /** What we neither announce nor exceed, whatever path and peer allow. */
+  maximumSegmentSize: number
 
   // Receive sequence variables.
   initialReceiveSequence: SequenceNumber = sequenceNumber(0)
@@ -171,6 +175,7 @@ export class Connection extends PackedState implements TimerHandler {
     this.path = path
     this.incomingPorts = (remotePort << 16) | localPort
     const settings = context.settings
+    this.maximumSegmentSize = settings.maximumSegmentSize
     this.sendBufferLimit = settings.sendBuffer
     this.receiveLimit = settings.receiveBuffer
     this.userTimeout = settings.userTimeout
@@ -220,12 +225,27 @@ export class Connection extends PackedState implements TimerHandler {
     // The handshake's round trip is the first of all.
     if (this.timeout.smoothed > 0) recovery.noteRoundTrip(this.timeout.smoothed, context.time())
     this.recovery = recovery
+    if (context.settings.mtuProbing === 'always') {
+      beginMtuProbing(this, recovery, context.time())
+      this.updateSegmentSize()
+    }
     return recovery
   }
 
   /** The MSS option that we send: what our end of the path can take (RFC 9293, 3.7.1; options are not taken off). */
   get offeredSegmentSize(): number {
-    return this.path.mtu - this.path.headerLength - HEADER_LENGTH
+    return Math.min(this.path.mtu - this.path.headerLength - HEADER_LENGTH, this.maximumSegmentSize)
+  }
+
+  /** Bytes of headers before the payload of a segment: IP, TCP and the options that every segment has. */
+  get segmentOverhead(): number {
+    return this.path.headerLength + HEADER_LENGTH + (this.timestamps ? TIMESTAMPS_LENGTH : 0)
+  }
+
+  /** The largest packet that the path's MTU, the peer and we allow. */
+  get largestPacket(): number {
+    const most = Math.min(this.peerSegmentSize, this.maximumSegmentSize)
+    return Math.min(this.path.mtu, most + this.path.headerLength + HEADER_LENGTH)
   }
 
   /** Whether the application may still write. */
@@ -278,11 +298,21 @@ export class Connection extends PackedState implements TimerHandler {
   /** Takes the segment size from the peer's option, the path and the options that every segment will carry. */
   updateSegmentSize(): void {
     this.pathMtu = this.path.mtu
-    const overhead = this.path.headerLength + HEADER_LENGTH
-    const options = this.timestamps ? TIMESTAMPS_LENGTH : 0
+    const largest = this.largestPacket
+    const passes = this.recovery?.mtuProbing?.limit(largest) ?? largest
     // A path MTU or an MSS option so small that nothing fits would divide by zero further down.
-    this.segmentSize = Math.max(Math.min(this.peerSegmentSize, this.pathMtu - overhead) - options, 16)
+    this.segmentSize = Math.max(passes - this.segmentOverhead, 16)
     this.recovery?.congestion.setSegmentSize(this.segmentSize)
+  }
+
+  /**
+   * Lowers the bound of the MSS that we announce and use; before the handshake.
+   * @throws RangeError unless it is 88 to 65,495
+   */
+  limitSegmentSize(most: number): void {
+    integerInRange('maximumSegmentSize', most, LEAST_SEGMENT, LARGEST_SEGMENT)
+    this.maximumSegmentSize = Math.min(this.maximumSegmentSize, most)
+    this.updateSegmentSize()
   }
 
   /**

@@ -102,6 +102,13 @@ export interface TcpCounters {
   /** Segments of new data sent, and segments that have reached peers, as far as acknowledgments and SACKs tell. */
   TCPOrigDataSent: number
   TCPDelivered: number
+  /** Path MTU probes (RFC 4821) that arrived, and that were too large; how often segments were made smaller because nothing came. */
+  TCPMTUPSuccess: number
+  TCPMTUPFail: number
+  TCPMTUPBlackHole: number
+  /** "Packet too big" about what we have not sent, and such that wait for a timeout before they are believed (RFC 5927, 7.2). */
+  TCPPmtuImplausible: number
+  TCPPmtuHeld: number
   /** Window probes sent. */
   TCPWinProbe: number
   TCPKeepAlive: number
@@ -201,6 +208,11 @@ export function newTcpCounters(): TcpCounters {
     TCPDeliveredCE: 0,
     TCPOrigDataSent: 0,
     TCPDelivered: 0,
+    TCPMTUPSuccess: 0,
+    TCPMTUPFail: 0,
+    TCPMTUPBlackHole: 0,
+    TCPPmtuImplausible: 0,
+    TCPPmtuHeld: 0,
     TCPWinProbe: 0,
     TCPKeepAlive: 0,
     TCPAbortOnTimeout: 0,

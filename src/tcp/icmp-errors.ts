@@ -1,9 +1,9 @@
-/** ICMP errors: RFC 1122, 4.2.3.9, RFC 5461 (soft errors), RFC 5927 (validation), RFC 1191 (path MTU). */
+/** ICMP errors: RFC 1122, 4.2.3.9, RFC 5461 (soft errors), RFC 5927 (validation). */
 import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
 import type { Connection } from './connection.ts'
+import { packetTooBig } from './packet-too-big.ts'
 import { isBefore, type SequenceNumber } from './sequence-number.ts'
-import { changeSegmentSize } from './transmit.ts'
 
 /** @param sequence the quoted segment's sequence number: RFC 5927, 4.1, it must be one that is on its way */
 export function receiveIcmpError(
@@ -18,7 +18,7 @@ export function receiveIcmpError(
     return
   }
   if (kind === IpErrorKind.PacketTooBig) {
-    reduceMtu(connection, mtu)
+    packetTooBig(connection, sequence, mtu)
     return
   }
   const code = errorCode(kind)
@@ -30,13 +30,6 @@ export function receiveIcmpError(
   } else {
     connection.softError = code
   }
-}
-
-/** The path became narrower: RFC 1191, section 6.4. */
-function reduceMtu(connection: Connection, mtu: number): void {
-  const { path } = connection
-  path.ip.lowerMtu(path, mtu)
-  changeSegmentSize(connection)
 }
 
 function errorCode(kind: IpErrorKind): SystemErrorCode | null {

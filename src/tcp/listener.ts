@@ -1,6 +1,8 @@
 import type { IpAddress } from '../address/index.ts'
 import type { Microseconds } from '../clock/index.ts'
+import { integerInRange } from '../errors/index.ts'
 import type { Connection } from './connection.ts'
+import { LARGEST_SEGMENT, LEAST_SEGMENT } from './settings.ts'
 
 /** Whoever accepts: called at the end of a burst, with an established connection that has no user yet. */
 export interface Acceptor {
@@ -15,6 +17,8 @@ export interface ListenerOptions {
    * Default 0: no fast open.
    */
   fastOpen?: number
+  /** As the setting, for connections of this listener: 88 to 65,495; the lower one counts. As Linux TCP_MAXSEG. */
+  maximumSegmentSize?: number
 }
 
 /**
@@ -31,6 +35,7 @@ export class Listener {
   readonly reusePort: boolean
   /** Bound of what may be open before its handshake is complete; 0: no fast open. */
   readonly fastOpen: number
+  readonly maximumSegmentSize: number
   /** How many there are. */
   fastOpenPending = 0
   /** When others were reset: RFC 7413, 5.1. At most as many as the bound. */
@@ -56,6 +61,8 @@ export class Listener {
     this.acceptor = acceptor
     this.reusePort = options.reusePort ?? false
     this.fastOpen = options.fastOpen ?? 0
+    const most = options.maximumSegmentSize ?? LARGEST_SEGMENT
+    this.maximumSegmentSize = integerInRange('maximumSegmentSize', most, LEAST_SEGMENT, LARGEST_SEGMENT)
   }
 
   get isFull(): boolean {

@@ -141,7 +141,7 @@ export class PassiveOpen {
       if (settings.synCookies) {
         counters.TCPReqQFullDoCookies++
         if (previous !== null) this.#opening.endTimeWait(previous)
-        this.#answerWithCookie(group, segment, packet, ip, ports)
+        this.#answerWithCookie(listener, group, segment, packet, ip, ports)
       } else {
         counters.TCPReqQFullDrop++
         counters.ListenDrops++
@@ -155,6 +155,7 @@ export class PassiveOpen {
     }
     const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
     connection.listener = listener
+    connection.maximumSegmentSize = Math.min(connection.maximumSegmentSize, listener.maximumSegmentSize)
     connection.state = State.SynReceived
     connection.initialReceiveSequence = segment.sequence
     connection.receiveNext = advance(segment.sequence, 1)
@@ -196,7 +197,14 @@ export class PassiveOpen {
   }
 
   /** Nothing is remembered of it and nothing allocated but the packet: a flood may bring very many. */
-  #answerWithCookie(group: ListenerGroup, segment: Segment, packet: PacketBuffer, ip: Ip, ports: number): void {
+  #answerWithCookie(
+    listener: Listener,
+    group: ListenerGroup,
+    segment: Segment,
+    packet: PacketBuffer,
+    ip: Ip,
+    ports: number,
+  ): void {
     const { settings, counters } = this.#context
     const path = ip.passingPath(packet)
     if (path === null) {
@@ -217,6 +225,7 @@ export class PassiveOpen {
       (ports << 16) | (ports >>> 16),
       this.#cookies.make(packet, ports, segment.sequence, options.maximumSegmentSize, now),
       advance(segment.sequence, 1),
+      Math.min(listener.maximumSegmentSize, settings.maximumSegmentSize),
       scaling ? this.#opening.receiveWindowScale : -1,
       timestamps,
       timestamps
@@ -257,6 +266,7 @@ export class PassiveOpen {
     }
     const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
     connection.listener = listener
+    connection.maximumSegmentSize = Math.min(connection.maximumSegmentSize, listener.maximumSegmentSize)
     connection.state = State.SynReceived
     connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
     connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence

@@ -1,6 +1,8 @@
 import { MILLISECOND, MINUTE, type Microseconds, SECOND } from '../clock/index.ts'
 import { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/index.ts'
 
+export type MtuProbingSetting = 'off' | 'blackhole' | 'always'
+const MTU_PROBING: readonly MtuProbingSetting[] = ['off', 'blackhole', 'always']
 export type EcnSetting = 'on' | 'accept' | 'off'
 const ECN_SETTINGS: readonly EcnSetting[] = ['on', 'accept', 'off']
 
@@ -102,6 +104,20 @@ export interface TcpSettings {
   challengeAcknowledgments: number
   /** The congestion control of connections (RFC 9438, RFC 5681, draft-ietf-ccwg-bbr). Default cubic. */
   congestionControl: CongestionControlName
+  /**
+   * Finding the path's MTU without ICMP, RFC 4821: never ('off'), once segments seem to be too large for the path
+   * ('blackhole'), or from the beginning ('always'). Linux tcp_mtu_probing 0, 1, 2. Default blackhole.
+   */
+  mtuProbing: MtuProbingSetting
+  /** What that begins with, payload bytes of a segment, 48 to 65,495; Linux tcp_base_mss. Default 1,024. */
+  baseSegmentSize: number
+  /** And what it goes down to when nothing gets through, 48 to 65,495; Linux tcp_mtu_probe_floor. Default 48. */
+  minimumSegmentSize: number
+  /**
+   * The largest MSS that we announce and use, 88 to 65,495 (RFC 9293, 3.7.1): for paths through tunnels that say nothing of
+   * their MTU. A connection or a listener may have a lower one. Default 65,495: what links and paths allow.
+   */
+  maximumSegmentSize: number
   /** Ports for connections that we open; Linux ip_local_port_range. Default 32,768 to 60,999. */
   ephemeralPorts: readonly [least: number, most: number]
 }
@@ -139,8 +155,17 @@ export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   icmpEndsConnecting: true,
   challengeAcknowledgments: 1000,
   congestionControl: 'cubic',
+  mtuProbing: 'blackhole',
+  baseSegmentSize: 1024,
+  minimumSegmentSize: 48,
+  maximumSegmentSize: 65_495,
   ephemeralPorts: [32_768, 60_999],
 }
+
+/** Linux TCP_MIN_MSS: the least that makes sense. */
+export const LEAST_SEGMENT = 88
+/** 64 KiB less one, less the headers without options. */
+export const LARGEST_SEGMENT = 65_495
 
 const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: number] } = {
   sendBuffer: [4096, 67_108_864],
@@ -167,6 +192,9 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   fastOpenServers: [0, 1_048_576],
   fastOpenBlackholePause: [0, 30 * 24 * 60 * MINUTE],
   challengeAcknowledgments: [1, 1_000_000],
+  baseSegmentSize: [48, LARGEST_SEGMENT],
+  minimumSegmentSize: [48, LARGEST_SEGMENT],
+  maximumSegmentSize: [LEAST_SEGMENT, LARGEST_SEGMENT],
 }
 
 /** @throws RangeError naming the setting and its range */
@@ -181,6 +209,9 @@ export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
   if (!CONGESTION_CONTROLS.includes(settings.congestionControl)) {
     const known = CONGESTION_CONTROLS.join(', ')
     throw new RangeError(`the TCP setting congestionControl is one of ${known}, not ${settings.congestionControl}`)
+  }
+  if (!MTU_PROBING.includes(settings.mtuProbing)) {
+    throw new RangeError(`the TCP setting mtuProbing is one of ${MTU_PROBING.join(', ')}, not ${settings.mtuProbing}`)
   }
   if (!ECN_SETTINGS.includes(settings.ecn)) {
     throw new RangeError(`the TCP setting ecn is one of ${ECN_SETTINGS.join(', ')}, not ${settings.ecn}`)

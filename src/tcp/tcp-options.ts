@@ -23,6 +23,8 @@ export interface TcpConnectOptions {
    * long. Default false.
    */
   fastOpen?: boolean
+  /** As the setting, for this connection: 88 to 65,495; the lower one counts. As Linux TCP_MAXSEG. */
+  maximumSegmentSize?: number
   /** May be set on the connection afterwards: nothing happens before this call returns. */
   user?: ConnectionUser | null
 }

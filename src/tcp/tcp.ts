@@ -127,7 +127,8 @@ export class Tcp implements IpProtocolHandler, TcpContext {
 
   /**
    * Active open. The user hears `onEstablished`, or `onClosed` with the reason.
-   * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH (also for group addresses), ENOBUFS (`maximumConnections`)
+   * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH (also for group addresses), ENOBUFS (`maximumConnections`);
+   *   RangeError for `maximumSegmentSize`
    */
   connect(options: TcpConnectOptions): Connection {
     const { remote, port } = options
@@ -150,6 +151,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     }
     const connection = this.#opening.make(path, localPort, port)
     connection.user = options.user ?? null
+    if (options.maximumSegmentSize !== undefined) connection.limitSegmentSize(options.maximumSegmentSize)
     connection.state = State.SynSent
     if (options.fastOpen) connection.fastOpen = this.fastOpen.begin(connection)
     this.counters.ActiveOpens++

@@ -2,6 +2,8 @@
 import { type Connection, NEVER } from './connection.ts'
 import { acknowledgeLate } from './delayed-acknowledgment.ts'
 import { runIdleTimers } from './idle-timers.ts'
+import { mtuProbeLost, suspectBlackHole } from './mtu-probing.ts'
+import { believeClaim } from './packet-too-big.ts'
 import {
   detectLosses,
   enterLoss,
@@ -97,7 +99,9 @@ function retransmissionTimeout(connection: Connection, now: number): void {
   }
   if (recovery !== null && outstanding(connection) > 0) {
     if (recovery.timeouts === 0) countFailure(connection, recovery)
+    believeClaim(connection, recovery)
     enterLoss(connection, recovery, now)
+    suspectBlackHole(connection, recovery, now)
   }
   connection.timeout.backoff = Math.min(connection.timeout.backoff + 1, LARGEST_BACKOFF)
   transmit(connection)
@@ -122,7 +126,7 @@ function reorderingTimeout(connection: Connection, recovery: LossRecovery, now: 
   const wait = detectLosses(recovery, connection.timeout.smoothed, now, counters)
   if (wait > 0) recovery.reorderingAt = now + wait
   if (recovery.totalLost === lost) return
-  if (recovery.state !== RecoveryState.Recovery) {
+  if (recovery.state !== RecoveryState.Recovery && !mtuProbeLost(connection, recovery)) {
     enterRecovery(connection, recovery, now)
     reduce(connection, recovery, 0, recovery.totalLost - lost, false)
   }

@@ -9,6 +9,7 @@ import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.
 import { type Connection, NEVER } from './connection.ts'
 import { Codepoint, Ecn, synFlags } from './explicit-congestion-notification.ts'
 import { cookieToSend, dataForSyn } from './fast-open.ts'
+import { NO_PROBE, noteMtuProbe, probeLength, WAIT_FOR_ROOM } from './mtu-probing.ts'
 import {
   SACK_BLOCK_LENGTH,
   SACK_HEADER_LENGTH,
@@ -102,6 +103,21 @@ function transmitNew(connection: Connection): void {
     if (congestion.pacingRate > 0 && mustPace(connection, recovery, now)) break
     const flight = recovery.flight(inSequence)
     const room = congestion.window - flight
+    const { mtuProbing } = recovery
+    if (mtuProbing !== null) {
+      const size = probeLength(connection, recovery, mtuProbing, inSequence, unsent, room, now)
+      if (size === WAIT_FOR_ROOM) {
+        limited = true
+        break
+      }
+      if (size !== NO_PROBE) {
+        const start = connection.sendNext
+        if (!sendNew(connection, recovery, offset, size, Flag.Ack, now, size)) break
+        noteMtuProbe(mtuProbing, size + connection.segmentOverhead, start, connection.sendNext)
+        sent = true
+        continue
+      }
+    }
     const usable = Math.min(connection.sendWindow - inSequence, room)
     const segmentSize = connection.segmentSize
     let length = Math.min(unsent, usable, largestSegment(connection, recovery))
@@ -217,7 +233,11 @@ function sendOne(connection: Connection, length: number, withFin: boolean): bool
   return true
 }
 
-/** Sends [offset, offset + length) of the buffer at SND.NXT. @returns false if packet memory is exhausted */
+/**
+ * Sends [offset, offset + length) of the buffer at SND.NXT.
+ * @param size payload bytes of the segments on the wire
+ * @returns false if packet memory is exhausted
+ */
 function sendNew(
   connection: Connection,
   recovery: LossRecovery,
@@ -225,6 +245,7 @@ function sendNew(
   length: number,
   flags: number,
   now: Microseconds,
+  size = connection.segmentSize,
 ): boolean {
   const sequence = connection.sendNext
   let trafficClass: number = Codepoint.NotCapable
@@ -232,7 +253,7 @@ function sendNew(
     trafficClass = Codepoint.Capable0
     if (recovery.reductionDue) flags |= Flag.Cwr
   }
-  if (!sendSegment(connection, sequence, offset, length, flags, trafficClass)) {
+  if (!sendSegment(connection, sequence, offset, length, flags, trafficClass, size)) {
     // Nothing may be on its way whose acknowledgment would bring us back here: let the timer do it.
     if (connection.retransmitAt === NEVER) {
       if (sequence === connection.unacknowledged) connection.progressAt = now
@@ -243,12 +264,14 @@ function sendNew(
   if ((flags & Flag.Cwr) !== 0) recovery.reductionDue = false
   const withFin = (flags & Flag.Fin) !== 0
   const next = advance(sequence, length + (withFin ? 1 : 0))
-  if (length % connection.segmentSize !== 0) connection.shortSequence = next
+  if (length % size !== 0) connection.shortSequence = next
   const flight = flightOf(connection, recovery)
   if (connection.unacknowledged === sequence) connection.progressAt = now
   connection.sendNext = next
-  const count = segmentsIn(length, connection.segmentSize)
+  const count = segmentsIn(length, size)
   const segment = recovery.board.append(sequence, next, withFin ? Sent.Fin : 0, count, now)
+  segment.size = size
+  recovery.largestSent = Math.max(recovery.largestSent, Math.min(length, size))
   noteSent(recovery, segment, flight, now)
   connection.context.counters.TCPOrigDataSent += count
   afterSending(connection, recovery, length, now)
@@ -327,10 +350,15 @@ export function retransmit(
   const last = offset + length === connection.sendBuffer.length
   const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (last && length > 0 ? Flag.Psh : 0)
   // RFC 3168, 6.1.5: never ECN-capable, or a mark on what the receiver drops as a duplicate would be lost.
-  if (!sendSegment(connection, segment.start, offset, length, flags, Codepoint.NotCapable)) return false
+  const { segmentSize } = connection
+  if (!sendSegment(connection, segment.start, offset, length, flags, Codepoint.NotCapable, segmentSize)) return false
   const bytes = segment.length
   const flight = flightOf(connection, recovery)
-  segment.count = segmentsIn(bytes, connection.segmentSize)
+  segment.count = segmentsIn(bytes, segmentSize)
+  segment.size = segmentSize
+  recovery.largestSent = Math.max(recovery.largestSent, Math.min(length, segmentSize))
+  // What is sent again in smaller segments tells nothing any more (RFC 4821, 7.6.4).
+  if (recovery.mtuProbing !== null) recovery.mtuProbing.probeSize = 0
   counters.RetransSegs += segment.count
   if (recovery.state === RecoveryState.Loss) counters.TCPSlowStartRetrans += segment.count
   else if (recovery.state === RecoveryState.Recovery) counters.TCPFastRetrans += segment.count
@@ -386,12 +414,16 @@ export function changeSegmentSize(connection: Connection): void {
   connection.updateSegmentSize()
   const { recovery } = connection
   if (recovery === null || connection.segmentSize >= before) return
+  // What got through when segments were larger says nothing of the path now.
+  recovery.largestSent = recovery.largestDelivered = 0
+  recovery.claimedMtu = 0
   repacketize(connection, recovery)
 }
 
 /**
  * Builds and sends one segment with the acknowledgment and window of this moment.
  * @param flags CWR among them goes with the first of the segments that the device makes of it only
+ * @param size payload bytes of these segments
  */
 function sendSegment(
   connection: Connection,
@@ -400,6 +432,7 @@ function sendSegment(
   length: number,
   flags: number,
   trafficClass: number,
+  size: number,
 ): boolean {
   const memory = connection.context.memory
   let packet: PacketBuffer | null = null
@@ -417,13 +450,13 @@ function sendSegment(
     if (length > 0) connection.sendBuffer.copy(offset, length, memory.bytes, packet.start)
     packet.end = packet.start + length
   }
-  if (length > connection.segmentSize) {
+  if (length > size) {
     packet.segmentation = connection.path.ip.family === 4 ? Segmentation.TcpV4 : Segmentation.TcpV6
-    packet.segmentSize = connection.segmentSize
+    packet.segmentSize = size
   } else {
     packet.segmentation = Segmentation.None
   }
-  const count = length > 0 ? segmentsIn(length, connection.segmentSize) : 0
+  const count = length > 0 ? segmentsIn(length, size) : 0
   connection.dataSegmentsSent += count
   pushHeader(connection, packet, sequence, flags)
   acknowledged(connection)

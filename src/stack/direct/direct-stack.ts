@@ -102,10 +102,10 @@ export class DirectStack implements Stack, FlowOwner {
     const port = checkPort('port', options.port, 0)
     const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
-    const { reusePort } = options
+    const { reusePort, maximumSegmentSize } = options
     const fastOpen = checkInteger('fastOpen', options.fastOpen ?? 0, 0, 65_535)
     const accept = (connection: Connection) => this.#accept(connection, onFlow)
-    return new DirectListener(this.tcp, address, port, backlog, { reusePort, fastOpen }, accept)
+    return new DirectListener(this.tcp, address, port, backlog, { reusePort, fastOpen, maximumSegmentSize }, accept)
   }
 
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
@@ -133,9 +133,9 @@ export class DirectStack implements Stack, FlowOwner {
         options.localAddress === undefined ? null : IpAddress.parse(checkAddress('localAddress', options.localAddress))
       const localPort = checkPort('localPort', options.localPort ?? 0, 0)
       if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
-      const { signal } = options
+      const { signal, fastOpen, maximumSegmentSize } = options
       if (signal?.aborted) throw new AbortError(signal.reason)
-      const connection = this.tcp.connect({ remote, port, local, localPort, fastOpen: options.fastOpen })
+      const connection = this.tcp.connect({ remote, port, local, localPort, fastOpen, maximumSegmentSize })
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false

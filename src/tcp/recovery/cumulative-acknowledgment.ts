@@ -30,6 +30,7 @@ export function takeAcknowledged(
       const { length } = segment
       recovery.delivered += length
       recovery.deliveredSegments += segment.count
+      recovery.noteSize(segment)
       delivery.delivered += length
       if (connection.selectiveAcknowledgments) rackDelivered(recovery, segment, segment.end, now)
       if ((flags & (Sent.Retransmitted | Sent.EverRetransmitted)) === 0) {

@@ -4,6 +4,7 @@
  */
 import type { Microseconds } from '../../clock/index.ts'
 import type { Connection } from '../connection.ts'
+import { mtuProbeLost } from '../mtu-probing.ts'
 import type { Segment } from '../segment.ts'
 import { advance, isAfter, isBefore } from '../sequence-number.ts'
 import { addDuplicate, forgetDuplicates, limitDuplicates } from './cumulative-acknowledgment.ts'
@@ -90,6 +91,7 @@ function follow(
   if (recovery.state <= RecoveryState.Disorder) undoByDuplicates(connection, recovery, now)
   identifyLosses(connection, recovery, isProgress, now)
   if (board.lost > 0) {
+    if (mtuProbeLost(connection, recovery)) return
     begin(connection, recovery, delivery, now)
     return
   }

@@ -4,9 +4,10 @@
  */
 import type { Microseconds } from '../../clock/index.ts'
 import type { CongestionControl } from '../congestion/index.ts'
+import type { MtuProbing } from '../mtu-probing.ts'
 import { type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
 import { Scoreboard } from './scoreboard.ts'
-import type { SentSegmentPool } from './sent-segment.ts'
+import type { SentSegment, SentSegmentPool } from './sent-segment.ts'
 
 /** In the order and with the numbers of Linux (tcp_info's tcpi_ca_state). */
 export const RecoveryState = {
@@ -118,6 +119,15 @@ export class LossRecovery {
   largestFlight = 0
   windowLimitedUntil: SequenceNumber
 
+  // Path MTU: payload bytes of the largest segment sent and of the largest delivered at the present segment size (maxsizesent
+  // and maxsizeacked of RFC 5927, 7.2), and what an ICMP message says that waits for a timeout; 0: none.
+  largestSent = 0
+  largestDelivered = 0
+  claimedMtu = 0
+  claimedSequence: SequenceNumber = sequenceNumber(0)
+  /** RFC 4821, where it is used. */
+  mtuProbing: MtuProbing | null = null
+
   // Pacing.
   /** When the next segment may be sent; meaningful while the congestion control paces. */
   nextSendAt: Microseconds = 0
@@ -155,6 +165,12 @@ export class LossRecovery {
   /** The smallest round trip of the last minutes. */
   get minimum(): Microseconds {
     return Math.min(this.minimumRoundTrip, this.previousMinimum)
+  }
+
+  /** A record has arrived. */
+  noteSize(segment: SentSegment): void {
+    const size = Math.min(segment.length, segment.size)
+    if (size > this.largestDelivered) this.largestDelivered = size
   }
 
   /** RFC 8985, 6.2 step 1: a windowed filter, so that a longer route is noticed; five minutes as Linux (tcp_min_rtt_wlen). */

@@ -10,14 +10,19 @@ import { Sent } from './sent-segment.ts'
 export function repacketize(connection: Connection, recovery: LossRecovery): void {
   const { board } = recovery
   const { counters } = connection.context
-  const before = board.lost
+  const before = board.lostUnsent
   for (let segment = board.first; segment !== null; segment = segment.next) {
-    if ((segment.flags & (Sent.Sacked | Sent.Lost)) !== 0) continue
-    if (segment.length > connection.segmentSize) markLost(recovery, segment, counters)
+    if ((segment.flags & Sent.Sacked) !== 0) continue
+    if ((segment.flags & (Sent.Lost | Sent.Retransmitted)) === Sent.Lost) continue
+    if (Math.min(segment.length, segment.size) > connection.segmentSize) markLost(recovery, segment, counters)
   }
-  if (board.lost === before) return
+  if (board.lostUnsent === before) return
   if (!connection.selectiveAcknowledgments) limitDuplicates(recovery, outstanding(connection), connection.segmentSize)
-  // No sign of congestion: the window stays as it is, and there is nothing to undo.
+  repairWithoutReduction(connection, recovery)
+}
+
+/** What is lost is sent again. It is no sign of congestion: the window stays as it is, and there is nothing to undo. */
+export function repairWithoutReduction(connection: Connection, recovery: LossRecovery): void {
   if (recovery.state === RecoveryState.Loss) return
   recovery.recoveryPoint = connection.sendNext
   recovery.mayUndo = false

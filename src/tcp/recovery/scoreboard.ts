@@ -71,6 +71,7 @@ export class Scoreboard {
     rest.end = segment.end
     rest.flags = segment.flags
     rest.sentAt = segment.sentAt
+    rest.size = segment.size
     rest.delivered = segment.delivered
     rest.deliveredAt = segment.deliveredAt
     rest.firstSentAt = segment.firstSentAt

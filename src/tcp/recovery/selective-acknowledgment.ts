@@ -192,6 +192,7 @@ function sacked(
   const { length } = segment
   recovery.delivered += length
   recovery.deliveredSegments += segment.count
+  recovery.noteSize(segment)
   delivery.delivered += length
   delivery.sackedSomething = true
 }

@@ -31,6 +31,8 @@ export class SentSegment {
   flags = 0
   /** How many segments it is on the wire. */
   count = 1
+  /** Payload bytes of those of them that are full. */
+  size = 0
   /** When it was last transmitted. */
   sentAt: Microseconds = 0
 

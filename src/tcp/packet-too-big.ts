@@ -1,0 +1,48 @@
+/**
+ * ICMP says that a segment of ours was too large for the path: RFC 1191, section 6.4, with RFC 5927, section 7.2, against
+ * those who only pretend so.
+ */
+import type { Connection } from './connection.ts'
+import type { LossRecovery } from './recovery/index.ts'
+import { isBefore, type SequenceNumber } from './sequence-number.ts'
+import { changeSegmentSize } from './transmit.ts'
+
+/**
+ * While the size of packets is still being found out, a message is believed at once. Packets as large as the one that is said not
+ * to pass have got through, though: then the path has changed, or somebody lies; the retransmission timer will tell.
+ * @param sequence of the segment that did not pass, known to be on its way
+ * @param mtu what passes, as is said
+ */
+export function packetTooBig(connection: Connection, sequence: SequenceNumber, mtu: number): void {
+  const { recovery } = connection
+  const { counters } = connection.context
+  if (recovery !== null) {
+    const payload = mtu - connection.segmentOverhead
+    if (payload >= recovery.largestSent) {
+      // Nothing that we have sent is as large.
+      counters.TCPPmtuImplausible++
+      return
+    }
+    if (payload < recovery.largestDelivered) {
+      counters.TCPPmtuHeld++
+      recovery.claimedMtu = mtu
+      recovery.claimedSequence = sequence
+      return
+    }
+  }
+  lowerMtu(connection, mtu)
+}
+
+/** The retransmission timer has expired: what was said of a segment that has not arrived since is true. */
+export function believeClaim(connection: Connection, recovery: LossRecovery): void {
+  const { claimedMtu } = recovery
+  if (claimedMtu === 0) return
+  recovery.claimedMtu = 0
+  if (!isBefore(recovery.claimedSequence, connection.unacknowledged)) lowerMtu(connection, claimedMtu)
+}
+
+function lowerMtu(connection: Connection, mtu: number): void {
+  const { path } = connection
+  path.ip.lowerMtu(path, mtu)
+  changeSegmentSize(connection)
+}
