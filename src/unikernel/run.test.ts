@@ -224,12 +224,10 @@ describe('life and end', () => {
     ],
   ])('it goes on while %s is open', async (_what, open) => {
     const trial = new Trial()
-    let close: () => PromiseLike<void> = async () => {}
     let ended = false
-    const running = trial.start({
-      start: async ({ stack }) => {
-        close = await open(stack)
-      },
+    let running = Promise.resolve(-1)
+    const close = await new Promise<() => PromiseLike<void>>((opened) => {
+      running = trial.start({ start: async ({ stack }) => opened(await open(stack)) })
     })
     running.then(() => {
       ended = true
