@@ -119,7 +119,9 @@ function takeDuplicate(
   for (let segment = recovery.board.find(start); segment !== null; segment = segment.next) {
     if (!isBefore(segment.start, end)) break
     if ((segment.flags & Sent.EverRetransmitted) === 0) continue
-    recovery.undoRetransmitted = Math.max(recovery.undoRetransmitted - segment.length, 0)
+    // Of a large record perhaps a part.
+    const covered = Math.min(distance(end, segment.start), segment.length, bytes, distance(segment.end, start))
+    recovery.undoRetransmitted = Math.max(recovery.undoRetransmitted - covered, 0)
   }
 }
 
