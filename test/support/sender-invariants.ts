@@ -45,6 +45,13 @@ export function checkScoreboard(board: Scoreboard, selective = true): void {
     expect({ sacked: board.sacked, sackedSegments: board.sackedSegments }).toEqual({ sacked, sackedSegments })
     if (highest !== null) expect(board.highestSacked).toBe(highest.end)
   }
+  let lostInOrder = board.nextLost()
+  for (let segment = board.first; segment !== null; segment = segment.next) {
+    if ((segment.flags & (Sent.Lost | Sent.Retransmitted)) !== Sent.Lost) continue
+    expect(segment).toBe(lostInOrder)
+    lostInOrder = segment.later
+  }
+  expect(lostInOrder).toBe(null)
   let earlier: SentSegment | null = null
   for (let segment = board.oldest; segment !== null; segment = segment.later) {
     timed--

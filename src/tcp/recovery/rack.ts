@@ -71,16 +71,25 @@ export function detectLosses(
   const { board } = recovery
   const patience = recovery.rackRoundTrip + reorderingWindow(recovery, smoothedRoundTrip)
   let wait = 0
+  let pending = 0
   for (let segment = board.oldest; segment !== null; ) {
     const { later } = segment
     if (!isSentAfter(recovery.rackSentAt, recovery.rackEnd, segment.sentAt, segment.end)) break
     const remaining = segment.sentAt + patience - now
-    if (remaining <= 0) markLost(recovery, segment, counters)
-    else wait = Math.max(wait, remaining)
+    if (remaining <= 0) {
+      markLost(recovery, segment, counters)
+    } else {
+      // The last of them is what the timer waits for. In order of time, it is not past what was sent last and delivered.
+      if (++pending > MOST_PENDING) return recovery.rackSentAt + patience - now
+      wait = remaining
+    }
     segment = later
   }
   return wait
 }
+
+/** So many are looked at for the timer upon each acknowledgment: a peer can make a window of them wait. */
+const MOST_PENDING = 64
 
 export function markLost(recovery: LossRecovery, segment: SentSegment, counters: TcpCounters): void {
   if (recovery.board.markLost(segment)) counters.TCPLostRetransmit++

@@ -3,14 +3,18 @@
  * RFC 8985 needs. Amounts are in bytes, FIN counts as one.
  */
 import type { Microseconds } from '../../clock/index.ts'
-import { distance, isAfter, isBefore, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
+import { distance, isAfter, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
+import { Landmarks } from './landmarks.ts'
 import { Sent, type SentSegment, type SentSegmentPool } from './sent-segment.ts'
 
 /**
  * A peer's SACK blocks split records at full segments, so a small segment size could make very many: beyond this a
  * record is no longer split for a SACK, which then counts only where it covers whole records.
  */
-export const MOST_RECORDS = 32_768
+const MOST_RECORDS = 32_768
+/** Nor may they take more memory than the data that they stand for. Some are always allowed. */
+const BYTES_PER_RECORD = 256
+const ALLOWED_RECORDS = 256
 
 export class Scoreboard {
   /** In order of sequence number. */
@@ -34,10 +38,13 @@ export class Scoreboard {
   highestSacked: SequenceNumber = sequenceNumber(0)
 
   readonly #pool: SentSegmentPool
-  /** No segment before this one waits for its retransmission. */
+  // What waits for its retransmission, in order of sequence number; linked by the pointers of the order in time, in which it
+  // is not meanwhile.
   #firstLost: SentSegment | null = null
-  /** Where the last SACK block was found: the next is likely to be here. */
-  #hint: SentSegment | null = null
+  #lastLost: SentSegment | null = null
+  /** Where the last one was put in: the next is likely to come beside it. */
+  #lostHint: SentSegment | null = null
+  #landmarks: Landmarks | null = null
 
   constructor(pool: SentSegmentPool) {
     this.#pool = pool
@@ -96,6 +103,8 @@ export class Scoreboard {
       else segment.later.earlier = rest
       segment.later = rest
       rest.inTimeOrder = true
+    } else if (isWaiting(segment)) {
+      this.#linkLost(rest, segment)
     }
     return rest
   }
@@ -120,12 +129,12 @@ export class Scoreboard {
   /** The peer has it. */
   markSacked(segment: SentSegment): void {
     const length = segment.length
+    this.#leaveOrder(segment)
     this.#forgetLoss(segment, length)
     segment.flags |= Sent.Sacked
     this.sacked += length
     this.sackedSegments += segment.count
     if (this.sacked === length || isAfter(segment.end, this.highestSacked)) this.highestSacked = segment.end
-    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
   }
 
   /** It must be sent again; or once more, if it is a retransmission that was lost. @returns whether it was one */
@@ -137,7 +146,7 @@ export class Scoreboard {
       segment.flags &= ~Sent.Retransmitted
       this.retransmitted -= length
       this.lostUnsent += length
-      this.#noteLost(segment)
+      this.#insertLost(segment)
       return true
     }
     const again = (segment.flags & Sent.Retransmitted) !== 0
@@ -149,51 +158,56 @@ export class Scoreboard {
     segment.flags |= Sent.Lost
     this.lost += length
     this.lostUnsent += length
-    this.#noteLost(segment)
+    this.#insertLost(segment)
     return again
   }
 
   /** It was sent once more at `now`. */
   markRetransmitted(segment: SentSegment, now: Microseconds): void {
     const length = segment.length
+    this.#leaveOrder(segment)
     if ((segment.flags & Sent.Retransmitted) === 0) {
       this.retransmitted += length
       if ((segment.flags & Sent.Lost) !== 0) this.lostUnsent -= length
     }
     segment.flags = (segment.flags | Sent.Retransmitted | Sent.EverRetransmitted) & ~Sent.RateSampled
     segment.sentAt = now
-    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
     this.#appendInTime(segment)
   }
 
   /** The losses were none: all that is believed lost is on its way again. */
   unmarkLost(): void {
+    const again: SentSegment[] = []
     for (let segment = this.first; segment !== null; segment = segment.next) {
       if ((segment.flags & Sent.Lost) === 0) continue
       segment.flags &= ~Sent.Lost
-      if (!segment.inTimeOrder) this.#insertInTime(segment)
+      if (!segment.inTimeOrder) again.push(segment)
     }
     this.lost = this.lostUnsent = 0
-    this.#firstLost = null
+    this.#firstLost = this.#lastLost = this.#lostHint = null
+    this.#insertInTime(again)
   }
 
   /** The peer has gone back on its SACKs (RFC 2018, section 8): nothing of them counts. */
   forgetSacks(): void {
+    const again: SentSegment[] = []
     for (let segment = this.first; segment !== null; segment = segment.next) {
       if ((segment.flags & Sent.Sacked) === 0) continue
       segment.flags &= ~Sent.Sacked
-      this.#insertInTime(segment)
+      again.push(segment)
     }
     this.sacked = this.sackedSegments = 0
+    this.#insertInTime(again)
   }
 
   /** The first record that waits for its retransmission, or null. */
   nextLost(): SentSegment | null {
-    if (this.lostUnsent === 0) return null
-    let segment = this.#firstLost ?? this.first
-    while (segment !== null && (segment.flags & (Sent.Lost | Sent.Retransmitted)) !== Sent.Lost) segment = segment.next
-    this.#firstLost = segment
-    return segment
+    return this.#firstLost
+  }
+
+  /** Whether records may still be split for SACK blocks. @param outstanding bytes */
+  maySplit(outstanding: number): boolean {
+    return this.records < Math.min(ALLOWED_RECORDS + outstanding / BYTES_PER_RECORD, MOST_RECORDS)
   }
 
   /**
@@ -202,7 +216,7 @@ export class Scoreboard {
    */
   joinNext(segment: SentSegment, segmentSize: number): boolean {
     const next = segment.next
-    if (next === null || (next.flags & (Sent.Lost | Sent.Retransmitted)) !== Sent.Lost) return false
+    if (next === null || !isWaiting(next)) return false
     if (segment.length + next.length > segmentSize || (segment.flags & Sent.Fin) !== 0) return false
     segment.end = next.end
     segment.flags |= next.flags & (Sent.Fin | Sent.EverRetransmitted)
@@ -211,13 +225,10 @@ export class Scoreboard {
     return true
   }
 
-  /** The record in which the block that begins at `start` must be looked for; null if there is none. */
+  /** The record in which the block that begins at `start` must be looked for; null: there is none, or too far off. */
   find(start: SequenceNumber): SentSegment | null {
-    let segment = this.#hint ?? this.first
-    while (segment !== null && segment.previous !== null && isAfter(segment.start, start)) segment = segment.previous
-    while (segment !== null && !isAfter(segment.end, start)) segment = segment.next
-    if (segment !== null) this.#hint = segment
-    return segment
+    this.#landmarks ??= new Landmarks()
+    return this.#landmarks.find(this.first, this.last, start)
   }
 
   /** Merges a SACKed record with SACKed neighbours: what is long and of no more interest should not be walked over. */
@@ -225,7 +236,6 @@ export class Scoreboard {
     let merged = segment
     if (merged.previous !== null && (merged.previous.flags & Sent.Sacked) !== 0) merged = this.#absorb(merged.previous)
     if (merged.next !== null && (merged.next.flags & Sent.Sacked) !== 0) this.#absorb(merged)
-    this.#hint = merged
     return merged
   }
 
@@ -237,7 +247,9 @@ export class Scoreboard {
       this.#pool.give(segment)
       segment = next
     }
-    this.first = this.last = this.oldest = this.newest = this.#firstLost = this.#hint = null
+    this.first = this.last = this.oldest = this.newest = null
+    this.#firstLost = this.#lastLost = this.#lostHint = null
+    this.#landmarks?.clear()
     this.records = this.sacked = this.sackedSegments = this.lost = this.retransmitted = this.lostUnsent = 0
   }
 
@@ -261,18 +273,13 @@ export class Scoreboard {
     segment.flags &= ~(Sent.Lost | Sent.Retransmitted)
   }
 
-  #noteLost(segment: SentSegment): void {
-    if (this.#firstLost === null || isBefore(segment.start, this.#firstLost.start)) this.#firstLost = segment
-  }
-
   #unlink(segment: SentSegment): void {
     if (segment.previous === null) this.first = segment.next
     else segment.previous.next = segment.next
     if (segment.next === null) this.last = segment.previous
     else segment.next.previous = segment.previous
-    if (segment.inTimeOrder) this.#unlinkFromTime(segment)
-    if (this.#firstLost === segment) this.#firstLost = segment.next
-    if (this.#hint === segment) this.#hint = segment.previous ?? segment.next
+    this.#leaveOrder(segment)
+    this.#landmarks?.forget(segment, segment.previous ?? segment.next)
     this.records--
     this.#pool.give(segment)
   }
@@ -286,20 +293,64 @@ export class Scoreboard {
     segment.inTimeOrder = true
   }
 
-  /** By its old time of transmission. */
-  #insertInTime(segment: SentSegment): void {
-    let earlier = this.newest
-    while (earlier !== null && isSentAfter(earlier.sentAt, earlier.end, segment.sentAt, segment.end)) {
-      earlier = earlier.earlier
+  /** By their old times of transmission. Rare; sorted, for a peer could make insertion one by one take for ever. */
+  #insertInTime(segments: SentSegment[]): void {
+    segments.sort((a, b) => (isSentAfter(a.sentAt, a.end, b.sentAt, b.end) ? 1 : -1))
+    let later = this.oldest
+    for (const segment of segments) {
+      while (later !== null && !isSentAfter(later.sentAt, later.end, segment.sentAt, segment.end)) later = later.later
+      const earlier: SentSegment | null = later === null ? this.newest : later.earlier
+      segment.earlier = earlier
+      segment.later = later
+      if (earlier === null) this.oldest = segment
+      else earlier.later = segment
+      if (later === null) this.newest = segment
+      else later.earlier = segment
+      segment.inTimeOrder = true
     }
-    const later: SentSegment | null = earlier === null ? this.oldest : earlier.later
-    segment.earlier = earlier
+  }
+
+  /** Its place among what waits: mostly beside the one before it, because losses are found and repaired in order. */
+  #insertLost(segment: SentSegment): void {
+    const { start } = segment
+    let before = this.#lastLost
+    if (before !== null && isAfter(before.start, start)) {
+      if (isAfter(this.#firstLost!.start, start)) {
+        before = null
+      } else {
+        before = this.#lostHint ?? this.#firstLost!
+        while (isAfter(before.start, start)) before = before.earlier!
+        while (!isAfter(before.later!.start, start)) before = before.later!
+      }
+    }
+    this.#linkLost(segment, before)
+  }
+
+  #linkLost(segment: SentSegment, before: SentSegment | null): void {
+    const later: SentSegment | null = before === null ? this.#firstLost : before.later
+    segment.earlier = before
     segment.later = later
-    if (earlier === null) this.oldest = segment
-    else earlier.later = segment
-    if (later === null) this.newest = segment
+    if (before === null) this.#firstLost = segment
+    else before.later = segment
+    if (later === null) this.#lastLost = segment
     else later.earlier = segment
-    segment.inTimeOrder = true
+    this.#lostHint = segment
+  }
+
+  /** Out of the order in time, or of what waits. */
+  #leaveOrder(segment: SentSegment): void {
+    if (segment.inTimeOrder) {
+      this.#unlinkFromTime(segment)
+      return
+    }
+    if (!isWaiting(segment)) return
+    const { earlier, later } = segment
+    if (earlier === null) this.#firstLost = later
+    else earlier.later = later
+    if (later === null) this.#lastLost = earlier
+    else later.earlier = earlier
+    if (this.#lostHint === segment) this.#lostHint = earlier ?? later
+    segment.earlier = segment.later = null
   }
 
   #unlinkFromTime(segment: SentSegment): void {
@@ -310,6 +361,10 @@ export class Scoreboard {
     segment.earlier = segment.later = null
     segment.inTimeOrder = false
   }
+}
+
+function isWaiting(segment: SentSegment): boolean {
+  return (segment.flags & (Sent.Lost | Sent.Retransmitted)) === Sent.Lost
 }
 
 /** RFC 8985, 6.1: RACK_sent_after(); of two sent in the same microsecond the one with the higher number is the later. */

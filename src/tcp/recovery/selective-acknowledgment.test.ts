@@ -1,7 +1,9 @@
 /** The sender and SACK: RFC 2018, RFC 6675, and D-SACK, RFC 2883. */
 import { describe, expect, test } from 'vitest'
 import { at, block, flight, MSS, ROUND_TRIP, segmentsOf } from '../../../test/support/flight.ts'
+import { checkSender } from '../../../test/support/sender-invariants.ts'
 import { MILLISECOND, SECOND } from '../../clock/index.ts'
+import { PacketMemory } from '../../packet/index.ts'
 import { RecoveryState } from './loss-recovery.ts'
 
 describe('several losses in one window', () => {
@@ -174,6 +176,29 @@ describe('a peer that shreds', () => {
     expect(board.records).toBe(before)
     expect(board.sacked).toBe(0)
     expect(clock.now()).toBeLessThan(1 * SECOND)
+  })
+
+  test('by SACKs of every second segment of a small size makes no more records than the data is worth', () => {
+    const mss = 36
+    const { peer, connection, board, clock } = flight(0, {
+      congestionWindow: 1000,
+      syn: { mss, windowScale: 2 },
+      window: 60_000,
+      memory: new PacketMemory({ smallSlots: 8192, largeSlots: 16 }),
+    })
+    connection.write(new Uint8Array(180_000), null)
+    const edge = (segment: number) => 1 + segment * mss
+    clock.advance(ROUND_TRIP)
+    const segments = Math.floor((peer.receiveNext - 1) / mss)
+    expect(segments).toBeGreaterThan(2000)
+    for (let i = 1; i + 1 < segments; i += 2) peer.send({ sack: [[edge(i), edge(i + 1)]], ack: 1 })
+    checkSender(connection)
+    expect(board.records).toBeLessThanOrEqual(256 + peer.receiveNext / 256 + 1)
+    for (let i = 0; i < 1000 && board.records > 0; i++) {
+      peer.send({ ack: peer.receiveNext })
+      clock.advance(ROUND_TRIP)
+    }
+    expect(connection.sendBuffer.length).toBe(0)
   })
 
   test('a last segment that is short counts as a whole one', () => {

@@ -10,7 +10,6 @@ import type { Delivery } from './delivery.ts'
 import { noteDelivered } from './delivery-rate.ts'
 import type { LossRecovery } from './loss-recovery.ts'
 import { rackDelivered } from './rack.ts'
-import { MOST_RECORDS } from './scoreboard.ts'
 import { Sent, type SentSegment } from './sent-segment.ts'
 
 /**
@@ -35,6 +34,7 @@ export function takeBlocks(
   const { board } = recovery
   // What was overtaken is told by what earlier acknowledgments said: the blocks of one come in no order.
   const highest = board.sacked > 0 ? board.highestSacked : unacknowledged
+  const outstanding = distance(sendNext, unacknowledged)
   const floor = isAfter(acknowledgment, unacknowledged) ? acknowledgment : unacknowledged
   let first = 0
   if (isDuplicateReport(options, acknowledgment)) {
@@ -60,7 +60,7 @@ export function takeBlocks(
       if (isAfter(end, floor)) counters.TCPSACKDiscard++
       continue
     }
-    takeBlock(recovery, start, end, highest, segmentSize, delivery, now)
+    takeBlock(recovery, start, end, highest, outstanding, segmentSize, delivery, now)
   }
 }
 
@@ -130,6 +130,7 @@ function takeBlock(
   start: SequenceNumber,
   end: SequenceNumber,
   highest: SequenceNumber,
+  outstanding: number,
   segmentSize: number,
   delivery: Delivery,
   now: Microseconds,
@@ -143,7 +144,7 @@ function takeBlock(
     }
     if (isBefore(segment.start, start)) {
       const at = wholeSegments(segment.start, start, segmentSize, true)
-      if (!isBefore(at, segment.end) || board.records >= MOST_RECORDS) {
+      if (!isBefore(at, segment.end) || !board.maySplit(outstanding)) {
         segment = segment.next
         continue
       }
@@ -153,7 +154,7 @@ function takeBlock(
     }
     if (isAfter(segment.end, end)) {
       const at = wholeSegments(segment.start, end, segmentSize, false)
-      if (!isAfter(at, segment.start) || board.records >= MOST_RECORDS) return
+      if (!isAfter(at, segment.start) || !board.maySplit(outstanding)) return
       board.split(segment, at, segmentSize)
     }
     sacked(recovery, segment, highest, delivery, now)

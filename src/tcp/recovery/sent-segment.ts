@@ -38,6 +38,7 @@ export class SentSegment {
 
   previous: SentSegment | null = null
   next: SentSegment | null = null
+  // By time; of what waits for its retransmission, by sequence number.
   earlier: SentSegment | null = null
   later: SentSegment | null = null
   inTimeOrder = false
