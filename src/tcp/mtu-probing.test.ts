@@ -155,6 +155,17 @@ describe('the search', () => {
     expect(congestion.window).toBeGreaterThan(100_000)
   })
 
+  test('works without SACK, too', () => {
+    const settings: Partial<TcpSettings> = { mtuProbing: 'always', selectiveAcknowledgments: false }
+    const { world, connection, transfer, counters } = narrow(1288, settings)
+    transfer(3_000_000)
+    world.clock.advance(100 * MILLISECOND)
+    expect(packetSize(connection)).toBeGreaterThan(1280)
+    expect(counters.TCPMTUPFail).toBeGreaterThan(2)
+    expect([counters.TCPRenoRecovery, counters.TCPTimeouts]).toEqual([0, 0])
+    expect(connection.recovery!.congestion.window).toBeGreaterThan(100_000)
+  })
+
   test('begins anew after ten minutes, and finds that the path is wider', () => {
     const { world, sender, connection, transfer } = narrow(1300)
     transfer(1_000_000)
@@ -243,6 +254,21 @@ describe('a probe', () => {
     expect(connection.recovery!.state).toBe(RecoveryState.Open)
     connection.write(pattern(15_000), null)
     expect(lengths(peer)[0]).toBe(1114)
+  })
+
+  test('that a router says is too big is sent again, and the search goes no further than that', () => {
+    const { peer, connection, clock, tcp } = searching()
+    connection.write(pattern(10_000), null)
+    expect(lengths(peer)[0]).toBe(1230)
+    peer.icmp({ type: 3, code: 4, rest: 1200 }, 10_001, 20, 1270)
+    expect([connection.path.mtu, connection.segmentSize]).toEqual([1200, 1000])
+    clock.advance(20 * MILLISECOND)
+    for (let i = 1; i <= 4; i++) peer.send({ ack: 10_001, sack: [[11_231, 11_231 + i * 1000]] })
+    peer.send({ ack: 20_001 })
+    expect(tcp.counters).toMatchObject({ TCPMTUPFail: 1, TCPSackRecovery: 0 })
+    peer.take()
+    connection.write(pattern(15_000), null)
+    expect(lengths(peer)[0]).toBe(1080)
   })
 
   test('that is lost with others is congestion like any other, and tells nothing', () => {

@@ -5,7 +5,7 @@
  */
 import { type Microseconds, SECOND } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
-import { type LossRecovery, RecoveryState, repairWithoutReduction } from './recovery/index.ts'
+import { type LossRecovery, RecoveryState, repairProbe, Sent } from './recovery/index.ts'
 import { isBefore, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { changeSegmentSize } from './transmit.ts'
 
@@ -163,17 +163,17 @@ export function mtuProbeLost(connection: Connection, recovery: LossRecovery): bo
   ) {
     return false
   }
-  let ofProbe = 0
+  let lost = 0
   for (let segment = board.first; segment !== null; segment = segment.next) {
     if (!isBefore(segment.start, mtuProbing.probeEnd)) break
-    ofProbe += segment.length
+    if ((segment.flags & Sent.Lost) !== 0) lost += segment.length
   }
-  if (board.lost > ofProbe) return false
-  mtuProbing.high = mtuProbing.probeSize - 1
+  if (board.lost > lost) return false
+  // An ICMP message may have said more already.
+  mtuProbing.high = Math.min(mtuProbing.high, mtuProbing.probeSize - 1)
   mtuProbing.highFailed = true
   mtuProbing.probeSize = 0
   connection.context.counters.TCPMTUPFail++
-  recovery.totalLost -= board.lost
-  repairWithoutReduction(connection, recovery)
+  repairProbe(connection, recovery, mtuProbing.probeEnd)
   return true
 }
