@@ -5,9 +5,9 @@
  */
 import type { Microseconds } from '../clock/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { sendAcknowledgment } from './send-segment.ts'
 import { distance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment } from './transmit.ts'
 
 /** Linux TCP_ATO_MIN: data of ours that goes out so soon after the peer's is taken for an answer. */
 const ANSWER_TIME: Microseconds = 40_000

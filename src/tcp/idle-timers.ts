@@ -4,9 +4,9 @@
  */
 import type { Microseconds } from '../clock/index.ts'
 import { type Connection, NEVER } from './connection.ts'
+import { sendAcknowledgment } from './send-segment.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment } from './transmit.ts'
 
 export class IdleTimers {
   keepAliveAt: Microseconds = NEVER

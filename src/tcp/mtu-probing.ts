@@ -6,8 +6,8 @@
 import { type Microseconds, SECOND } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
 import { type LossRecovery, RecoveryState, repairProbe, Sent } from './recovery/index.ts'
+import { changeSegmentSize } from './retransmit.ts'
 import { isBefore, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
-import { changeSegmentSize } from './transmit.ts'
 
 /** Linux tcp_probe_threshold: a smaller gain is not worth a probe. */
 const THRESHOLD = 8

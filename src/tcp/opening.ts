@@ -9,10 +9,10 @@ import { Connection } from './connection.ts'
 import type { ConnectionTable } from './connection-table.ts'
 import { InitialSequenceNumbers } from './initial-sequence-number.ts'
 import { LARGEST_WINDOW_SCALE } from './options.ts'
+import { sendSyn } from './send-segment.ts'
 import { advance, type SequenceNumber } from './sequence-number.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait, TimeWaitList } from './time-wait.ts'
-import { sendSyn } from './transmit.ts'
 
 /** How long a SYN waits for the data that is to go with it: an application that has it writes it at once. */
 const FAST_OPEN_DEFERRAL: Microseconds = 10 * MILLISECOND

@@ -4,8 +4,8 @@
  */
 import type { Connection } from './connection.ts'
 import type { LossRecovery } from './recovery/index.ts'
+import { changeSegmentSize } from './retransmit.ts'
 import { isBefore, type SequenceNumber } from './sequence-number.ts'
-import { changeSegmentSize } from './transmit.ts'
 
 /**
  * While the size of packets is still being found out, a message is believed at once. Packets as large as the one that is said not

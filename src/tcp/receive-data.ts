@@ -10,9 +10,9 @@ import { NOTHING_RECEIVED, ReceiveQueue } from './receive-queue.ts'
 import { measureRoundTrip } from './receive-window.ts'
 import { reportDuplicate, reportIsland } from './sack-blocks.ts'
 import type { Segment } from './segment.ts'
+import { sendAcknowledgment } from './send-segment.ts'
 import { advance, distance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment } from './transmit.ts'
 
 /** RFC 5681, 3.2: what a sender counts before it takes a segment for lost. */
 const DUPLICATE_THRESHOLD = 3

@@ -10,10 +10,10 @@ import { answeredOurSyn, synCameAgain } from './explicit-congestion-notification
 import { countSynData, isBeyondSent } from './fast-open.ts'
 import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
 import type { Segment } from './segment.ts'
+import { sendAcknowledgment, sendSyn } from './send-segment.ts'
 import { advance, distance, isAfter, isBefore, sequenceNumber } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment, sendSyn } from './transmit.ts'
 import { Flag } from './wire.ts'
 
 /** RFC 7323, 5.5: after 24 days a timestamp says nothing any more. */

@@ -13,9 +13,10 @@ import {
   RecoveryState,
   reduce,
 } from './recovery/index.ts'
+import { sendAcknowledgment, sendSyn } from './send-segment.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
-import { sendAcknowledgment, sendDeferredSyn, sendIntoSmallWindow, sendProbe, sendSyn, transmit } from './transmit.ts'
+import { sendDeferredSyn, sendIntoSmallWindow, sendProbe, transmit } from './transmit.ts'
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */
 const LARGEST_BACKOFF = 16

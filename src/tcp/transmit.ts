@@ -1,53 +1,28 @@
 /**
- * Sending: when to send what (RFC 9293, sections 3.7.4 and 3.8.6.2.1) and the building of segments. A segment built
- * here may stand for many on the wire: the device, or the segmenter above it, cuts it to `segmentSize`.
+ * Sending: when to send what of new data; RFC 9293, sections 3.7.4 and 3.8.6.2.1. A segment may stand for many on the wire:
+ * the device, or the segmenter above it, cuts it to `segmentSize`.
  */
-import { pseudoHeaderSum } from '../checksum/index.ts'
-import { type Microseconds, SECOND } from '../clock/index.ts'
-import { IpProtocol } from '../ip/index.ts'
-import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
+import type { Microseconds } from '../clock/index.ts'
+import { afterSending, armAfterSending, armRetransmission, largestSegment, mustPace } from './after-sending.ts'
 import { type Connection, NEVER } from './connection.ts'
-import { Codepoint, Ecn, synFlags } from './explicit-congestion-notification.ts'
-import { cookieToSend, dataForSyn } from './fast-open.ts'
+import { Codepoint, Ecn } from './explicit-congestion-notification.ts'
 import { NO_PROBE, noteMtuProbe, probeLength, WAIT_FOR_ROOM } from './mtu-probing.ts'
-import {
-  SACK_BLOCK_LENGTH,
-  SACK_HEADER_LENGTH,
-  synOptionsLength,
-  TIMESTAMPS_LENGTH,
-  writeSack,
-  writeSynOptions,
-  writeTimestamps,
-} from './options.ts'
 import {
   flightOf,
   type LossRecovery,
-  mayProbe,
   noteApplicationLimited,
   noteProbe,
   noteSent,
   noteWindowUse,
   outstanding,
-  pacingQuantum,
-  probeTimeout,
-  RecoveryState,
-  repacketize,
   Sent,
-  type SentSegment,
   segmentsIn,
 } from './recovery/index.ts'
-import { collectedEdges, collectSackBlocks } from './sack-blocks.ts'
-import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
+import { changeSegmentSize, retransmit, retransmitLost } from './retransmit.ts'
+import { sendSegment, sendSyn } from './send-segment.ts'
+import { advance, distance, isAfter } from './sequence-number.ts'
 import { State } from './state.ts'
-import { CHECKSUM_OFFSET, Flag, HEADER_LENGTH, LONGEST_HEADER, writeHeader } from './wire.ts'
-
-/** The IP length field covers 64 KiB less one; the longest IPv4 and TCP headers come off. */
-const LARGEST_PAYLOAD = 65_535 - 60 - LONGEST_HEADER
-
-/** Timestamp clock: milliseconds, as Linux; RFC 7323, 5.4, allows 1 ms to 1 s. */
-export function timestampNow(connection: Connection): number {
-  return (Math.floor(connection.context.time() / 1000) + connection.timestampOffset) | 0
-}
+import { Flag } from './wire.ts'
 
 /** Sends everything that the windows, Nagle and the silly-window rule allow now: first what was lost, then new data. */
 export function transmit(connection: Connection): void {
@@ -174,21 +149,6 @@ function maySendShort(connection: Connection, length: number, last: boolean, out
   return length >= connection.largestSendWindow / 2 && length > 0
 }
 
-/** How much may go as one segment for the device to cut: as much as fits; paced, about a millisecond's worth. */
-function largestSegment(connection: Connection, recovery: LossRecovery): number {
-  const { pacingRate } = recovery.congestion
-  if (pacingRate === 0) return LARGEST_PAYLOAD
-  return Math.min(pacingQuantum(pacingRate, connection.segmentSize), LARGEST_PAYLOAD)
-}
-
-/** @returns whether sending must wait for the pacing timer, which is set */
-function mustPace(connection: Connection, recovery: LossRecovery, now: Microseconds): boolean {
-  if (recovery.nextSendAt <= now) return false
-  recovery.paceAt = recovery.nextSendAt
-  connection.schedule(recovery.paceAt)
-  return true
-}
-
 /** Nothing is on its way. RFC 5681, 4.1: after more than one RTO the window no longer says anything about the path. */
 function startAgain(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   const idle = now - connection.lastSentAt
@@ -278,106 +238,6 @@ function sendNew(
   return true
 }
 
-function afterSending(connection: Connection, recovery: LossRecovery, length: number, now: Microseconds): void {
-  connection.lastSentAt = now
-  recovery.proportionalOut += length
-  const { pacingRate } = recovery.congestion
-  if (pacingRate > 0) {
-    const headers = HEADER_LENGTH + connection.path.headerLength
-    recovery.nextSendAt = Math.max(recovery.nextSendAt, now) + ((length + headers) / pacingRate) * SECOND
-  }
-}
-
-/** RFC 6298, 5.1; RFC 8985, 7.2: new data was sent. */
-function armAfterSending(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
-  const timeout = connection.retransmissionInterval
-  if (mayProbe(connection, recovery)) {
-    // The probe timer starts anew with each transmission, but never goes past the retransmission timeout, unless that
-    // is past itself (as Linux).
-    const latest = recovery.board.first!.sentAt + timeout
-    const probeAt = now + probeTimeout(connection)
-    connection.probing = true
-    connection.retransmitAt = latest > now ? Math.min(probeAt, latest) : probeAt
-  } else if (connection.retransmitAt === NEVER || connection.probing) {
-    connection.probing = false
-    connection.retransmitAt = now + timeout
-  } else {
-    return
-  }
-  connection.schedule(connection.retransmitAt)
-}
-
-function armRetransmission(connection: Connection, now: Microseconds): void {
-  connection.probing = false
-  connection.retransmitAt = now + connection.retransmissionInterval
-  connection.schedule(connection.retransmitAt)
-}
-
-/** Sends again what is believed lost, as far as the window allows. @returns whether all of it went out */
-export function retransmitLost(connection: Connection, recovery: LossRecovery): boolean {
-  const { board, congestion } = recovery
-  const now = connection.context.time()
-  for (let segment = board.nextLost(); segment !== null; segment = board.nextLost()) {
-    const { segmentSize } = connection
-    while (segment.length < segmentSize && board.joinNext(segment, segmentSize));
-    if (congestion.pacingRate > 0 && mustPace(connection, recovery, now)) return false
-    const room = congestion.window - flightOf(connection, recovery)
-    if (room < Math.min(segmentSize, segment.length)) return false
-    // What the peer has taken out of its window again waits, but for its first byte (RFC 9293, 3.8.6, MAY-7).
-    const beyond = distance(segment.start, connection.unacknowledged) >= connection.sendWindow
-    if (beyond && segment !== board.first) return false
-    const most = Math.min(room, largestSegment(connection, recovery))
-    if (segment.length > segmentSize && segment.length > most) {
-      const whole = Math.max(most - (most % segmentSize), segmentSize)
-      if (whole < segment.length) board.split(segment, advance(segment.start, whole), segmentSize)
-    }
-    if (!retransmit(connection, recovery, segment, now)) return false
-  }
-  return true
-}
-
-/** Sends a segment of the scoreboard again. @returns false if packet memory is exhausted */
-export function retransmit(
-  connection: Connection,
-  recovery: LossRecovery,
-  segment: SentSegment,
-  now: Microseconds,
-): boolean {
-  const { counters } = connection.context
-  const withFin = (segment.flags & Sent.Fin) !== 0
-  const length = segment.length - (withFin ? 1 : 0)
-  const offset = distance(segment.start, connection.sendBase)
-  const last = offset + length === connection.sendBuffer.length
-  const flags = (withFin ? Flag.Fin : 0) | Flag.Ack | (last && length > 0 ? Flag.Psh : 0)
-  // RFC 3168, 6.1.5: never ECN-capable, or a mark on what the receiver drops as a duplicate would be lost.
-  const { segmentSize } = connection
-  if (!sendSegment(connection, segment.start, offset, length, flags, Codepoint.NotCapable, segmentSize)) return false
-  const bytes = segment.length
-  const flight = flightOf(connection, recovery)
-  segment.count = segmentsIn(bytes, segmentSize)
-  segment.size = segmentSize
-  recovery.largestSent = Math.max(recovery.largestSent, Math.min(length, segmentSize))
-  // What is sent again in smaller segments tells nothing any more (RFC 4821, 7.6.4).
-  if (recovery.mtuProbing !== null) recovery.mtuProbing.probeSize = 0
-  counters.RetransSegs += segment.count
-  if (recovery.state === RecoveryState.Loss) counters.TCPSlowStartRetrans += segment.count
-  else if (recovery.state === RecoveryState.Recovery) counters.TCPFastRetrans += segment.count
-  connection.retransmissions += segment.count
-  connection.retransmittedAt = now
-  if (!recovery.hasRetransmitted) {
-    recovery.hasRetransmitted = true
-    recovery.retransmissionTimestamp = timestampNow(connection)
-  }
-  recovery.undoRetransmitted = Math.max(recovery.undoRetransmitted, 0) + bytes
-  recovery.totalRetransmitted += bytes
-  recovery.board.markRetransmitted(segment, now)
-  noteSent(recovery, segment, flight, now)
-  afterSending(connection, recovery, length, now)
-  // As Linux: the first segment has a whole timeout for its acknowledgment each time that it is sent.
-  if (connection.retransmitAt === NEVER || segment === recovery.board.first) armRetransmission(connection, now)
-  return true
-}
-
 /** RFC 8985, 7.3: new data if there is some and the peer's window takes it, otherwise the last segment once more. */
 export function sendProbe(connection: Connection, recovery: LossRecovery, now: Microseconds): void {
   const { counters } = connection.context
@@ -406,221 +266,4 @@ export function sendProbe(connection: Connection, recovery: LossRecovery, now: M
     counters.TCPLossProbes++
     noteProbe(connection, recovery, true)
   }
-}
-
-/** The path's MTU has changed. RFC 1191, 6.4: what was too big is lost, and sent again in smaller segments at once. */
-export function changeSegmentSize(connection: Connection): void {
-  const before = connection.segmentSize
-  connection.updateSegmentSize()
-  const { recovery } = connection
-  if (recovery === null || connection.segmentSize >= before) return
-  // What got through when segments were larger says nothing of the path now.
-  recovery.largestSent = recovery.largestDelivered = 0
-  recovery.claimedMtu = 0
-  repacketize(connection, recovery)
-}
-
-/**
- * Builds and sends one segment with the acknowledgment and window of this moment.
- * @param flags CWR among them goes with the first of the segments that the device makes of it only
- * @param size payload bytes of these segments
- */
-function sendSegment(
-  connection: Connection,
-  sequence: SequenceNumber,
-  offset: number,
-  length: number,
-  flags: number,
-  trafficClass: number,
-  size: number,
-): boolean {
-  const memory = connection.context.memory
-  let packet: PacketBuffer | null = null
-  if (length > 0) {
-    // What the application wrote in place is sent from where it lies.
-    packet = connection.sendBuffer.packetAt(offset, length)
-    packet?.retain()
-  }
-  if (packet === null) {
-    packet = memory.allocate(length)
-    if (packet === null) {
-      connection.context.counters.TCPSendNoMemory++
-      return false
-    }
-    if (length > 0) connection.sendBuffer.copy(offset, length, memory.bytes, packet.start)
-    packet.end = packet.start + length
-  }
-  if (length > size) {
-    packet.segmentation = connection.path.ip.family === 4 ? Segmentation.TcpV4 : Segmentation.TcpV6
-    packet.segmentSize = size
-  } else {
-    packet.segmentation = Segmentation.None
-  }
-  const count = length > 0 ? segmentsIn(length, size) : 0
-  connection.dataSegmentsSent += count
-  pushHeader(connection, packet, sequence, flags)
-  acknowledged(connection)
-  send(connection, packet, Math.max(count, 1), trafficClass)
-  return true
-}
-
-/**
- * A segment without data or SYN: acknowledgment, window update, probe. It carries the highest number ever sent, also
- * while SND.NXT is back for retransmission: to a peer that has received what we send again, anything less is an old
- * segment, whose acknowledgment it must ignore; two such peers would never hear each other.
- */
-export function sendAcknowledgment(
-  connection: Connection,
-  sequence: SequenceNumber = acceptableSequence(connection),
-): void {
-  const packet = connection.context.memory.allocate(0)
-  if (packet === null) {
-    connection.context.counters.TCPSendNoMemory++
-    return
-  }
-  pushHeader(connection, packet, sequence, Flag.Ack)
-  acknowledged(connection)
-  send(connection, packet, 1, Codepoint.NotCapable)
-}
-
-/** SND.NXT, unless the peer has shrunk its window so that it would drop this as too far ahead: its edge (as Linux). */
-function acceptableSequence(connection: Connection): SequenceNumber {
-  const beyond = distance(connection.sendNext, connection.unacknowledged) - connection.sendWindow
-  // A scaled window is rounded down: it may seem to shrink by less than a unit (RFC 7323, 2.4).
-  if (beyond < 1 << connection.sendWindowScale) return connection.sendNext
-  return advance(connection.unacknowledged, connection.sendWindow)
-}
-
-/** SYN (in SYN-SENT) or SYN-ACK (in SYN-RECEIVED), with data where RFC 7413 allows. */
-export function sendSyn(connection: Connection): void {
-  const context = connection.context
-  const answering = connection.state === State.SynReceived
-  const offered = answering ? connection : context.settings
-  const { timestamps, selectiveAcknowledgments } = offered
-  const windowScale = offered.windowScaling ? connection.receiveWindowScale : -1
-  const cookie = cookieToSend(connection)
-  const optionsLength = synOptionsLength(windowScale, timestamps, selectiveAcknowledgments, cookie)
-  const data = cookie === null ? 0 : dataForSyn(connection, optionsLength)
-  const packet = context.memory.allocate(data)
-  if (packet === null) {
-    context.counters.TCPSendNoMemory++
-    return
-  }
-  if (data > 0) {
-    connection.sendBuffer.copy(0, data, packet.memory.bytes, packet.start)
-    packet.end = packet.start + data
-    connection.fastOpen!.sentInSyn = data
-  }
-  const length = HEADER_LENGTH + optionsLength
-  writeSynOptions(
-    packet.memory.view,
-    packet.push(length) + HEADER_LENGTH,
-    connection.offeredSegmentSize,
-    windowScale,
-    timestamps,
-    timestampNow(connection),
-    connection.recentTimestamp,
-    selectiveAcknowledgments,
-    cookie,
-  )
-  // RFC 7323, 2.2: the window in a SYN is never scaled.
-  const window = Math.min(connection.receiveLimit, 65_535)
-  connection.receiveEdge = advance(connection.receiveNext, window)
-  const acknowledgment = answering ? connection.receiveNext : (0 as SequenceNumber)
-  connection.lastAcknowledgmentSent = acknowledgment
-  finishHeader(
-    connection,
-    packet,
-    connection.initialSendSequence,
-    acknowledgment,
-    length,
-    synFlags(connection) | (answering ? Flag.Syn | Flag.Ack : Flag.Syn) | (data > 0 ? Flag.Psh : 0),
-    window,
-  )
-  send(connection, packet, 1, Codepoint.NotCapable)
-}
-
-/** Prepends the header of a segment after the handshake. */
-function pushHeader(connection: Connection, packet: PacketBuffer, sequence: SequenceNumber, flags: number): void {
-  const options = connection.timestamps ? HEADER_LENGTH + TIMESTAMPS_LENGTH : HEADER_LENGTH
-  // Where they fit: a full segment goes without.
-  const blocks =
-    connection.sackBlocks === null ? 0 : collectSackBlocks(connection, connection.segmentSize - packet.length)
-  const length = blocks === 0 ? options : options + SACK_HEADER_LENGTH + blocks * SACK_BLOCK_LENGTH
-  const header = packet.push(length)
-  if (blocks > 0) writeSack(packet.memory.view, header + options, collectedEdges, blocks)
-  if (connection.timestamps) {
-    writeTimestamps(packet.memory.view, header + HEADER_LENGTH, timestampNow(connection), connection.recentTimestamp)
-  }
-  const scale = connection.receiveWindowScale
-  const offered = connection.offerableWindow()
-  // Rounded up where rounding down would take back what was offered (RFC 7323, 2.4).
-  let field = offered >> scale
-  if (field << scale < distance(connection.receiveEdge, connection.receiveNext)) field++
-  if (field > 0xffff) field = 0xffff
-  const edge = advance(connection.receiveNext, field << scale)
-  if (connection.receiveEdge === connection.receiveNext) countZeroWindow(connection, field)
-  if (isAfter(edge, connection.receiveEdge)) connection.receiveEdge = edge
-  connection.lastAcknowledgmentSent = connection.receiveNext
-  if ((connection.ecn & Ecn.EchoDue) !== 0) flags |= Flag.Ece
-  finishHeader(connection, packet, sequence, connection.receiveNext, length, flags, field)
-}
-
-/** The window is used up: it stays so for now, or opens again after the peer has been told. */
-function countZeroWindow(connection: Connection, field: number): void {
-  const { counters } = connection.context
-  const wasTold = connection.lastAcknowledgmentSent === connection.receiveNext
-  if (field === 0 && !wasTold) counters.TCPToZeroWindowAdv++
-  else if (field > 0 && wasTold) counters.TCPFromZeroWindowAdv++
-}
-
-function finishHeader(
-  connection: Connection,
-  packet: PacketBuffer,
-  sequence: SequenceNumber,
-  acknowledgment: SequenceNumber,
-  headerLength: number,
-  flags: number,
-  window: number,
-): void {
-  const header = packet.start
-  packet.transport = header
-  packet.checksum = ChecksumState.Partial
-  packet.checksumStart = header
-  packet.checksumField = header + CHECKSUM_OFFSET
-  writeHeader(
-    packet.memory.view,
-    header,
-    connection.outgoingPorts,
-    sequence,
-    acknowledgment,
-    headerLength,
-    flags,
-    window,
-    pseudoHeaderSum(connection.path.addressSum, IpProtocol.Tcp, packet.end - header),
-  )
-}
-
-/** An acknowledgment is on its way with this segment. */
-function acknowledged(connection: Connection): void {
-  connection.acknowledgeNow = false
-  connection.receivedUnacknowledged = 0
-  connection.acknowledgeAt = NEVER
-}
-
-/** @param count how many segments it is on the wire */
-function send(connection: Connection, packet: PacketBuffer, count: number, trafficClass: number): void {
-  let path = connection.path
-  if (path.isStale) {
-    const fresh = connection.context.refreshPath(path)
-    if (fresh === null) {
-      // No way at the moment: lost like on any network; the retransmission timer will ask again.
-      packet.release()
-      return
-    }
-    path = connection.path = fresh
-  }
-  connection.context.counters.OutSegs += count
-  connection.segmentsSent += count
-  path.ip.send(packet, path, IpProtocol.Tcp, 0, trafficClass)
 }
