@@ -1,0 +1,32 @@
+import type { IpAddress } from '../address/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
+
+/**
+ * A neighbour as the sender of packets sees it; RFC 4861, section 5.1. Kept by paths, so it stays one object for as long as
+ * it is in its table.
+ */
+export interface NextHop {
+  /**
+   * Packets may go to this link-layer address without a word to anybody. Where it is false the packet goes through
+   * `NeighborResolver.send`: the address is not known, or its entry is stale and wants to hear that it is used.
+   */
+  readonly ready: boolean
+  /** Link-layer address in the two parts of `MacAddress`; valid while `ready`. */
+  readonly macHigh: number
+  readonly macLow: number
+  /** It has left its table, nothing is known of it any more: ask `NeighborResolver.neighbor` again. */
+  readonly isDead: boolean
+}
+
+/** What finds the link-layer addresses of neighbours: neighbour discovery, or a fixed table. */
+export interface NeighborResolver {
+  /** The entry of a unicast address on our link, made if there is none. Makes room where the table is full, never fails. */
+  neighbor(address: IpAddress): NextHop
+  /**
+   * Sends [start, end), a whole IPv6 packet, to a neighbour that is not `ready`, and takes over the reference: at once
+   * through `Ipv6Link.sendFrame`, or after its address is found. Where it is not found, `Ipv6Link.unreachable` hears of it.
+   */
+  send(packet: PacketBuffer, nextHop: NextHop): void
+  /** RFC 4861, section 7.3.1: something above heard from this neighbour, or from beyond it, that packets arrive. */
+  confirm(nextHop: NextHop): void
+}
