@@ -135,7 +135,7 @@ export class Connection extends PackedState implements TimerHandler {
 
   // Loss recovery.
   readonly timeout = new RetransmissionTimeout()
-  /** Scoreboard and congestion control: there from the first data that is sent. */
+  /** Scoreboard and congestion control: there from the first data that is sent until it rests (`resting.ts`). */
   recovery: LossRecovery | null = null
   /** When the SYN was sent whose round trip is being timed. */
   timedAt: Microseconds = NEVER
@@ -224,12 +224,18 @@ export class Connection extends PackedState implements TimerHandler {
     const recovery = new LossRecovery(context.sentSegments, congestion, this.sendNext)
     // The handshake's round trip is the first of all.
     if (this.timeout.smoothed > 0) recovery.noteRoundTrip(this.timeout.smoothed, context.time())
+    recovery.deliveredSegments = this.deliveredBefore
     this.recovery = recovery
     if (context.settings.mtuProbing === 'always') {
       beginMtuProbing(this, recovery, context.time())
       this.updateSegmentSize()
     }
     return recovery
+  }
+
+  /** While there is no sender's state, and when it begins, all that was ever sent has arrived. */
+  get deliveredBefore(): number {
+    return this.bytesAcknowledged > 0 ? this.dataSegmentsSent : 0
   }
 
   /** The MSS option that we send: what our end of the path can take (RFC 9293, 3.7.1; options are not taken off). */

@@ -13,6 +13,7 @@ import {
   RecoveryState,
   reduce,
 } from './recovery/index.ts'
+import { rest } from './resting.ts'
 import { sendAcknowledgment, sendSyn } from './send-segment.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
@@ -43,15 +44,16 @@ export function runTimers(connection: Connection): void {
   }
   const { idleTimers } = connection
   if (idleTimers !== null && connection.state !== State.Closed) runIdleTimers(connection, idleTimers, now)
-  if (connection.state !== State.Closed) rearm(connection)
+  if (connection.state !== State.Closed) rearm(connection, now)
   context.settle(connection)
 }
 
-function rearm(connection: Connection): void {
+function rearm(connection: Connection, now: number): void {
   let next = Math.min(connection.retransmitAt, connection.acknowledgeAt)
   const { recovery, idleTimers } = connection
   if (idleTimers !== null) next = Math.min(next, idleTimers.next)
   if (recovery !== null) next = Math.min(next, recovery.reorderingAt, recovery.paceAt)
+  if (next === NEVER) next = rest(connection, now)
   if (next !== NEVER) connection.schedule(next)
 }
 

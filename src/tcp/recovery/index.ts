@@ -14,7 +14,7 @@ export {
 } from './delivery-rate.ts'
 export { enterLoss, enterRecovery, flightOf, outstanding, reduce } from './episodes.ts'
 export { react } from './fast-recovery.ts'
-export { LossRecovery, RecoveryState } from './loss-recovery.ts'
+export { hasLearntNothing, LossRecovery, RecoveryState } from './loss-recovery.ts'
 export { pacingQuantum } from './pacing.ts'
 export { adaptReorderingWindow, detectLosses } from './rack.ts'
 export { noteReorderingOf } from './reordering.ts'

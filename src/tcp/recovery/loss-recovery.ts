@@ -186,3 +186,20 @@ export class LossRecovery {
 }
 
 const MINIMUM_PERIOD = 150_000_000
+
+/** Nothing is outstanding, nothing was ever lost or reordered: a new record would say the same. */
+export function hasLearntNothing(recovery: LossRecovery): boolean {
+  const { board } = recovery
+  return (
+    recovery.state === RecoveryState.Open &&
+    board.records === 0 &&
+    board.sacked === 0 &&
+    recovery.totalRetransmitted === 0 &&
+    recovery.totalLost === 0 &&
+    recovery.duplicatesReported === 0 &&
+    recovery.reordering === DUPLICATE_THRESHOLD &&
+    recovery.reorderingSeen === 0 &&
+    recovery.deliveredEchoed === 0 &&
+    !recovery.reductionDue
+  )
+}
