@@ -154,6 +154,8 @@ async function wrk({ place, placement, duration, watch }: Setting): Promise<Samp
 
 const CLOSE_PORT = 13
 const MEMORY_PORT = 15
+/** A little more than `REST_AFTER` of src/tcp/resting.ts and the longest first retransmission timeout. */
+const REST_SECONDS = 7
 /** What one of them may take on a slow machine, opening and one exchange together. */
 const MILLISECONDS_EACH_OF_CROWD = 1
 
@@ -161,8 +163,11 @@ const MILLISECONDS_EACH_OF_CROWD = 1
 async function crowd({ place, placement, generator, duration, crowd: count, watch }: Setting): Promise<Sample> {
   watch.start(duration.warmup, duration.seconds)
   const options = ['--warmup', duration.warmup, '--sources', 'many']
-  const parameters = ['crowd', SUBJECT_ADDRESS, 7, count, duration.seconds, CLOSE_PORT, MEMORY_PORT]
-  const limit = 2 * (duration.warmup + duration.seconds + GRACE_SECONDS) + (count * MILLISECONDS_EACH_OF_CROWD) / 1000
+  const parameters = ['crowd', SUBJECT_ADDRESS, 7, count, duration.seconds, CLOSE_PORT, MEMORY_PORT, REST_SECONDS]
+  const limit =
+    REST_SECONDS +
+    2 * (duration.warmup + duration.seconds + GRACE_SECONDS) +
+    (count * MILLISECONDS_EACH_OF_CROWD) / 1000
   const finished = await run(place.client, placement, generator, [...options, ...parameters].map(String), limit)
   const sample = parseSample(finished.output, finished.complaints, 'idle')
   return { ...sample, value: bytesEach(sample.details, 'idleMemory') }
@@ -241,7 +246,7 @@ export const measurements: readonly Measurement[] = [
     further: [
       {
         name: 'connections-used',
-        title: 'memory of each after a request and a response of 64 bytes',
+        title: 'memory of each, idle again after a request and a response of 64 bytes',
         unit: 'bytes',
         decimals: 0,
         goal: { most: 2048 },

@@ -97,12 +97,12 @@ describe('the load generator, against node:net on loopback', () => {
       await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve))
       ports.push((each.address() as AddressInfo).port)
     }
-    const result = await load('crowd', 200, 0.1, ...ports)
+    const result = await load('crowd', 200, 0.1, ...ports, 0.1)
     closing.close()
     memory.close()
     expect(result).toMatchObject({ few: 100, many: 200, fewRate: expect.any(Number), manyRate: expect.any(Number) })
-    const memories = [result.fewMemory, result.idleMemory, result.usedMemory]
-    expect(memories).toEqual([1, 2, 3].map((heapUsed) => ({ heapUsed, external: 0 })))
+    const memories = [result.fewMemory, result.idleMemory, result.activeMemory, result.usedMemory]
+    expect(memories).toEqual([1, 2, 3, 4].map((heapUsed) => ({ heapUsed, external: 0 })))
   })
 
   test('a refused connection is one line', async () => {

@@ -4,7 +4,7 @@
  *
  * A few connections are held first, then all. The difference of the subject's memory between the two, divided by the
  * difference in number, is what one costs; it is taken while none of those that make the difference has ever been used,
- * and again after each has had a request and a response. The rate of connections that come and go beside them is taken
+ * right after each has had a request and a response, and when they are idle again. The rate of connections that come and go beside them is taken
  * with the few and with all of them open.
  *
  * Where a process may not open that many files, the crowd is held by several; each has a source address of its own, for
@@ -151,6 +151,7 @@ int run_crowd(const struct options *options) {
   static struct holder holders[MOST_HOLDERS];
   char few_memory[512];
   char idle_memory[512];
+  char active_memory[512];
   char used_memory[512];
   int part = largest_part();
   int few = options->count < 2 * FEW ? options->count / 2 : FEW;
@@ -177,11 +178,13 @@ int run_crowd(const struct options *options) {
   uint64_t asked = now_ns();
   for (int i = 1; i < processes; i++) tell(&holders[i], EXCHANGE);
   double exchanging = (double)(now_ns() - asked) / 1e9;
+  ask_for_memory(options, active_memory, sizeof active_memory);
+  usleep((useconds_t)(options->rest * 1e6));
   ask_for_memory(options, used_memory, sizeof used_memory);
   printf("{\"mode\":\"crowd\",\"few\":%d,\"many\":%d,\"fewRate\":%.1f,\"manyRate\":%.1f,\"openedPerSecond\":%.1f,"
-         "\"exchangesPerSecond\":%.1f,\"fewMemory\":%s,\"idleMemory\":%s,\"usedMemory\":%s,"
+         "\"exchangesPerSecond\":%.1f,\"fewMemory\":%s,\"idleMemory\":%s,\"activeMemory\":%s,\"usedMemory\":%s,"
          "\"beginNanoseconds\":%llu,\"endNanoseconds\":%llu}\n",
          few, held, few_rate, many_rate, (double)(held - few) / opening, (double)(held - few) / exchanging, few_memory,
-         idle_memory, used_memory, (unsigned long long)begin, (unsigned long long)now_ns());
+         idle_memory, active_memory, used_memory, (unsigned long long)begin, (unsigned long long)now_ns());
   return 0;
 }

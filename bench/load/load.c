@@ -17,7 +17,7 @@ static const char usage[] =
     "  connect HOST PORT SECONDS [CONCURRENCY]  connections that the peer accepts and closes; 16 at a time\n"
     "  echo HOST PORT BYTES                     sends BYTES and checks that they come back; --stall stops reading\n"
     "  hold HOST PORT COUNT                     COUNT connections open at once, each gets an answer to one line\n"
-    "  crowd HOST PORT COUNT SECONDS CLOSE_PORT MEMORY_PORT\n"
+    "  crowd HOST PORT COUNT SECONDS CLOSE_PORT MEMORY_PORT REST\n"
     "                                           COUNT idle connections, what they cost and how fast others come and go\n"
     "  relay END END MILLISECONDS LOSS SEED     a link between two interfaces, each way so long and with that share lost;\n"
     "                                           END is tap:NAMESPACE:DEVICE or packet:NAMESPACE:DEVICE\n"
@@ -91,11 +91,12 @@ int main(int count, char **arguments) {
     options.count = (int)number(rest[3], 1, 60000);
     return run_hold(&options);
   }
-  if (strcmp(mode, "crowd") == 0 && given == 7) {
+  if (strcmp(mode, "crowd") == 0 && given == 8) {
     options.count = (int)number(rest[3], 2, 2000000);
     options.seconds = number(rest[4], 0.01, 3600);
     options.close_port = (int)number(rest[5], 1, 65535);
     options.memory_port = (int)number(rest[6], 1, 65535);
+    options.rest = number(rest[7], 0, 600);
     return run_crowd(&options);
   }
   misused();

@@ -26,6 +26,8 @@ struct options {
   /* crowd: where connections are closed by the peer, and where it says how much memory it uses. */
   int close_port;
   int memory_port;
+  /* crowd: seconds without anything before connections that were used are idle again. */
+  double rest;
   /* crowd: each process that holds connections has a source address of its own. */
   int many_sources;
   /* The source address, or NULL for the system's choice. */

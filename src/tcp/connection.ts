@@ -107,7 +107,7 @@ export class Connection extends PackedState implements TimerHandler {
   receiveEdge: SequenceNumber = sequenceNumber(0)
   receiveWindowScale = 0
   receiveLimit: number
-  /** What `receiveLimit` follows; null until the application reads. */
+  /** What `receiveLimit` follows; null until the application has read a little. */
   rightSizing: RightSizing | null = null
   /** One of its own from the first byte on. */
   receiveQueue = NOTHING_RECEIVED

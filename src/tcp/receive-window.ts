@@ -31,7 +31,10 @@ const GROWTH_SHARE = 8
 /** Memory is short from this share of the budget on, and then nobody is offered more than this share of the rest. */
 const PRESSURE_SHARE = 2
 
-/** What right-sizing remembers; made when the application reads for the first time. */
+/** Who has received no more than this is no bulk receiver yet: less than any sender's first window. */
+const FEW_BYTES = 1024
+
+/** What right-sizing remembers; made when the application has read a little. */
 export class RightSizing {
   /** 0 before the first sample. */
   roundTrip: Microseconds = 0
@@ -88,6 +91,7 @@ function takeSample(sizing: RightSizing, roundTrip: Microseconds, now: Microseco
 
 /** The application has read `count` bytes: once in a round trip, the window follows. */
 export function adaptWindow(connection: Connection, count: number): void {
+  if (connection.rightSizing === null && connection.bytesReceived <= FEW_BYTES) return
   const { context } = connection
   const now = context.time()
   connection.rightSizing ??= new RightSizing(now, connection.receiveSegmentSize, connection.receiveLimit)

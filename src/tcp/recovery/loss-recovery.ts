@@ -200,6 +200,7 @@ export function hasLearntNothing(recovery: LossRecovery): boolean {
     recovery.reordering === DUPLICATE_THRESHOLD &&
     recovery.reorderingSeen === 0 &&
     recovery.deliveredEchoed === 0 &&
+    recovery.mtuProbing === null &&
     !recovery.reductionDue
   )
 }
