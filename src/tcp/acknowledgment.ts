@@ -116,7 +116,7 @@ function takeAcknowledgment(
   const isPure = segment.sequenceLength === 0 && segment.window << connection.sendWindowScale === connection.sendWindow
   updateWindow(connection, segment)
   const roundTrip = sampleRoundTrip(connection, recovery, segment, delivery, isProgress, now)
-  finishSample(recovery, delivery.sampling, sample, now)
+  finishSample(recovery, delivery, sample, now)
   adaptReorderingWindow(recovery, sample.priorDelivered)
 
   if (recovery.probeOutstanding) {
@@ -142,6 +142,7 @@ function takeAcknowledgment(
   if (delivery.delivered === 0 && !isProgress && recovery.totalLost === lostBefore) return
 
   const lost = recovery.totalLost - lostBefore
+  if (delivery.sampling.sentAt !== NEVER) sample.rateLost += lost
   sample.now = now
   sample.unacknowledged = connection.unacknowledged
   sample.sendNext = connection.sendNext

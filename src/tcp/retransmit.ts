@@ -28,12 +28,15 @@ export function retransmitLost(connection: Connection, recovery: LossRecovery): 
     const room = congestion.window - flightOf(connection, recovery)
     if (room < Math.min(segmentSize, segment.length)) return false
     // What the peer has taken out of its window again waits, but for its first byte (RFC 9293, 3.8.6, MAY-7).
-    const beyond = distance(segment.start, connection.unacknowledged) >= connection.sendWindow
-    if (beyond && segment !== board.first) return false
-    const most = Math.min(room, largestSegment(connection, recovery))
-    if (segment.length > segmentSize && segment.length > most) {
-      const whole = Math.max(most - (most % segmentSize), segmentSize)
-      if (whole < segment.length) board.split(segment, advance(segment.start, whole), segmentSize)
+    const within = connection.sendWindow - distance(segment.start, connection.unacknowledged)
+    if (within <= 0 && segment !== board.first) return false
+    // FIN takes a number, but goes with the last segment however full that is.
+    const fin = (segment.flags & Sent.Fin) !== 0 ? 1 : 0
+    const most = Math.min(Math.max(room, segmentSize), largestSegment(connection, recovery)) + fin
+    let length = Math.min(within > 0 ? within : segmentSize + fin, most)
+    if (length < segment.length) {
+      if (length > segmentSize) length -= length % segmentSize
+      board.split(segment, advance(segment.start, length), segmentSize)
     }
     if (!retransmit(connection, recovery, segment, now)) return false
   }
@@ -58,7 +61,7 @@ export function retransmit(
   if (!sendSegment(connection, segment.start, offset, length, flags, Codepoint.NotCapable, segmentSize)) return false
   const bytes = segment.length
   const flight = flightOf(connection, recovery)
-  segment.count = segmentsIn(bytes, segmentSize)
+  segment.count = segmentsIn(length, segmentSize)
   segment.size = segmentSize
   recovery.largestSent = Math.max(recovery.largestSent, Math.min(length, segmentSize))
   // What is sent again in smaller segments tells nothing any more (RFC 4821, 7.6.4).

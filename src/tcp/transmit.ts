@@ -40,6 +40,7 @@ export function transmit(connection: Connection): void {
     if (!retransmitLost(connection, recovery)) return
   }
   if (connection.unsent > 0 || connection.finUnsent) transmitNew(connection)
+  else if (recovery !== null) noteIdleWindow(connection, recovery)
 }
 
 /** RFC 7413: whether data may go before the handshake is complete. Data that a SYN has waited for sends it. */
@@ -134,9 +135,14 @@ function transmitNew(connection: Connection): void {
     )
     armAfterSending(connection, recovery, now)
   }
-  if (connection.unsent <= 0 && flight < congestion.window && recovery.board.lostUnsent === 0) {
-    noteApplicationLimited(recovery, flight)
-  }
+  if (connection.unsent <= 0) noteIdleWindow(connection, recovery)
+}
+
+/** Everything is sent: until the application writes more it is what limits us, if the window has room. */
+function noteIdleWindow(connection: Connection, recovery: LossRecovery): void {
+  if (recovery.board.lostUnsent > 0) return
+  const flight = flightOf(connection, recovery)
+  if (flight < recovery.congestion.window) noteApplicationLimited(recovery, flight)
 }
 
 /** RFC 9293, 3.8.6.2.1 (sender's silly window avoidance) with Nagle's rule of 3.7.4, for less than a full segment. */

@@ -107,7 +107,8 @@ function run({ mss, sack, timestamps, noDelay, control, stackIsn }: Settings, st
     } else if (each.kind === 'finish') {
       connection.shutdownWrite()
     } else if (each.kind === 'narrow') {
-      if (outstanding > 0) peer.icmp({ type: 3, code: 4, rest: 800 }, una)
+      connection.path.ip.lowerMtu(connection.path, 800)
+      connection.push()
     } else {
       const ack = una + (each.to < 0 ? 0 : Math.floor((outstanding * each.to) / 1000))
       const size = each.whole ? mss : 1

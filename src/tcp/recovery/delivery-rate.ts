@@ -2,6 +2,7 @@
 import type { Microseconds } from '../../clock/index.ts'
 import type { AcknowledgmentSample } from '../congestion/index.ts'
 import { isBefore, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
+import type { Delivery } from './delivery.ts'
 import { type LossRecovery, NEVER } from './loss-recovery.ts'
 import { isSentAfter } from './scoreboard.ts'
 import { Sent, type SentSegment } from './sent-segment.ts'
@@ -57,14 +58,15 @@ export function noteDelivered(recovery: LossRecovery, sampling: RateSampling, se
 /** 4.1.2.3, GenerateRateSample(): after all of the acknowledgment has been taken in. */
 export function finishSample(
   recovery: LossRecovery,
-  sampling: RateSampling,
+  delivery: Delivery,
   sample: AcknowledgmentSample,
   now: Microseconds,
 ): void {
   if (recovery.applicationLimitedUntil > 0 && recovery.delivered > recovery.applicationLimitedUntil) {
     recovery.applicationLimitedUntil = 0
   }
-  if (sample.delivered > 0) recovery.deliveredAt = now
+  const { sampling } = delivery
+  if (delivery.delivered > 0) recovery.deliveredAt = now
   sample.totalDelivered = recovery.delivered
   sample.rateDelivered = sample.rateLost = sample.flightWhenSent = 0
   sample.rateInterval = 0
