@@ -211,6 +211,6 @@ export class RandomPeer implements ConnectionUser, ReceiveSink {
 function randomSize(random: SeededRandom): number {
   const kind = random.below(20)
   if (kind === 0) return 0
-  if (kind <= 14) return Math.floor(Math.exp(random.fraction() * Math.log(100_000)))
+  if (kind <= 16) return Math.floor(Math.exp(random.fraction() * Math.log(100_000)))
   return random.below(LARGEST_TRANSFER + 1)
 }
