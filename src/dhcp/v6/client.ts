@@ -1,0 +1,507 @@
+/**
+ * A DHCPv6 client that gets addresses and prefixes, RFC 8415, section 18.2. One exchange runs at a time, and all identity
+ * associations go through it together (section 18.2, last paragraphs).
+ *
+ * Not done: Reconfigure (it takes authentication), temporary addresses (RFC 8981 makes them without a server), the server
+ * unicast option (RFC 9915 has done away with it; multicast always works).
+ */
+
+import type { IpAddress } from '../../address/index.ts'
+import { type Clock, type Microseconds, type Random, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
+import { integerInRange } from '../../errors/index.ts'
+import { type Log, SILENT } from '../../log/index.ts'
+import { type Advertisement, advertisementFrom, endsCollecting, isBetter } from './advertisement.ts'
+import { Binding, type Dhcpv6LeaseTimes } from './binding.ts'
+import { Bindings } from './bindings.ts'
+import { buildMessage } from './build-message.ts'
+import {
+  associationsFrom,
+  associationsOf,
+  associationsWith,
+  type ClientIdentity,
+  clientOptions,
+} from './client-messages.ts'
+import { ALL_RELAY_AGENTS_AND_SERVERS, MessageType, StatusCode } from './codes.ts'
+import { configurationFrom, type Dhcpv6Configuration, NO_CONFIGURATION } from './configuration.ts'
+import { newDhcpv6Counters } from './counters.ts'
+import { encodeDomainName } from './domain-names.ts'
+import { duidText, isDuid } from './duid.ts'
+import { Exchange, type ExchangeOwner } from './exchange.ts'
+import type { IdentityAssociation } from './message.ts'
+import {
+  CONFIRM,
+  DECLINE,
+  maximumTimeoutFrom,
+  REBIND,
+  RELEASE,
+  RENEW,
+  REQUEST,
+  SOLICIT,
+  withMaximumTimeout,
+} from './parameters.ts'
+import { TransmitLimit } from './transmit-limit.ts'
+import type { DhcpReceiver, DhcpTransport } from './transport.ts'
+import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
+
+/** Where the client is. What it holds is valid in all of them until `expired` says otherwise. */
+export type Dhcpv6State =
+  | 'stopped'
+  | 'soliciting'
+  | 'requesting'
+  | 'bound'
+  | 'renewing'
+  | 'rebinding'
+  | 'confirming'
+  | 'declining'
+  | 'releasing'
+
+/** What a client holds, as of now. */
+export interface Dhcpv6Lease {
+  /** With prefix lengths of 128: which addresses are on the link is for router advertisements to say (RFC 5942). */
+  addresses: readonly Dhcpv6LeaseTimes[]
+  /** Delegated to this host, RFC 8415, section 6.3. */
+  prefixes: readonly Dhcpv6LeaseTimes[]
+  configuration: Dhcpv6Configuration
+  /** DUID of the server that was heard last. */
+  serverId: Uint8Array
+}
+
+/** Who hears what a client gets and loses. Every method may call the client back. */
+export interface Dhcpv6Events {
+  /** A first time, or anew after everything was lost: addresses want duplicate address detection (section 18.2.10.1). */
+  bound(lease: Dhcpv6Lease): void
+  /** New lifetimes, and perhaps new addresses, by the server that gave the lease. */
+  renewed(lease: Dhcpv6Lease): void
+  /** The same by any server. */
+  rebound(lease: Dhcpv6Lease): void
+  /** These must not be used any more: they have run out, the server takes them back, or they are not of this link. */
+  expired(leases: readonly Dhcpv6LeaseTimes[]): void
+  /** These are in use by another host, as `decline` was told. */
+  declined(leases: readonly Dhcpv6LeaseTimes[]): void
+}
+
+export interface Dhcpv6ClientOptions {
+  transport: DhcpTransport
+  clock: Clock
+  random: Random
+  /** As `ownDuid` gives it. */
+  duid: Uint8Array
+  /** IAID, RFC 8415, section 12: 32 bits, the same at every run, another for each interface with the same DUID. */
+  iaid: number
+  events: Dhcpv6Events
+  /** Whether to ask for addresses; default true. */
+  addresses?: boolean | undefined
+  /** Whether to ask for a prefix, and of which length: 1 to 127, or 0 for any; default null, none. */
+  delegatedPrefixLength?: number | null | undefined
+  /** Whether a server may give leases at once, RFC 8415, section 18.2.1; default true. */
+  rapidCommit?: boolean | undefined
+  /** The host's name for the server to enter in DNS, RFC 4704; default null, none. */
+  fqdn?: string | null | undefined
+  log?: Log | undefined
+}
+
+/** After rounds that came to nothing the next one waits, twice as long each time, up to this. */
+const LONGEST_RESTART_DELAY: Microseconds = 600 * SECOND
+
+export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
+  readonly counters = newDhcpv6Counters()
+  readonly #transport: DhcpTransport
+  readonly #clock: Clock
+  readonly #events: Dhcpv6Events
+  readonly #log: Log
+  readonly #identity: ClientIdentity
+  readonly #bindings: Bindings
+  readonly #exchange: Exchange
+  /** For T1, T2 and the end of leases. */
+  readonly #timer = new Timer(this)
+  #state: Dhcpv6State = 'stopped'
+  /** The message of the exchange, and what it is about. */
+  #message: MessageType = MessageType.Solicit
+  #associations: IdentityAssociation[] = []
+  /** That of the lease, or the one that is being asked for it. */
+  #serverId: Uint8Array | null = null
+  #best: Advertisement | null = null
+  #configuration: Dhcpv6Configuration = NO_CONFIGURATION
+  /** SOL_MAX_RT. */
+  #solicitMaximum = SOLICIT.maximumTimeout
+  /** What is being declined. */
+  #declined: Dhcpv6LeaseTimes[] = []
+  /** Rounds without a lease that lasted. */
+  #failedRounds = 0
+  #released: (() => void) | null = null
+
+  /** @throws RangeError or TypeError for an option that cannot be */
+  constructor(options: Dhcpv6ClientOptions) {
+    const { addresses = true, delegatedPrefixLength = null, rapidCommit = true, fqdn = null } = options
+    if (!isDuid(options.duid)) throw new RangeError(`a DUID has 3 to 130 octets, not ${options.duid.length}`)
+    integerInRange('iaid', options.iaid, 0, 0xffffffff)
+    if (delegatedPrefixLength !== null) integerInRange('delegatedPrefixLength', delegatedPrefixLength, 0, 127)
+    if (fqdn !== null) encodeDomainName(fqdn)
+    const bindings: Binding[] = []
+    if (addresses) bindings.push(new Binding('IA_NA', options.iaid))
+    if (delegatedPrefixLength !== null) bindings.push(new Binding('IA_PD', options.iaid))
+    if (bindings.length === 0) throw new TypeError('a DHCPv6 client asks for addresses, a prefix or both')
+    this.#bindings = new Bindings(bindings)
+    this.#identity = { duid: options.duid, fqdn, rapidCommit, prefixLength: delegatedPrefixLength ?? 0 }
+    this.#transport = options.transport
+    this.#clock = options.clock
+    this.#events = options.events
+    this.#log = options.log ?? SILENT
+    this.#exchange = new Exchange(options.clock, options.random, new TransmitLimit(options.clock), this.counters, this)
+  }
+
+  get state(): Dhcpv6State {
+    return this.#state
+  }
+
+  /** What is held; null if that is nothing. A copy. */
+  get lease(): Dhcpv6Lease | null {
+    if (this.#bindings.empty || this.#serverId === null) return null
+    const copy = (leases: Dhcpv6LeaseTimes[]) => leases.map((lease) => ({ ...lease }))
+    return {
+      addresses: copy(this.#bindings.of('IA_NA')),
+      prefixes: copy(this.#bindings.of('IA_PD')),
+      configuration: this.#configuration,
+      serverId: this.#serverId,
+    }
+  }
+
+  /** Begins to look for servers, after a random delay of up to a second. Nothing happens if it runs already. */
+  start(): void {
+    if (this.#state !== 'stopped') return
+    this.#failedRounds = 0
+    this.#transport.open(this)
+    this.#solicit(0)
+  }
+
+  /** Ends at once and tells nobody; leases stay with the server until they run out. */
+  stop(): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    this.#exchange.stop()
+    this.#clock.disarm(this.#timer)
+    this.#bindings.clear()
+    this.#serverId = null
+    this.#configuration = NO_CONFIGURATION
+    this.#transport.close()
+    this.#released?.()
+    this.#released = null
+  }
+
+  /**
+   * Gives everything back (RFC 8415, section 18.2.7) and stops. The caller has to have taken the addresses out of use.
+   * @returns resolved when the server knows, or after four attempts, about 15 seconds
+   */
+  release(): Promise<void> {
+    const { lease } = this
+    if (lease === null || this.#state === 'stopped') {
+      this.stop()
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      this.#released = resolve
+      this.#state = 'releasing'
+      this.#message = MessageType.Release
+      this.#associations = associationsWith(this.#bindings.all, [...lease.addresses, ...lease.prefixes])
+      this.#bindings.clear()
+      this.#clock.disarm(this.#timer)
+      this.#exchange.start(RELEASE)
+      this.#log.info('releases its DHCPv6 leases')
+    })
+  }
+
+  /**
+   * Says that other hosts use these addresses (RFC 8415, section 18.2.8), as duplicate address detection found out. They
+   * are ours no longer; when none is left, servers are looked for anew. Addresses that are not held are ignored.
+   */
+  decline(addresses: readonly IpAddress[]): void {
+    const held = this.#bindings
+      .of('IA_NA')
+      .filter(({ prefix }) => addresses.some((address) => address.equals(prefix.address)))
+    if (held.length === 0) return
+    for (const binding of this.#bindings.all) binding.remove(held)
+    if (this.#state !== 'declining') this.#declined = []
+    this.#declined.push(...held)
+    this.#state = 'declining'
+    this.#message = MessageType.Decline
+    this.#associations = associationsWith(this.#bindings.all, this.#declined)
+    this.#exchange.start(DECLINE)
+    this.#schedule()
+    this.#log.warn('another host uses addresses that a DHCPv6 server gave', { addresses: texts(held) })
+    this.#events.declined(held)
+  }
+
+  /**
+   * The interface may be on another link now: asks whether the addresses still belong there (Confirm, RFC 8415, section
+   * 18.2.3), or with delegated prefixes for the leases themselves (18.2.12).
+   */
+  linkChanged(): void {
+    if (this.#state === 'stopped' || this.#state === 'releasing') return
+    if (this.#bindings.empty) {
+      this.#failedRounds = 0
+      this.#solicit(0)
+      return
+    }
+    this.#state = 'confirming'
+    const hasPrefixes = this.#bindings.of('IA_PD').length > 0
+    this.#message = hasPrefixes ? MessageType.Rebind : MessageType.Confirm
+    this.#associations = hasPrefixes
+      ? associationsOf(this.#bindings.all, this.#identity.prefixLength)
+      : associationsWith(this.#bindings.all, this.#bindings.of('IA_NA'))
+    this.#exchange.start(CONFIRM)
+    this.#schedule()
+  }
+
+  /** A lease ran out, or T1 or T2 has come. */
+  onTimer(): void {
+    const now = this.#clock.now()
+    const gone = this.#bindings.expire(now)
+    const holding = this.#state === 'bound' || this.#state === 'renewing' || this.#state === 'rebinding'
+    if (this.#bindings.empty && (holding || this.#state === 'confirming')) this.#solicit(0)
+    else if ((this.#state === 'bound' || this.#state === 'renewing') && now >= this.#bindings.rebindAt) this.#rebind()
+    else if (this.#state === 'bound' && now >= this.#bindings.renewAt) this.#renew()
+    this.#schedule()
+    this.#reportGone(gone)
+  }
+
+  receiveDatagram(bytes: Uint8Array): void {
+    if (this.#state === 'stopped') return
+    const message = receiveServerMessage(bytes, this.#identity.duid, this.#exchange.transactionId, this.counters)
+    // An answer to what has not been sent yet is none.
+    if (message === null) return
+    if (this.#exchange.transmissions === 0) {
+      this.counters.unexpected++
+      return
+    }
+    if (message.type === MessageType.Advertise) this.#advertise(message)
+    else this.#reply(message)
+  }
+
+  transmit(elapsed: number): void {
+    const isToOne =
+      this.#message === MessageType.Request ||
+      this.#message === MessageType.Renew ||
+      this.#message === MessageType.Decline ||
+      this.#message === MessageType.Release
+    const content = { serverId: isToOne ? this.#serverId : null, associations: this.#associations, elapsed }
+    const options = clientOptions(this.#message, this.#identity, content)
+    const bytes = buildMessage(this.#message, this.#exchange.transactionId, options)
+    this.#transport.send(bytes, ALL_RELAY_AGENTS_AND_SERVERS)
+  }
+
+  /** The first timeout of a Solicit ends the collecting of advertisements, RFC 8415, section 18.2.1. */
+  mayRetransmit(): boolean {
+    if (this.#state !== 'soliciting' || this.#best === null) return true
+    this.#request(this.#best.serverId, this.#best.associations)
+    return false
+  }
+
+  exchangeFailed(): void {
+    switch (this.#state) {
+      case 'requesting':
+        // 18.2.2: another server may do better. With leases in hand T2 will find one.
+        if (this.#bindings.empty) this.#restart()
+        else this.#resume()
+        return
+      case 'confirming':
+        // 18.2.3: nobody answers, so that what is known stays.
+        this.#resume()
+        return
+      case 'declining':
+        this.#afterDecline()
+        return
+      case 'releasing':
+        this.stop()
+    }
+  }
+
+  #advertise(message: ServerMessage): void {
+    if (this.#state !== 'soliciting') {
+      this.counters.unexpected++
+      return
+    }
+    // 18.2.9: SOL_MAX_RT holds even if nothing is offered.
+    this.#takeSolicitMaximum(message)
+    this.#exchange.setMaximumTimeout(this.#solicitMaximum)
+    const advertisement = advertisementFrom(message, this.#bindings.all)
+    if (advertisement === null) {
+      this.counters.emptyAdvertisements++
+      return
+    }
+    if (endsCollecting(advertisement) || this.#exchange.transmissions > 1) {
+      this.#request(advertisement.serverId, advertisement.associations)
+    } else if (this.#best === null || isBetter(advertisement, this.#best)) {
+      this.#best = advertisement
+    }
+  }
+
+  /** RFC 8415, section 18.2.10. */
+  #reply(message: ServerMessage): void {
+    switch (this.#state) {
+      case 'soliciting':
+        // 18.2.1: a Reply to a Solicit has to say that it is one.
+        if (this.#identity.rapidCommit && message.options.rapidCommit) this.#leaseReply(message)
+        else this.counters.unexpected++
+        return
+      case 'requesting':
+      case 'renewing':
+      case 'rebinding':
+        this.#leaseReply(message)
+        return
+      case 'confirming':
+        if (this.#message === MessageType.Rebind) this.#leaseReply(message)
+        else this.#confirmReply(message)
+        return
+      case 'declining':
+        // 18.2.10.3: whatever it says.
+        this.#afterDecline()
+        return
+      case 'releasing':
+        // 18.2.10.2: the same.
+        this.stop()
+        return
+      default:
+        this.counters.unexpected++
+    }
+  }
+
+  /** To a Solicit with rapid commit, Request, Renew or Rebind, RFC 8415, section 18.2.10.1. */
+  #leaseReply(message: ServerMessage): void {
+    const { options, serverId } = message
+    this.#takeSolicitMaximum(message)
+    const asked = this.#message
+    const status = options.status?.code ?? StatusCode.Success
+    if (status !== StatusCode.Success) {
+      this.counters.refusals++
+      this.#log.warn('a DHCPv6 server refuses', { status, message: options.status?.message })
+      // UnspecFail and what is unknown: the exchange goes on, at its pace.
+      if (asked === MessageType.Request && status !== StatusCode.UnspecFail) this.#giveUpServer()
+      else if (status === StatusCode.NoBinding && asked !== MessageType.Solicit) this.#request(serverId, null)
+      return
+    }
+    const isNew = asked === MessageType.Request || asked === MessageType.Solicit
+    const { granted, noBinding, notOnLink, gone } = this.#bindings.take(options, this.#clock.now(), isNew)
+    if (noBinding + notOnLink > 0) this.counters.refusals++
+    if (granted > 0) {
+      this.#serverId = serverId
+      this.#configuration = configurationFrom(options)
+    }
+    if (noBinding > 0 && !isNew) this.#request(serverId, null)
+    else if (granted > 0) this.#resume()
+    else if (asked === MessageType.Request || this.#bindings.empty) this.#giveUpServer()
+    else this.#schedule()
+    this.#reportGone(gone)
+    if (granted > 0) this.#reportGranted(asked)
+  }
+
+  #confirmReply({ options }: ServerMessage): void {
+    const status = options.status?.code ?? StatusCode.Success
+    if (status === StatusCode.Success) {
+      this.#resume()
+      return
+    }
+    this.counters.refusals++
+    if (status !== StatusCode.NotOnLink) return
+    // 18.2.10.1: these addresses are of another link.
+    const gone = this.#bindings.clear()
+    this.#solicit(0)
+    this.#schedule()
+    this.#reportGone(gone)
+  }
+
+  #solicit(delay: Microseconds): void {
+    this.#state = 'soliciting'
+    this.#message = MessageType.Solicit
+    this.#best = null
+    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#exchange.start(withMaximumTimeout(SOLICIT, this.#solicitMaximum), delay, true)
+  }
+
+  /** @param advertised what to ask for; null for what is held already */
+  #request(serverId: Uint8Array, advertised: IdentityAssociation[] | null): void {
+    this.#state = 'requesting'
+    this.#message = MessageType.Request
+    this.#serverId = serverId
+    this.#best = null
+    this.#associations = associationsFrom(this.#bindings.all, advertised ?? [], this.#identity.prefixLength)
+    this.#exchange.start(REQUEST)
+    this.#schedule()
+  }
+
+  #renew(): void {
+    // A lease that lasts until T1 is a good one.
+    this.#failedRounds = 0
+    this.#state = 'renewing'
+    this.#message = MessageType.Renew
+    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#exchange.start(RENEW)
+  }
+
+  #rebind(): void {
+    this.#state = 'rebinding'
+    this.#message = MessageType.Rebind
+    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#exchange.start(REBIND)
+  }
+
+  /** Back to holding leases; T1 or T2 that passed meanwhile fires at once. */
+  #resume(): void {
+    this.#exchange.stop()
+    this.#state = 'bound'
+    this.#schedule()
+  }
+
+  /** The server that was asked gives nothing, RFC 8415, section 18.2.10.1. */
+  #giveUpServer(): void {
+    if (this.#bindings.empty) this.#restart()
+    else this.#resume()
+  }
+
+  #afterDecline(): void {
+    this.#declined = []
+    if (this.#bindings.empty) this.#restart()
+    else this.#resume()
+  }
+
+  /** From the beginning, and slower each time that this leads nowhere. */
+  #restart(): void {
+    const delay = Math.min(2 ** Math.min(this.#failedRounds, 20) * SECOND, LONGEST_RESTART_DELAY)
+    this.#failedRounds++
+    this.#solicit(delay)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    const { nextExpiry, renewAt, rebindAt } = this.#bindings
+    let next = nextExpiry
+    if (this.#state === 'bound') next = Math.min(next, renewAt, rebindAt)
+    else if (this.#state === 'renewing') next = Math.min(next, rebindAt)
+    if (next === Number.POSITIVE_INFINITY || this.#state === 'stopped') this.#clock.disarm(this.#timer)
+    else this.#clock.arm(this.#timer, next)
+  }
+
+  #takeSolicitMaximum({ options }: ServerMessage): void {
+    this.#solicitMaximum = maximumTimeoutFrom(options.solicitMaximum, this.#solicitMaximum)
+  }
+
+  #reportGone(gone: readonly Dhcpv6LeaseTimes[]): void {
+    if (gone.length === 0) return
+    this.#log.warn('DHCPv6 leases have come to their end', { leases: texts(gone) })
+    this.#events.expired(gone)
+  }
+
+  #reportGranted(asked: MessageType): void {
+    const { lease } = this
+    // Whoever heard of leases that are gone may have stopped the client.
+    if (lease === null) return
+    const server = duidText(lease.serverId)
+    this.#log.info('has DHCPv6 leases', { leases: texts([...lease.addresses, ...lease.prefixes]), server })
+    if (asked === MessageType.Renew) this.#events.renewed(lease)
+    else if (asked === MessageType.Rebind) this.#events.rebound(lease)
+    else this.#events.bound(lease)
+  }
+}
+
+function texts(leases: readonly Dhcpv6LeaseTimes[]): string[] {
+  return leases.map(({ prefix }) => prefix.toString())
+}

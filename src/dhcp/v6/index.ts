@@ -1,0 +1,24 @@
+export type { Dhcpv6LeaseTimes } from './binding.ts'
+export {
+  Dhcpv6Client,
+  type Dhcpv6ClientOptions,
+  type Dhcpv6Events,
+  type Dhcpv6Lease,
+  type Dhcpv6State,
+} from './client.ts'
+export { CLIENT_PORT, SERVER_PORT } from './codes.ts'
+export type { Dhcpv6Configuration } from './configuration.ts'
+export type { Dhcpv6Counters } from './counters.ts'
+export {
+  type DuidStore,
+  duidFromEnterprise,
+  duidFromLinkLayer,
+  duidFromLinkLayerAndTime,
+  duidFromUuid,
+  duidText,
+  ownDuid,
+  parseDuid,
+} from './duid.ts'
+export { Dhcpv6InformationClient, type Dhcpv6InformationClientOptions } from './information-client.ts'
+export type { NtpServers } from './message.ts'
+export type { DhcpReceiver, DhcpTransport } from './transport.ts'
