@@ -1,5 +1,5 @@
 import type { Microseconds } from '../../clock/index.ts'
-import { type Binding, type Dhcpv6LeaseTimes, refusal } from './binding.ts'
+import { type Binding, type Dhcpv6LeaseTimes, refusal, usableLeases } from './binding.ts'
 import { StatusCode } from './codes.ts'
 import type { MessageOptions } from './message.ts'
 import { RENEW } from './parameters.ts'
@@ -58,12 +58,16 @@ export class Bindings {
       }
       if (association !== undefined && refused === null) {
         result.gone.push(...binding.take(association, now, replace))
-        if (binding.leases.length > 0 && association.leases.length > 0) result.granted++
+        if (usableLeases(association).length > 0) result.granted++
       }
-      // 18.2.10.1: what the server leaves out is asked for again, but not at once.
-      binding.postpone(now, RENEW.initialTimeout)
     }
+    this.postpone(now)
     return result
+  }
+
+  /** RFC 8415, section 18.2.10.1: what a server leaves out or refuses is asked for again, but not at once. */
+  postpone(now: Microseconds): void {
+    for (const binding of this.all) binding.postpone(now, RENEW.initialTimeout)
   }
 
   /** Takes out what has run out. */

@@ -7,13 +7,14 @@
  */
 
 import type { IpAddress } from '../../address/index.ts'
-import { type Clock, type Microseconds, type Random, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
+import { type Clock, type Microseconds, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
 import { integerInRange } from '../../errors/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
 import { type Advertisement, advertisementFrom, endsCollecting, isBetter } from './advertisement.ts'
 import { Binding, type Dhcpv6LeaseTimes } from './binding.ts'
 import { Bindings } from './bindings.ts'
 import { buildMessage } from './build-message.ts'
+import type { Dhcpv6ClientOptions, Dhcpv6Events, Dhcpv6Lease, Dhcpv6State } from './client-interface.ts'
 import {
   associationsFrom,
   associationsOf,
@@ -43,63 +44,6 @@ import { TransmitLimit } from './transmit-limit.ts'
 import type { DhcpReceiver, DhcpTransport } from './transport.ts'
 import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
 
-/** Where the client is. What it holds is valid in all of them until `expired` says otherwise. */
-export type Dhcpv6State =
-  | 'stopped'
-  | 'soliciting'
-  | 'requesting'
-  | 'bound'
-  | 'renewing'
-  | 'rebinding'
-  | 'confirming'
-  | 'declining'
-  | 'releasing'
-
-/** What a client holds, as of now. */
-export interface Dhcpv6Lease {
-  /** With prefix lengths of 128: which addresses are on the link is for router advertisements to say (RFC 5942). */
-  addresses: readonly Dhcpv6LeaseTimes[]
-  /** Delegated to this host, RFC 8415, section 6.3. */
-  prefixes: readonly Dhcpv6LeaseTimes[]
-  configuration: Dhcpv6Configuration
-  /** DUID of the server that was heard last. */
-  serverId: Uint8Array
-}
-
-/** Who hears what a client gets and loses. Every method may call the client back. */
-export interface Dhcpv6Events {
-  /** A first time, or anew after everything was lost: addresses want duplicate address detection (section 18.2.10.1). */
-  bound(lease: Dhcpv6Lease): void
-  /** New lifetimes, and perhaps new addresses, by the server that gave the lease. */
-  renewed(lease: Dhcpv6Lease): void
-  /** The same by any server. */
-  rebound(lease: Dhcpv6Lease): void
-  /** These must not be used any more: they have run out, the server takes them back, or they are not of this link. */
-  expired(leases: readonly Dhcpv6LeaseTimes[]): void
-  /** These are in use by another host, as `decline` was told. */
-  declined(leases: readonly Dhcpv6LeaseTimes[]): void
-}
-
-export interface Dhcpv6ClientOptions {
-  transport: DhcpTransport
-  clock: Clock
-  random: Random
-  /** As `ownDuid` gives it. */
-  duid: Uint8Array
-  /** IAID, RFC 8415, section 12: 32 bits, the same at every run, another for each interface with the same DUID. */
-  iaid: number
-  events: Dhcpv6Events
-  /** Whether to ask for addresses; default true. */
-  addresses?: boolean | undefined
-  /** Whether to ask for a prefix, and of which length: 1 to 127, or 0 for any; default null, none. */
-  delegatedPrefixLength?: number | null | undefined
-  /** Whether a server may give leases at once, RFC 8415, section 18.2.1; default true. */
-  rapidCommit?: boolean | undefined
-  /** The host's name for the server to enter in DNS, RFC 4704; default null, none. */
-  fqdn?: string | null | undefined
-  log?: Log | undefined
-}
-
 /** After rounds that came to nothing the next one waits, twice as long each time, up to this. */
 const LONGEST_RESTART_DELAY: Microseconds = 600 * SECOND
 
@@ -128,6 +72,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   #declined: Dhcpv6LeaseTimes[] = []
   /** Rounds without a lease that lasted. */
   #failedRounds = 0
+  #releasing: Promise<void> | null = null
   #released: (() => void) | null = null
 
   /** @throws RangeError or TypeError for an option that cannot be */
@@ -186,6 +131,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     this.#transport.close()
     this.#released?.()
     this.#released = null
+    this.#releasing = null
   }
 
   /**
@@ -193,21 +139,21 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
    * @returns resolved when the server knows, or after four attempts, about 15 seconds
    */
   release(): Promise<void> {
-    const { lease } = this
-    if (lease === null || this.#state === 'stopped') {
+    if (this.#releasing !== null) return this.#releasing
+    if (this.#bindings.empty) {
       this.stop()
       return Promise.resolve()
     }
-    return new Promise((resolve) => {
+    this.#state = 'releasing'
+    this.#message = MessageType.Release
+    this.#associations = associationsWith(this.#bindings.all, this.#bindings.clear())
+    this.#clock.disarm(this.#timer)
+    this.#exchange.start(RELEASE)
+    this.#log.info('releases its DHCPv6 leases')
+    this.#releasing = new Promise((resolve) => {
       this.#released = resolve
-      this.#state = 'releasing'
-      this.#message = MessageType.Release
-      this.#associations = associationsWith(this.#bindings.all, [...lease.addresses, ...lease.prefixes])
-      this.#bindings.clear()
-      this.#clock.disarm(this.#timer)
-      this.#exchange.start(RELEASE)
-      this.#log.info('releases its DHCPv6 leases')
     })
+    return this.#releasing
   }
 
   /**
@@ -243,11 +189,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
       return
     }
     this.#state = 'confirming'
-    const hasPrefixes = this.#bindings.of('IA_PD').length > 0
-    this.#message = hasPrefixes ? MessageType.Rebind : MessageType.Confirm
-    this.#associations = hasPrefixes
-      ? associationsOf(this.#bindings.all, this.#identity.prefixLength)
-      : associationsWith(this.#bindings.all, this.#bindings.of('IA_NA'))
+    this.#message = this.#bindings.of('IA_PD').length > 0 ? MessageType.Rebind : MessageType.Confirm
+    this.#updateAssociations()
     this.#exchange.start(CONFIRM)
     this.#schedule()
   }
@@ -256,6 +199,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   onTimer(): void {
     const now = this.#clock.now()
     const gone = this.#bindings.expire(now)
+    // What is sent again asks for what is still there.
+    if (gone.length > 0 && this.#exchange.running) this.#updateAssociations()
     const holding = this.#state === 'bound' || this.#state === 'renewing' || this.#state === 'rebinding'
     if (this.#bindings.empty && (holding || this.#state === 'confirming')) this.#solicit(0)
     else if ((this.#state === 'bound' || this.#state === 'renewing') && now >= this.#bindings.rebindAt) this.#rebind()
@@ -388,6 +333,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     }
     if (noBinding > 0 && !isNew) this.#request(serverId, null)
     else if (granted > 0) this.#resume()
+    else if (asked === MessageType.Solicit) this.counters.emptyAdvertisements++
     else if (asked === MessageType.Request || this.#bindings.empty) this.#giveUpServer()
     else this.#schedule()
     this.#reportGone(gone)
@@ -413,7 +359,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     this.#state = 'soliciting'
     this.#message = MessageType.Solicit
     this.#best = null
-    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#updateAssociations()
     this.#exchange.start(withMaximumTimeout(SOLICIT, this.#solicitMaximum), delay, true)
   }
 
@@ -433,15 +379,28 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     this.#failedRounds = 0
     this.#state = 'renewing'
     this.#message = MessageType.Renew
-    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#updateAssociations()
     this.#exchange.start(RENEW)
   }
 
   #rebind(): void {
     this.#state = 'rebinding'
     this.#message = MessageType.Rebind
-    this.#associations = associationsOf(this.#bindings.all, this.#identity.prefixLength)
+    this.#updateAssociations()
     this.#exchange.start(REBIND)
+  }
+
+  /** What the message is about, where that follows from what is held. */
+  #updateAssociations(): void {
+    const { all } = this.#bindings
+    const asksForMore =
+      this.#message === MessageType.Solicit ||
+      this.#message === MessageType.Renew ||
+      this.#message === MessageType.Rebind
+    if (asksForMore) this.#associations = associationsOf(all, this.#identity.prefixLength)
+    else if (this.#message === MessageType.Confirm) {
+      this.#associations = associationsWith(all, this.#bindings.of('IA_NA'))
+    }
   }
 
   /** Back to holding leases; T1 or T2 that passed meanwhile fires at once. */
@@ -453,6 +412,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
 
   /** The server that was asked gives nothing, RFC 8415, section 18.2.10.1. */
   #giveUpServer(): void {
+    this.#bindings.postpone(this.#clock.now())
     if (this.#bindings.empty) this.#restart()
     else this.#resume()
   }

@@ -1,11 +1,6 @@
 export type { Dhcpv6LeaseTimes } from './binding.ts'
-export {
-  Dhcpv6Client,
-  type Dhcpv6ClientOptions,
-  type Dhcpv6Events,
-  type Dhcpv6Lease,
-  type Dhcpv6State,
-} from './client.ts'
+export { Dhcpv6Client } from './client.ts'
+export type { Dhcpv6ClientOptions, Dhcpv6Events, Dhcpv6Lease, Dhcpv6State } from './client-interface.ts'
 export { CLIENT_PORT, SERVER_PORT } from './codes.ts'
 export type { Dhcpv6Configuration } from './configuration.ts'
 export type { Dhcpv6Counters } from './counters.ts'
