@@ -29,7 +29,10 @@ export interface Dhcpv6Lease {
 
 /** Who hears what a client gets and loses. Every method may call the client back. */
 export interface Dhcpv6Events {
-  /** A first time, or anew after everything was lost: addresses want duplicate address detection (section 18.2.10.1). */
+  /**
+   * The server has made leases: a first time, after all were lost, or because it had forgotten them. Addresses that were
+   * not held before, here and in the two below, want duplicate address detection (RFC 8415, section 18.2.10.1).
+   */
   bound(lease: Dhcpv6Lease): void
   /** New lifetimes, and perhaps new addresses, by the server that gave the lease. */
   renewed(lease: Dhcpv6Lease): void
