@@ -1,3 +1,39 @@
+export { DEFAULT_POLICY, type PolicyEntry, PolicyTable } from './address-policy.ts'
+export { addressScope, Scope } from './address-scope.ts'
+export {
+  compareDestinations,
+  compareSources,
+  type DestinationCandidate,
+  type SelectionOptions,
+  type SourceCandidate,
+  type SourceOptions,
+  selectSource,
+  sortDestinations,
+} from './address-selection.ts'
+export { AddressSet } from './address-set.ts'
+export {
+  appendIdentifier,
+  eui64Identifier,
+  IDENTIFIER_RETRIES,
+  IDENTIFIER_RETRY_DELAY,
+  type InterfaceIdentifier,
+  isReservedIdentifier,
+  randomIdentifier,
+  SECRET_LENGTH,
+  type StableAddress,
+  type StableIdentifierInput,
+  stableAddress,
+} from './interface-identifier.ts'
 export type { ControlHandler, Ipv6Link } from './link.ts'
+export { MulticastListener, type MulticastListenerOptions, MulticastMembership } from './multicast-listener.ts'
+export type { MulticastListenerCounters } from './multicast-listener-counters.ts'
+export { FilterMode, type SourceFilter } from './multicast-listener-filter.ts'
 export type { NeighborResolver, NextHop } from './neighbor-resolver.ts'
+export {
+  DEFAULT_TEMPORARY_ADDRESS_SETTINGS,
+  type TemporaryAddress,
+  TemporaryAddresses,
+  type TemporaryAddressOwner,
+  type TemporaryAddressSettings,
+} from './temporary-addresses.ts'
 export * as ipv6Wire from './wire.ts'
