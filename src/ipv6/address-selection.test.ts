@@ -99,6 +99,16 @@ describe('the policy table', () => {
     expect(table.label(IpAddress.parse('::1'))).toBe(-1)
   })
 
+  test('has 256 rows at most', () => {
+    const rows = Array.from({ length: 257 }, (_, i) => ({
+      prefix: `2001:db8:${i.toString(16)}::/48`,
+      precedence: 1,
+      label: 1,
+    }))
+    expect(() => new PolicyTable(rows)).toThrow('the number of policy entries')
+    expect(new PolicyTable(rows.slice(1)).label(IpAddress.parse('2001:db8:100::1'))).toBe(1)
+  })
+
   test.each([
     [[{ prefix: '::ffff:0:0/64', precedence: 1, label: 1 }], 'the length of an IPv4-mapped prefix is 96 to 128'],
     [[{ prefix: 'nowhere/8', precedence: 1, label: 1 }], 'not an IP address: "nowhere"'],

@@ -28,6 +28,7 @@ interface Sent {
   from: string
   to: string
   length: number
+  hex: string
 }
 
 interface QueryFields {
@@ -74,7 +75,8 @@ class Link implements Ipv6Link {
     expect([hopLimit, mac, routerAlert]).toEqual([1, null, true])
     expect(packet.length + 48).toBeLessThanOrEqual(this.mtu)
     const says = describeMessage(this.memory.bytes, packet.start, packet.end)
-    this.sent.push({ at: this.clock.now(), says, from: `${from}`, to: `${to}`, length: packet.length })
+    const hex = Buffer.from(this.memory.bytes.subarray(packet.start, packet.end)).toString('hex')
+    this.sent.push({ at: this.clock.now(), says, from: `${from}`, to: `${to}`, length: packet.length, hex })
     this.unflushed++
     packet.release()
   }
@@ -444,6 +446,41 @@ describe('RFC 3810, section 6.2: queries', () => {
         expect(link.listener.groupCount).toBe(1)
       }),
     )
+  })
+})
+
+describe('what Linux 6.18 sends in the same place, checksums left out', () => {
+  const hexOf = (link: Link) => {
+    link.clock.advance(0)
+    const hex = link.sent[0].hex
+    link.said(10 * SECOND)
+    return hex
+  }
+  const receiveHex = (link: Link, hex: string) => {
+    const bytes = Buffer.from(hex, 'hex')
+    link.receive(bytes[0], bytes.length, {}, (memory, at) => memory.set(bytes, at))
+  }
+
+  test('as a host: a group is joined, one of its sources is blocked, the group is left', () => {
+    const link = new Link()
+    const member = link.listener.join(GROUP)
+    expect(hexOf(link)).toBe('8f0000000000000104000000ff150000000000000000000000001234')
+    member.setFilter(Exclude, [A])
+    expect(hexOf(link)).toBe('8f0000000000000106000001ff15000000000000000000000000123420010db800000000000000000000000a')
+    member.leave()
+    expect(hexOf(link)).toBe('8f0000000000000103000000ff150000000000000000000000001234')
+  })
+
+  test('as a bridge that asks: for all groups, for one, for one of its sources', () => {
+    const { link } = settled()
+    receiveHex(link, '8200c53503e800000000000000000000000000000000000002020000')
+    expect(link.said(SECOND)).toEqual(['IS_EX ff15::1234 {}'])
+    // With the flag that has other routers not shorten their timers (5.1.7).
+    receiveHex(link, '820099a503e80000ff1500000000000000000000000012340a020000')
+    expect(link.said(SECOND)).toEqual(['IS_EX ff15::1234 {}'])
+    receiveHex(link, '820073d103e80000ff1500000000000000000000000012340202000120010db800000000000000000000000a')
+    expect(link.said(SECOND)).toEqual(['IS_IN ff15::1234 {2001:db8::a}'])
+    expect(link.listener.counters).toMatchObject({ queriesReceived: 3, malformed: 0, notFromLink: 0 })
   })
 })
 
