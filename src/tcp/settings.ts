@@ -197,30 +197,66 @@ const RANGES: { [name in keyof TcpSettings]?: readonly [least: number, most: num
   maximumSegmentSize: [LEAST_SEGMENT, LARGEST_SEGMENT],
 }
 
-/** @throws RangeError naming the setting and its range */
+const CHOICES: { [name in keyof TcpSettings]?: readonly unknown[] } = {
+  congestionControl: CONGESTION_CONTROLS,
+  ecn: ECN_SETTINGS,
+  mtuProbing: MTU_PROBING,
+}
+
+/** Of those with a range, to tell whoever thinks that they are milliseconds. */
+const MICROSECONDS: ReadonlySet<keyof TcpSettings> = new Set([
+  'userTimeout',
+  'initialTimeout',
+  'delayedAcknowledgment',
+  'keepAliveIdle',
+  'keepAliveInterval',
+  'finWait2Timeout',
+  'timeWait',
+  'fastOpenKeyLifetime',
+  'fastOpenBlackholePause',
+])
+
+/** @throws RangeError naming the setting and what it takes; undefined is the default */
 export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
-  const settings = { ...DEFAULT_TCP_SETTINGS, ...overrides }
-  for (const [name, range] of Object.entries(RANGES)) {
-    const value = settings[name as keyof TcpSettings] as number
-    if (!(value >= range[0] && value <= range[1])) {
-      throw new RangeError(`the TCP setting ${name} is ${range[0]} to ${range[1]}, not ${value}`)
-    }
+  if (typeof overrides !== 'object' || overrides === null) {
+    throw new RangeError(`the TCP settings are an object such as { congestionControl: 'bbr' }, not ${overrides}`)
   }
-  if (!CONGESTION_CONTROLS.includes(settings.congestionControl)) {
-    const known = CONGESTION_CONTROLS.join(', ')
-    throw new RangeError(`the TCP setting congestionControl is one of ${known}, not ${settings.congestionControl}`)
+  const settings = { ...DEFAULT_TCP_SETTINGS }
+  for (const [name, value] of Object.entries(overrides)) {
+    // A setting that is spelt wrong would be a setting that has no effect.
+    if (!Object.hasOwn(DEFAULT_TCP_SETTINGS, name)) throw new RangeError(`there is no TCP setting ${name}`)
+    if (value !== undefined) Object.assign(settings, { [name]: value })
   }
-  if (!MTU_PROBING.includes(settings.mtuProbing)) {
-    throw new RangeError(`the TCP setting mtuProbing is one of ${MTU_PROBING.join(', ')}, not ${settings.mtuProbing}`)
+  for (const [name, range] of Object.entries(RANGES)) check(settings, name as keyof TcpSettings, range)
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value: unknown = settings[name as keyof TcpSettings]
+    if (!choices.includes(value)) wrong(name, `one of ${choices.join(', ')}`, value)
   }
-  if (!ECN_SETTINGS.includes(settings.ecn)) {
-    throw new RangeError(`the TCP setting ecn is one of ${ECN_SETTINGS.join(', ')}, not ${settings.ecn}`)
+  for (const [name, value] of Object.entries(DEFAULT_TCP_SETTINGS)) {
+    const set: unknown = settings[name as keyof TcpSettings]
+    if (typeof value === 'boolean' && typeof set !== 'boolean') wrong(name, 'true or false', set)
   }
-  const [least, most] = settings.ephemeralPorts
-  if (!(least >= 1 && least <= most && most <= 65_535)) {
-    throw new RangeError(`the TCP setting ephemeralPorts is two ports in order, not ${least} and ${most}`)
-  }
+  checkPorts(settings.ephemeralPorts)
   settings.maximumReceiveBuffer = Math.max(settings.maximumReceiveBuffer, settings.receiveBuffer)
   settings.maximumSendBuffer = Math.max(settings.maximumSendBuffer, settings.sendBuffer)
   return settings
+}
+
+function check(settings: TcpSettings, name: keyof TcpSettings, [least, most]: readonly [number, number]): void {
+  const value = settings[name]
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
+    wrong(name, `an integer, ${range}${MICROSECONDS.has(name) ? ' microseconds' : ''}`, value)
+  }
+}
+
+function checkPorts(ports: unknown): void {
+  const isPair = Array.isArray(ports) && ports.length === 2 && ports.every((port) => Number.isInteger(port))
+  if (isPair && ports[0] >= 1 && ports[0] <= ports[1] && ports[1] <= 65_535) return
+  wrong('ephemeralPorts', 'two ports from 1 to 65535 in order, such as [32768, 60999]', ports)
+}
+
+function wrong(name: string, expected: string, value: unknown): never {
+  const shown = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  throw new RangeError(`the TCP setting ${name} is ${expected}, not ${shown}`)
 }
