@@ -20,6 +20,12 @@ export function checkAddress(name: string, value: string): string {
   return value
 }
 
+/** @throws TypeError naming the option, if it is neither true nor false */
+export function checkBoolean(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} is true or false, not ${String(value)}`)
+  return value
+}
+
 /** @throws RangeError naming the option, if it is not an integer from `least` to `most` */
 export function checkInteger(name: string, value: number, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) {

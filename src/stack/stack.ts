@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { IpPrefix } from '../address/index.ts'
-import type { TcpInfo } from '../tcp/index.ts'
+import type { CongestionControlName, TcpInfo } from '../tcp/index.ts'
 
 /** One end of a connection or of a datagram, as text and number. */
 export interface Endpoint {
@@ -117,6 +117,11 @@ export interface ListenOptions {
    * ignores it.
    */
   maximumSegmentSize?: number
+  /**
+   * What decides how fast flows send: 'cubic', 'newreno' or 'bbr' (Linux TCP_CONGESTION). Default the stack's,
+   * `congestionControl` of its TCP settings. The socket stack ignores it.
+   */
+  congestionControl?: CongestionControlName
 }
 
 export interface Listener extends AsyncDisposable {
@@ -147,8 +152,9 @@ export interface ConnectOptions {
    * it.
    */
   fastOpen?: boolean
-  /** As that of `ListenOptions`, for this flow. */
+  /** As those of `ListenOptions`, for this flow. */
   maximumSegmentSize?: number
+  congestionControl?: CongestionControlName
 }
 
 export interface UdpOptions {

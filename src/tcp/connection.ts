@@ -9,7 +9,7 @@ import { integerInRange, type SystemErrorCode } from '../errors/index.ts'
 import type { Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendReset } from './bare-segments.ts'
-import { newCongestionControl } from './congestion/index.ts'
+import { type CongestionControlName, newCongestionControl } from './congestion/index.ts'
 import type { FastOpen } from './fast-open.ts'
 import { type IdleTimers, limitFinWait, setKeepAlive } from './idle-timers.ts'
 import { type TcpInfo, tcpInfo } from './info.ts'
@@ -98,6 +98,8 @@ export class Connection extends PackedState implements TimerHandler {
   peerSegmentSize = DEFAULT_MSS_V4
   /** What we neither announce nor exceed, whatever path and peer allow. */
   maximumSegmentSize: number
+  /** What is made when sending starts. */
+  congestionControl: CongestionControlName
 
   // Receive sequence variables.
   initialReceiveSequence: SequenceNumber = sequenceNumber(0)
@@ -176,6 +178,7 @@ export class Connection extends PackedState implements TimerHandler {
     this.incomingPorts = (remotePort << 16) | localPort
     const settings = context.settings
     this.maximumSegmentSize = settings.maximumSegmentSize
+    this.congestionControl = settings.congestionControl
     this.sendBufferLimit = settings.sendBuffer
     this.receiveLimit = settings.receiveBuffer
     this.userTimeout = settings.userTimeout
@@ -219,7 +222,7 @@ export class Connection extends PackedState implements TimerHandler {
   startSending(): LossRecovery {
     if (this.recovery !== null) return this.recovery
     const { context } = this
-    const congestion = newCongestionControl(context.settings.congestionControl, this.segmentSize, context.random)
+    const congestion = newCongestionControl(this.congestionControl, this.segmentSize, context.random)
     if (this.windowRestart) congestion.timedOut(0, true, context.time())
     const recovery = new LossRecovery(context.sentSegments, congestion, this.sendNext)
     // The handshake's round trip is the first of all.

@@ -1,3 +1,4 @@
+export { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/index.ts'
 export { Connection, type ConnectionUser } from './connection.ts'
 export type { TcpCounters } from './counters.ts'
 export { type TcpInfo, TcpInfoOption } from './info.ts'

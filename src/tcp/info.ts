@@ -120,7 +120,7 @@ export function tcpInfo(connection: Connection): TcpInfo {
   return {
     state: stateName(connection.state),
     ca_state: recovery?.state ?? 0,
-    ca_name: recovery?.congestion.name ?? context.settings.congestionControl,
+    ca_name: connection.congestionControl,
     retransmits: connection.isOpening ? connection.retransmissions : (recovery?.timeouts ?? 0),
     probes: connection.persisting ? timeout.backoff : (connection.idleTimers?.probesSent ?? 0),
     backoff: timeout.backoff,

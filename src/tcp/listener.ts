@@ -1,6 +1,7 @@
 import type { IpAddress } from '../address/index.ts'
 import type { Microseconds } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
+import { type CongestionControlName, congestionControlName } from './congestion/index.ts'
 import type { Connection } from './connection.ts'
 import { LARGEST_SEGMENT, LEAST_SEGMENT } from './settings.ts'
 
@@ -19,6 +20,8 @@ export interface ListenerOptions {
   fastOpen?: number
   /** As the setting, for connections of this listener: 88 to 65,495; the lower one counts. As Linux TCP_MAXSEG. */
   maximumSegmentSize?: number
+  /** As the setting, for connections of this listener; Linux TCP_CONGESTION. Default the setting. */
+  congestionControl?: CongestionControlName
 }
 
 /**
@@ -36,6 +39,8 @@ export class Listener {
   /** Bound of what may be open before its handshake is complete; 0: no fast open. */
   readonly fastOpen: number
   readonly maximumSegmentSize: number
+  /** Null: as the setting says. */
+  readonly congestionControl: CongestionControlName | null
   /** How many there are. */
   fastOpenPending = 0
   /** When others were reset: RFC 7413, 5.1. At most as many as the bound. */
@@ -63,6 +68,8 @@ export class Listener {
     this.fastOpen = options.fastOpen ?? 0
     const most = options.maximumSegmentSize ?? LARGEST_SEGMENT
     this.maximumSegmentSize = integerInRange('maximumSegmentSize', most, LEAST_SEGMENT, LARGEST_SEGMENT)
+    const { congestionControl } = options
+    this.congestionControl = congestionControl === undefined ? null : congestionControlName(congestionControl)
   }
 
   get isFull(): boolean {

@@ -156,6 +156,7 @@ export class PassiveOpen {
     const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
     connection.listener = listener
     connection.maximumSegmentSize = Math.min(connection.maximumSegmentSize, listener.maximumSegmentSize)
+    connection.congestionControl = listener.congestionControl ?? settings.congestionControl
     connection.state = State.SynReceived
     connection.initialReceiveSequence = segment.sequence
     connection.receiveNext = advance(segment.sequence, 1)
@@ -267,6 +268,7 @@ export class PassiveOpen {
     const connection = this.#opening.make(path, ports & 0xffff, ports >>> 16)
     connection.listener = listener
     connection.maximumSegmentSize = Math.min(connection.maximumSegmentSize, listener.maximumSegmentSize)
+    connection.congestionControl = listener.congestionControl ?? settings.congestionControl
     connection.state = State.SynReceived
     connection.initialReceiveSequence = connection.windowUpdateSequence = peerSequence
     connection.receiveNext = connection.lastAcknowledgmentSent = segment.sequence

@@ -1,6 +1,7 @@
 import type { IpAddress } from '../address/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import type { Log } from '../log/index.ts'
+import type { CongestionControlName } from './congestion/index.ts'
 import type { ConnectionUser } from './connection.ts'
 import type { TcpSettings } from './settings.ts'
 
@@ -25,6 +26,8 @@ export interface TcpConnectOptions {
   fastOpen?: boolean
   /** As the setting, for this connection: 88 to 65,495; the lower one counts. As Linux TCP_MAXSEG. */
   maximumSegmentSize?: number
+  /** As the setting, for this connection; Linux TCP_CONGESTION. Default the setting. */
+  congestionControl?: CongestionControlName
   /** May be set on the connection afterwards: nothing happens before this call returns. */
   user?: ConnectionUser | null
 }

@@ -10,6 +10,7 @@ import { type Log, SILENT } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
+import { congestionControlName } from './congestion/index.ts'
 import { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
@@ -128,10 +129,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   /**
    * Active open. The user hears `onEstablished`, or `onClosed` with the reason.
    * @throws SystemError EADDRNOTAVAIL, EADDRINUSE, ENETUNREACH (also for group addresses), ENOBUFS (`maximumConnections`);
-   *   RangeError for `maximumSegmentSize`
+   *   RangeError for `maximumSegmentSize` and `congestionControl`
    */
   connect(options: TcpConnectOptions): Connection {
-    const { remote, port } = options
+    const { remote, port, congestionControl } = options
+    if (congestionControl !== undefined) congestionControlName(congestionControl)
     const failure = (code: SystemErrorCode) => new SystemError(code, 'connect', { address: remote.toString(), port })
     const ip = this.ips.find((candidate) => candidate.family === remote.family)
     if (ip === undefined || remote.isUnspecified) throw failure('ENETUNREACH')
@@ -152,6 +154,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     const connection = this.#opening.make(path, localPort, port)
     connection.user = options.user ?? null
     if (options.maximumSegmentSize !== undefined) connection.limitSegmentSize(options.maximumSegmentSize)
+    if (congestionControl !== undefined) connection.congestionControl = congestionControl
     connection.state = State.SynSent
     if (options.fastOpen) connection.fastOpen = this.fastOpen.begin(connection)
     this.counters.ActiveOpens++

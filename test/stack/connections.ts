@@ -174,6 +174,14 @@ export function connectionBehaviour(pair: () => Pair): void {
       expect((await rejection(client.connect({ address: serverAddress, port: 0 }))).message).toMatch(/port.*0/)
       expect((await rejection(server.listen({ port: 65_536 }, () => {}))).message).toMatch(/port.*65536/)
       expect((await rejection(server.listen({ port: 0, backlog: 0 }, () => {}))).message).toMatch(/backlog.*0/)
+      const truthy = 'yes' as unknown as boolean
+      expect((await rejection(server.listen({ port: 0, reusePort: truthy }, () => {}))).message).toMatch(
+        /reusePort.*yes/,
+      )
+      for (const name of ['fastOpen', 'noDelay'])
+        expect((await rejection(client.connect({ address: serverAddress, port: 1, [name]: truthy }))).message).toMatch(
+          `${name} is true or false, not yes`,
+        )
     })
 
     test('a handler that throws, or rejects, ends its own flow only', async () => {

@@ -9,7 +9,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
-import { checkAddress, checkInteger, checkPort } from '../options.ts'
+import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
   ConnectOptions,
   Endpoint,
@@ -102,10 +102,12 @@ export class DirectStack implements Stack, FlowOwner {
     const port = checkPort('port', options.port, 0)
     const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
-    const { reusePort, maximumSegmentSize } = options
+    const { reusePort, maximumSegmentSize, congestionControl } = options
+    if (reusePort !== undefined) checkBoolean('reusePort', reusePort)
     const fastOpen = checkInteger('fastOpen', options.fastOpen ?? 0, 0, 65_535)
     const accept = (connection: Connection) => this.#accept(connection, onFlow)
-    return new DirectListener(this.tcp, address, port, backlog, { reusePort, fastOpen, maximumSegmentSize }, accept)
+    const settings = { reusePort, fastOpen, maximumSegmentSize, congestionControl }
+    return new DirectListener(this.tcp, address, port, backlog, settings, accept)
   }
 
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
@@ -133,9 +135,12 @@ export class DirectStack implements Stack, FlowOwner {
         options.localAddress === undefined ? null : IpAddress.parse(checkAddress('localAddress', options.localAddress))
       const localPort = checkPort('localPort', options.localPort ?? 0, 0)
       if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
-      const { signal, fastOpen, maximumSegmentSize } = options
+      const { signal, fastOpen, maximumSegmentSize, congestionControl } = options
+      if (fastOpen !== undefined) checkBoolean('fastOpen', fastOpen)
+      if (options.noDelay !== undefined) checkBoolean('noDelay', options.noDelay)
       if (signal?.aborted) throw new AbortError(signal.reason)
-      const connection = this.tcp.connect({ remote, port, local, localPort, fastOpen, maximumSegmentSize })
+      const settings = { fastOpen, maximumSegmentSize, congestionControl }
+      const connection = this.tcp.connect({ remote, port, local, localPort, ...settings })
       const flow = new DirectFlow(connection, this)
       connection.user = flow
       connection.noDelay = options.noDelay ?? false

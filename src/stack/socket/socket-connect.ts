@@ -1,6 +1,6 @@
 import { isIPv4, Socket } from 'node:net'
 import { AbortError, SystemError } from '../../errors/index.ts'
-import { checkAddress, checkInteger, checkPort } from '../options.ts'
+import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type { ConnectOptions } from '../stack.ts'
 import { systemErrorOf } from './node-errors.ts'
 import { BUFFER_BYTES } from './socket-flow.ts'
@@ -11,6 +11,8 @@ import { BUFFER_BYTES } from './socket-flow.ts'
  */
 export function connectSocket(options: ConnectOptions, closing: AbortSignal): Promise<Socket> {
   const remote = { address: checkAddress('address', options.address), port: checkPort('port', options.port, 1) }
+  if (options.fastOpen !== undefined) checkBoolean('fastOpen', options.fastOpen)
+  if (options.noDelay !== undefined) checkBoolean('noDelay', options.noDelay)
   const localPort = options.localPort === undefined ? undefined : checkPort('localPort', options.localPort, 0)
   const localAddress =
     options.localAddress === undefined ? undefined : checkAddress('localAddress', options.localAddress)

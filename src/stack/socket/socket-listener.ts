@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
-import { checkAddress, checkInteger, checkPort } from '../options.ts'
+import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type { Endpoint, Listener, ListenOptions } from '../stack.ts'
 import { withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
@@ -33,6 +33,7 @@ export class SocketListener implements Listener {
     const host = options.address === undefined ? undefined : checkAddress('address', options.address)
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
     if (options.fastOpen !== undefined) checkInteger('fastOpen', options.fastOpen, 0, 65_535)
+    if (options.reusePort !== undefined) checkBoolean('reusePort', options.reusePort)
     // `highWaterMark` is missing from the types of Node 20 and there since 20.1.
     const server = createServer({ allowHalfOpen: true, highWaterMark: BUFFER_BYTES } as object, onConnection)
     await new Promise<void>((resolve, reject) => {

@@ -19,6 +19,12 @@ export { NewReno } from './new-reno.ts'
 /** What can be chosen. */
 export const CONGESTION_CONTROLS: readonly CongestionControlName[] = ['cubic', 'newreno', 'bbr']
 
+/** @throws RangeError if it is none of them */
+export function congestionControlName(name: CongestionControlName): CongestionControlName {
+  if (CONGESTION_CONTROLS.includes(name)) return name
+  throw new RangeError(`congestionControl is one of ${CONGESTION_CONTROLS.join(', ')}, not ${String(name)}`)
+}
+
 /**
  * @param segmentSize bytes of data in a full segment
  * @param random when BBR probes for bandwidth is up to chance

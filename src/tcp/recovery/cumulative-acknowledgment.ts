@@ -24,7 +24,12 @@ export function takeAcknowledged(
   const { board } = recovery
   for (let segment = board.first; segment !== null; segment = board.first) {
     if (!isBefore(segment.start, acknowledgment)) break
-    if (isAfter(segment.end, acknowledgment)) board.split(segment, acknowledgment, connection.segmentSize)
+    if (isAfter(segment.end, acknowledgment)) {
+      const before = segment.count
+      const rest = board.split(segment, acknowledgment, connection.segmentSize)
+      // A segment that is acknowledged in pieces has arrived once, with the last of them.
+      if ((segment.flags & Sent.Sacked) === 0) segment.count = Math.max(before - rest.count, 0)
+    }
     const { flags } = segment
     if ((flags & Sent.Sacked) === 0) {
       const { length } = segment

@@ -295,3 +295,12 @@ describe('D-SACK: the examples of RFC 2883, section 4, seen by the sender', () =
     expect(tcp.counters.TCPSACKDiscard).toBe(1)
   })
 })
+
+test('D-SACKs of what was never sent again count no segments, however many there are', () => {
+  const { wait, peer, tcp, connection } = flight(10)
+  wait(ROUND_TRIP)
+  peer.send({ ack: at(8) })
+  for (let i = 0; i < 50; i++) peer.send({ ack: at(8), sack: [block(0, 8)] })
+  expect(tcp.counters).toMatchObject({ TCPDSACKRecv: 50, TCPDSACKRecvSegs: 0 })
+  expect(connection.info().dsack_dups).toBe(0)
+})

@@ -46,7 +46,7 @@ export function takeBlocks(
     else counters.TCPDSACKOfoRecv++
     if (isPlausibleDuplicate(recovery, start, end, unacknowledged, sendNext, largestWindow)) {
       takeDuplicate(recovery, start, end, unacknowledged, segmentSize, delivery)
-      counters.TCPDSACKRecvSegs += Math.ceil(distance(end, start) / segmentSize)
+      counters.TCPDSACKRecvSegs += delivery.duplicateSegments
     } else {
       counters.TCPSACKDiscard++
     }
