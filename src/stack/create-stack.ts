@@ -49,6 +49,8 @@ export interface CreateStackOptions {
  * @throws TypeError or RangeError for an option; SystemError for the tap device (EPERM, EACCES, EBUSY, ENOENT, ...); the
  *   errors of `open` for the capture file
  */
+export async function createStack(options?: CreateStackOptions & { net?: 'direct' }): Promise<DirectStack>
+export async function createStack(options?: CreateStackOptions): Promise<Stack>
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs
   if (options.net === 'socket') return new SocketStack({ logs })
