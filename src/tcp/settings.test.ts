@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { SECOND } from '../clock/index.ts'
 import { DEFAULT_TCP_SETTINGS, type TcpSettings, tcpSettings } from './settings.ts'
 
 test('without overrides they are the defaults', () => {
@@ -20,7 +21,7 @@ test.each([
   [{ ephemeralPorts: [1.5, 9] }, 'ephemeralPorts'],
   [{ synRetries: 1.5 }, 'synRetries is an integer, 0 to 127, not 1.5'],
   [{ receiveBudget: Number.POSITIVE_INFINITY }, 'receiveBudget is an integer, 65536 or more, not Infinity'],
-  [{ timeWait: 1e12 }, 'timeWait is an integer, 1 to 240000000 microseconds, not 1000000000000'],
+  [{ timeWait: 1e12 }, 'timeWait is 1 to 240000000 microseconds, not 1000000000000'],
   [{ sendBuffer: '65536' }, 'sendBuffer'],
   [{ timestamps: 'no' }, 'timestamps is true or false, not no'],
   [{ synCookies: null }, 'synCookies is true or false, not null'],
@@ -36,6 +37,10 @@ test.each([
   const settings = overrides as Partial<TcpSettings>
   expect(() => tcpSettings(settings)).toThrow(RangeError)
   expect(() => tcpSettings(settings)).toThrow(name)
+})
+
+test('times may be fractions of a microsecond', () => {
+  expect(tcpSettings({ userTimeout: 1.1 * SECOND }).userTimeout).toBeCloseTo(1_100_000)
 })
 
 test('one that is undefined is its default', () => {

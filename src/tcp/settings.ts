@@ -243,11 +243,13 @@ export function tcpSettings(overrides: Partial<TcpSettings> = {}): TcpSettings {
 }
 
 function check(settings: TcpSettings, name: keyof TcpSettings, [least, most]: readonly [number, number]): void {
-  const value = settings[name]
-  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
-    wrong(name, `an integer, ${range}${MICROSECONDS.has(name) ? ' microseconds' : ''}`, value)
-  }
+  const value = settings[name] as number
+  const isTime = MICROSECONDS.has(name)
+  // Times may be fractions: 1.1 * SECOND is one.
+  const isWhole = isTime || typeof value !== 'number' || Number.isNaN(value) || Number.isInteger(value)
+  if (typeof value === 'number' && isWhole && value >= least && value <= most) return
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
+  wrong(name, `${isWhole ? '' : 'an integer, '}${range}${isTime ? ' microseconds' : ''}`, value)
 }
 
 function checkPorts(ports: unknown): void {
