@@ -178,6 +178,14 @@ describe('pacing', () => {
     expect(wait(GAP)).toHaveLength(2)
   })
 
+  test('does not hold up the retransmission timer, however slow it is', () => {
+    const { first, wait, tcp } = paced(4, 10)
+    expect(first).toEqual([0, 1])
+    const sent = wait(10 * 1000 * MILLISECOND).map(({ segment }) => segment)
+    expect(tcp.counters.TCPTimeouts).toBeGreaterThan(1)
+    expect(sent.filter((segment) => segment === 0).length).toBe(tcp.counters.TCPTimeouts)
+  })
+
   test('needs no timer of its own when everything is sent', () => {
     const { wait, recovery } = paced(4)
     wait(10 * MILLISECOND)

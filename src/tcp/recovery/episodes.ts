@@ -97,6 +97,9 @@ export function enterLoss(connection: Connection, recovery: LossRecovery, now: M
   recovery.state = RecoveryState.Loss
   recovery.recoveryPoint = connection.sendNext
   recovery.reorderingAt = NEVER
+  recovery.newDataFirst = false
+  // What the timer sends again is not paced: there is no telling how long that would take (as Linux).
+  recovery.nextSendAt = Math.min(recovery.nextSendAt, now)
   recovery.probeOutstanding = false
   // RFC 5682, 2.1 step 1: not for a second timeout of an episode that began otherwise.
   recovery.timeoutMayBeSpurious = isNew || repeated

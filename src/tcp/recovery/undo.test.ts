@@ -162,6 +162,19 @@ describe('the Eifel algorithm: timestamps (RFC 3522, RFC 4015)', () => {
     expect(timeout.backoff).toBe(0)
   })
 
+  test('an earlier probe does not hide when the retransmission of this episode went out', () => {
+    const made = flight(2, { timestamps: true, congestionWindow: 10 })
+    expect(made.wait(202 * MILLISECOND)).toHaveLength(1)
+    made.wait(ROUND_TRIP)
+    made.acknowledge(2)
+    made.write(6)
+    const original = made.peer.recentTimestamp
+    made.wait(2 * SECOND)
+    expect(made.recovery.state).toBe(RecoveryState.Loss)
+    made.acknowledge(3, [], oldEcho(made, original))
+    expect(made.tcp.counters.TCPLossUndo).toBe(1)
+  })
+
   test('fast recovery is undone by it, too: a partial acknowledgment that the original has caused', () => {
     const made = flight(10, { timestamps: true, congestionWindow: 10 })
     const original = made.peer.recentTimestamp

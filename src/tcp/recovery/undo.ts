@@ -13,6 +13,7 @@ export function beginEpisode(connection: Connection, recovery: LossRecovery): vo
   recovery.reductionStands = false
   recovery.undoMarker = connection.unacknowledged
   // What is on its way again already may be reported as duplicate; without, no D-SACK can prove anything.
+  if (recovery.board.retransmitted === 0) recovery.hasRetransmitted = false
   recovery.undoRetransmitted = recovery.board.retransmitted > 0 ? recovery.board.retransmitted : -1
 }
 
