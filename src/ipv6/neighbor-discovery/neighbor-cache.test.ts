@@ -1,0 +1,380 @@
+import { describe, expect, test } from 'vitest'
+import {
+  ip,
+  NeighborDiscoveryTestHost,
+  neighborAdvertisement,
+  neighborSolicitation,
+  OTHER_MAC,
+  OUR_MAC,
+  OURS,
+  PEER,
+  PEER_MAC,
+  redirect,
+  routerAdvertisement,
+  sourceLinkLayer,
+  targetLinkLayer,
+} from '../../../test/support/neighbor-discovery-host.ts'
+import { SECOND } from '../../clock/index.ts'
+import { NeighborState } from './neighbor.ts'
+
+const { Incomplete, Reachable, Stale, Delay, Probe, Unreachable, Failed } = NeighborState
+
+/** Flags of an advertisement. */
+const R = 0x80
+const S = 0x40
+const O = 0x20
+
+const SAME = targetLinkLayer(PEER_MAC)
+const NEW = targetLinkLayer(OTHER_MAC)
+const ALL = { destination: 'ff02::1' }
+
+/** A host that knows PEER, in this state. */
+function hostWith(state: NeighborState): NeighborDiscoveryTestHost {
+  const host = NeighborDiscoveryTestHost.started()
+  if (state === Incomplete || state === Failed) {
+    host.send(PEER, 1)
+    if (state === Failed) host.clock.advance(3 * SECOND)
+  } else {
+    host.receive(neighborSolicitation(OURS, sourceLinkLayer(PEER_MAC)))
+    if (state !== Stale) host.send(PEER, 1)
+    if (state === Reachable) host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
+    if (state === Probe) host.clock.advance(5 * SECOND)
+    if (state === Unreachable) host.clock.advance(8 * SECOND)
+  }
+  expect(host.stateOf(PEER)).toBe(state)
+  host.sent.length = host.link.frames.length = 0
+  return host
+}
+
+const macOf = (host: NeighborDiscoveryTestHost) => {
+  const { macLow } = host.discovery.neighbor(ip(PEER))
+  return macLow === PEER_MAC.low ? 'same' : macLow === OTHER_MAC.low ? 'new' : 'none'
+}
+
+describe('the state machine of RFC 4861, appendix C', () => {
+  // State, flags and address of the advertisement, new state, address afterwards.
+  const advertisements: [string, NeighborState, number, number[] | null, NeighborState, string][] = [
+    ['7.2.5', Incomplete, S | O, SAME, Reachable, 'same'],
+    ['7.2.5', Incomplete, S, SAME, Reachable, 'same'],
+    ['7.2.5', Incomplete, O, SAME, Delay, 'same'],
+    ['7.2.5 (no address)', Incomplete, S | O, null, Incomplete, 'none'],
+    ['7.2.5 (no entry)', Failed, S | O, SAME, Failed, 'none'],
+    ...[Reachable, Stale, Delay, Probe, Unreachable].flatMap((state): typeof advertisements => [
+      ['7.2.5', state, S | O, SAME, Reachable, 'same'],
+      ['7.2.5', state, S, SAME, Reachable, 'same'],
+      ['7.2.5', state, S, null, Reachable, 'same'],
+      ['7.2.5', state, S | O, NEW, Reachable, 'new'],
+      ['7.2.5', state, O, NEW, Stale, 'new'],
+      ['7.2.5', state, O, SAME, state, 'same'],
+      ['7.2.5', state, 0, SAME, state, 'same'],
+      ['7.2.5', state, 0, null, state, 'same'],
+      ['7.2.5 (a, b)', state, S, NEW, state === Reachable ? Stale : state, 'same'],
+      ['7.2.5 (a, b)', state, 0, NEW, state === Reachable ? Stale : state, 'same'],
+    ]),
+  ]
+  test.each(advertisements)('%s: state %i, flags %i, address %s: state %i', (_, state, flags, option, next, mac) => {
+    const host = hostWith(state)
+    const isToAll = (flags & S) === 0
+    host.receive(neighborAdvertisement(PEER, flags, ...(option === null ? [] : [option])), isToAll ? ALL : {})
+    expect([host.stateOf(PEER), macOf(host)]).toEqual([next, mac])
+  })
+
+  // What names an address unasked: the sender of a solicitation, of a router's message, the target of a redirect.
+  const rows = [Incomplete, Failed, Reachable, Stale, Delay, Probe, Unreachable].flatMap(
+    (state): [NeighborState, 'same' | 'new', NeighborState][] => [
+      // A packet that waits goes out through the stale entry, which makes it Delay.
+      [state, 'same', state === Incomplete ? Delay : state === Failed ? Stale : state],
+      [state, 'new', state === Incomplete ? Delay : Stale],
+    ],
+  )
+  describe.each(rows)('state %i, %s address, unasked: state %i', (state, address, next) => {
+    const option = sourceLinkLayer(address === 'same' ? PEER_MAC : OTHER_MAC)
+    const target = targetLinkLayer(address === 'same' ? PEER_MAC : OTHER_MAC)
+    test('7.2.3: neighbour solicitation', () => {
+      const host = hostWith(state)
+      host.receive(neighborSolicitation(OURS, option))
+      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
+      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(false)
+    })
+    test('6.3.4: router advertisement', () => {
+      const host = hostWith(state)
+      host.receive(routerAdvertisement({}, option))
+      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
+      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(true)
+    })
+    test('8.3: redirect', () => {
+      const host = hostWith(state)
+      host.receive(routerAdvertisement(), { source: 'fe80::99' })
+      host.receive(redirect('2001:db8::9', PEER, target), { source: 'fe80::99' })
+      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
+      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(true)
+    })
+  })
+
+  test.each([
+    [Reachable, Reachable],
+    [Stale, Reachable],
+    [Delay, Reachable],
+    [Probe, Reachable],
+    [Unreachable, Reachable],
+    [Incomplete, Incomplete],
+    [Failed, Failed],
+  ])('7.3.1: state %i, confirmed from above: state %i', (state, next) => {
+    const host = hostWith(state)
+    host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
+    expect(host.stateOf(PEER)).toBe(next)
+  })
+
+  test.each([
+    [Incomplete, Incomplete, []],
+    [Failed, Incomplete, []],
+    [Reachable, Reachable, ['7@02:00:00:00:00:02']],
+    [Stale, Delay, ['7@02:00:00:00:00:02']],
+    [Delay, Delay, ['7@02:00:00:00:00:02']],
+    [Probe, Probe, ['7@02:00:00:00:00:02']],
+    [Unreachable, Unreachable, ['7@02:00:00:00:00:02']],
+  ])('7.3.3: state %i, a packet: state %i', (state, next, frames) => {
+    const host = hostWith(state)
+    host.send(PEER, 7)
+    expect(host.stateOf(PEER)).toBe(next)
+    expect(host.link.frames).toEqual(frames)
+  })
+})
+
+describe('resolution, 7.2.2', () => {
+  test('three solicitations to the group, a second apart, then whoever sent hears of it', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    const start = host.clock.now()
+    host.send('2001:db8::abcd:ef12', 5)
+    host.clock.advance(10 * SECOND)
+    expect(host.neighborMessages.map(({ time }) => time - start)).toEqual([0, SECOND, 2 * SECOND])
+    for (const message of host.neighborMessages) {
+      expect(message).toMatchObject({
+        type: 135,
+        source: OURS,
+        destination: 'ff02::1:ffcd:ef12',
+        target: '2001:db8::abcd:ef12',
+        hopLimit: 255,
+        options: [1],
+      })
+    }
+    expect(host.link.unreached).toEqual([5])
+    expect(host.counters.unreachableDropped).toBe(1)
+    expect(host.link.memory.inUse).toBe(0)
+  })
+
+  test('three packets wait, the newest; they leave in their order', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    for (const tag of [1, 2, 3, 4]) host.send(PEER, tag)
+    expect(host.neighborMessages).toHaveLength(1)
+    host.receive(neighborAdvertisement(PEER, S | O, SAME))
+    expect(host.link.frames).toEqual([2, 3, 4].map((tag) => `${tag}@02:00:00:00:00:02`))
+    expect(host.counters.queueDropped).toBe(1)
+    expect(host.link.memory.inUse).toBe(0)
+  })
+
+  test('asks from an address of the same prefix', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.discovery.addAddress(ip('2001:db8::77'), 64)
+    host.clock.advance(8 * SECOND)
+    host.sent.length = 0
+    host.send('2001:db8::5')
+    host.send('fe80::5')
+    host.send('2001:db9::5')
+    expect(host.neighborMessages.map(({ source }) => source)).toEqual(['2001:db8::77', OURS, OURS])
+  })
+})
+
+describe('unreachability detection, 7.3', () => {
+  test('the reachable time is drawn from half to one and a half of what the router says', () => {
+    const times: number[] = []
+    for (let seed = 1; seed <= 40; seed++) {
+      const host = NeighborDiscoveryTestHost.started({}, seed)
+      host.receive(routerAdvertisement({ reachable: 10_000 }))
+      host.send('fe80::9')
+      host.receive(neighborAdvertisement('fe80::9', S | O, SAME), { source: 'fe80::9' })
+      const start = host.clock.now()
+      while (host.stateOf('fe80::9') === Reachable) host.clock.advance(SECOND / 10)
+      times.push((host.clock.now() - start) / SECOND)
+    }
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(5)
+    expect(Math.min(...times)).toBeLessThan(7)
+    expect(Math.max(...times)).toBeGreaterThan(13)
+    expect(Math.max(...times)).toBeLessThanOrEqual(15.1)
+  })
+
+  test('five seconds after the first packet three unicast probes, a second apart', () => {
+    const host = hostWith(Stale)
+    const start = host.clock.now()
+    host.send(PEER)
+    host.clock.advance(20 * SECOND)
+    expect(host.neighborMessages.map(({ time }) => time - start)).toEqual([5, 6, 7].map((second) => second * SECOND))
+    expect(host.neighborMessages[0]).toMatchObject({
+      destination: PEER,
+      mac: '02:00:00:00:00:02',
+      target: PEER,
+      options: [1],
+    })
+    expect(host.stateOf(PEER)).toBe(Unreachable)
+  })
+
+  test('RFC 7048: then packets go on, with solicitations by multicast at most once a minute', () => {
+    const host = hostWith(Unreachable)
+    const start = host.clock.now()
+    for (let second = 0; second < 240; second++) {
+      host.send(PEER)
+      host.clock.advance(SECOND)
+    }
+    const times = host.neighborMessages.map(({ time }) => (time - start) / SECOND)
+    expect(times).toEqual([0, 3, 12, 39, 99, 159, 219])
+    expect(host.neighborMessages[0]).toMatchObject({ destination: 'ff02::1:ff00:2', mac: null })
+    expect(host.link.frames).toHaveLength(240)
+    host.receive(neighborAdvertisement(PEER, S | O, NEW))
+    host.send(PEER, 9)
+    expect(host.link.frames.at(-1)).toBe('9@02:00:00:00:00:03')
+  })
+
+  test('RFC 7048: no packets, no solicitations', () => {
+    const host = hostWith(Unreachable)
+    host.clock.advance(3600 * SECOND)
+    expect(host.neighborMessages).toEqual([])
+  })
+
+  test('what transports confirm is never asked for', () => {
+    const host = hostWith(Reachable)
+    for (let second = 0; second < 600; second++) {
+      host.send(PEER)
+      host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
+      host.clock.advance(SECOND)
+    }
+    expect(host.neighborMessages).toEqual([])
+  })
+})
+
+describe('answers, 7.2.4', () => {
+  test('to whoever asks, by unicast, solicited and overriding', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborSolicitation(OURS, sourceLinkLayer(PEER_MAC)), { destination: 'ff02::1:ff00:1' })
+    expect(host.neighborMessages).toMatchObject([
+      { type: 136, source: OURS, destination: PEER, target: OURS, flags: S | O, options: [2], mac: `${PEER_MAC}` },
+    ])
+  })
+
+  test('to all, if somebody checks our address', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborSolicitation(OURS), { source: '::', destination: 'ff02::1:ff00:1' })
+    expect(host.neighborMessages).toMatchObject([
+      { type: 136, source: OURS, destination: 'ff02::1', target: OURS, flags: O },
+    ])
+    expect(host.address(OURS)?.isAssigned).toBe(true)
+  })
+
+  test('not for others, who are not remembered either', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborSolicitation('fe80::77', sourceLinkLayer(PEER_MAC)))
+    expect(host.neighborMessages).toEqual([])
+    expect(host.counters.targetNotOurs).toBe(1)
+    expect(host.discovery.neighborCount).toBe(0)
+  })
+
+  test('nothing is learnt from an address that is no station', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborSolicitation(OURS, [1, 1, 0x33, 0x33, 0, 0, 0, 1]))
+    host.receive(neighborSolicitation(OURS, [1, 1, 0, 0, 0, 0, 0, 0]))
+    expect(host.counters.invalidLinkLayer).toBe(2)
+    expect(host.discovery.neighborCount).toBe(0)
+  })
+
+  test('our own messages that come back change nothing', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborSolicitation(OURS, sourceLinkLayer(OUR_MAC)), { source: OURS })
+    host.receive(neighborAdvertisement(OURS, O, targetLinkLayer(OUR_MAC)), { source: OURS, ...ALL })
+    expect(host.counters).toMatchObject({ loopedBack: 2, conflicts: 0 })
+    expect(host.neighborMessages).toEqual([])
+  })
+
+  test('who claims an address that is ours is counted; it stays ours', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    host.receive(neighborAdvertisement(OURS, O, SAME), { source: OURS, ...ALL })
+    expect(host.counters.conflicts).toBe(1)
+    expect(host.address(OURS)?.isAssigned).toBe(true)
+  })
+})
+
+test('7.2.6: a new MAC address of ours is made known to all, three times, and overrides', () => {
+  const host = NeighborDiscoveryTestHost.started()
+  host.link.mac = OTHER_MAC
+  host.discovery.linkLayerChanged()
+  host.clock.advance(10 * SECOND)
+  expect(host.neighborMessages).toHaveLength(3)
+  for (const message of host.neighborMessages) {
+    expect(message).toMatchObject({ type: 136, source: OURS, destination: 'ff02::1', target: OURS, flags: O })
+    expect([...message.bytes.slice(24)]).toEqual(targetLinkLayer(OTHER_MAC))
+  }
+})
+
+test('7.2.5: a router that says that it is none is no router', () => {
+  const host = NeighborDiscoveryTestHost.started()
+  host.receive(routerAdvertisement({}, sourceLinkLayer(PEER_MAC)))
+  expect(host.nextHop('2001:db8::1')).toBe(PEER)
+  host.receive(neighborAdvertisement(PEER, R | O, SAME), ALL)
+  expect(host.nextHop('2001:db8::1')).toBe(PEER)
+  host.receive(neighborAdvertisement(PEER, O, SAME), ALL)
+  expect(host.nextHop('2001:db8::1')).toBeNull()
+})
+
+describe('exhaustion, RFC 6583', () => {
+  const stranger = (i: number) => `2001:db8::${(i >> 8).toString(16)}:${(i & 255).toString(16)}`
+
+  test('a flood of solicitations displaces nothing that is in use', () => {
+    const host = NeighborDiscoveryTestHost.started({ cacheSize: 64 })
+    host.send(PEER)
+    host.receive(neighborAdvertisement(PEER, S | O, SAME))
+    for (let i = 1; i < 5000; i++) {
+      host.receive(neighborSolicitation(OURS, sourceLinkLayer(OTHER_MAC)), { source: stranger(i) })
+    }
+    expect(host.discovery.neighborCount).toBe(64)
+    expect(host.stateOf(PEER)).toBe(Reachable)
+    expect(host.counters.evicted).toBe(4999 - 63)
+    expect(host.clock.armedTimers).toBeLessThan(10)
+  })
+
+  test('a flood of advertisements makes no entry', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    for (let i = 1; i < 2000; i++)
+      host.receive(neighborAdvertisement(stranger(i), O, SAME), { source: stranger(i), ...ALL })
+    expect(host.discovery.neighborCount).toBe(0)
+    expect(host.counters.advertisementsIgnored).toBe(1999)
+  })
+
+  test('packets to many silent addresses take a quarter of the cache, and hold few packets', () => {
+    const host = NeighborDiscoveryTestHost.started({ cacheSize: 64 })
+    for (let i = 0; i < 40; i++) {
+      host.receive(neighborSolicitation(OURS, sourceLinkLayer(PEER_MAC)), { source: `fe80::1:${i}` })
+      host.send(`fe80::1:${i}`)
+    }
+    for (let i = 1; i < 2000; i++) host.send(stranger(i))
+    expect(host.link.memory.inUse).toBe(16)
+    expect(host.counters.resolutionEvicted).toBe(1999 - 16)
+    for (let i = 0; i < 40; i++) expect(host.stateOf(`fe80::1:${i}`)).toBe(Delay)
+    host.clock.advance(5 * SECOND)
+    expect(host.link.memory.inUse).toBe(0)
+  })
+
+  test('permanent entries stay, and are not changed', () => {
+    const host = NeighborDiscoveryTestHost.started({ cacheSize: 8 })
+    for (let i = 0; i < 8; i++) host.discovery.addStaticNeighbor(ip(`fe80::1:${i}`), PEER_MAC)
+    host.receive(neighborSolicitation(OURS, sourceLinkLayer(OTHER_MAC)), { source: 'fe80::1:0' })
+    host.receive(neighborSolicitation(OURS, sourceLinkLayer(OTHER_MAC)), { source: 'fe80::2:0' })
+    host.send('fe80::1:0', 3)
+    expect(host.link.frames).toEqual(['3@02:00:00:00:00:02'])
+    expect(host.discovery.neighborCount).toBe(8)
+  })
+
+  test('whoever holds an entry that is gone learns that it is', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    const held = host.discovery.neighbor(ip(PEER))
+    host.discovery.removeNeighbor(ip(PEER))
+    expect([held.isDead, held.ready]).toEqual([true, false])
+  })
+})
