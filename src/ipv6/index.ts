@@ -28,6 +28,7 @@ export type { ControlHandler, Ipv6Link } from './link.ts'
 export { MulticastListener, type MulticastListenerOptions, MulticastMembership } from './multicast-listener.ts'
 export type { MulticastListenerCounters } from './multicast-listener-counters.ts'
 export { FilterMode, type SourceFilter } from './multicast-listener-filter.ts'
+export * from './neighbor-discovery/index.ts'
 export type { NeighborResolver, NextHop } from './neighbor-resolver.ts'
 export {
   DEFAULT_TEMPORARY_ADDRESS_SETTINGS,

@@ -1,5 +1,6 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
-import { type Microseconds, SECOND } from '../../clock/index.ts'
+import type { Microseconds } from '../../clock/index.ts'
+import { IDENTIFIER_RETRIES, IDENTIFIER_RETRY_DELAY } from '../interface-identifier.ts'
 import { isLinkLocal, solicitedNodeGroup } from './addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { DuplicateAddressDetection, type DuplicateAddressDetectionContext } from './duplicate-address-detection.ts'
@@ -10,10 +11,6 @@ import {
   UnsolicitedAdvertisement,
   type UnsolicitedAdvertisementContext,
 } from './unsolicited-advertisement.ts'
-
-/** RFC 7217, section 7: IDGEN_RETRIES and IDGEN_DELAY. */
-const IDENTIFIER_RETRIES = 3
-const IDENTIFIER_DELAY: Microseconds = SECOND
 
 /**
  * Makes an address from a prefix of 64 bits: its interface identifier is a function of the prefix and of how many such
@@ -196,7 +193,7 @@ export class InterfaceAddresses {
     if (this.find(address) !== null) return false
     const own = new InterfaceAddress(address, failed.prefixLength, failed.origin, prefix, attempt)
     this.#list = this.#list.filter((other) => other !== failed)
-    this.#begin(own, failed.preferredUntil, failed.validUntil, IDENTIFIER_DELAY)
+    this.#begin(own, failed.preferredUntil, failed.validUntil, IDENTIFIER_RETRY_DELAY)
     return true
   }
 
