@@ -73,6 +73,18 @@ export interface NeighborDiscoveryOptions {
   log?: Log
 }
 
+function checkedLimits(given: NeighborDiscoveryOptions) {
+  return {
+    cacheSize: integerInRange('cacheSize', given.cacheSize ?? 512, 8, 65_536),
+    detectionTransmits: integerInRange('detectionTransmits', given.detectionTransmits ?? 1, 0, 16),
+    maxRouters: integerInRange('maxRouters', given.maxRouters ?? 16, 1, 256),
+    maxRoutes: integerInRange('maxRoutes', given.maxRoutes ?? 64, 1, 4096),
+    maxPrefixes: integerInRange('maxPrefixes', given.maxPrefixes ?? 32, 1, 4096),
+    maxAddresses: integerInRange('maxAddresses', given.maxAddresses ?? 16, 1, 256),
+    maxRedirects: integerInRange('maxRedirects', given.maxRedirects ?? 256, 1, 65_536),
+  }
+}
+
 /**
  * Neighbour discovery of a host: RFC 4861, with address autoconfiguration (RFC 4862). Takes the ICMPv6 messages 133 to 137,
  * resolves next hops, keeps our addresses and says where packets go first.
@@ -113,29 +125,26 @@ export class NeighborDiscovery
 
   /** @throws RangeError naming the option that is out of its range */
   constructor(link: Ipv6Link, host: NeighborDiscoveryHost, given: NeighborDiscoveryOptions) {
-    const cacheSize = integerInRange('cacheSize', given.cacheSize ?? 512, 8, 65_536)
-    const transmits = integerInRange('detectionTransmits', given.detectionTransmits ?? 1, 0, 16)
-    const maxRouters = integerInRange('maxRouters', given.maxRouters ?? 16, 1, 256)
-    const maxRoutes = integerInRange('maxRoutes', given.maxRoutes ?? 64, 1, 4096)
-    const maxPrefixes = integerInRange('maxPrefixes', given.maxPrefixes ?? 32, 1, 4096)
-    const maxAutoconfigured = integerInRange('maxAddresses', given.maxAddresses ?? 16, 1, 256)
-    const maxRedirects = integerInRange('maxRedirects', given.maxRedirects ?? 256, 1, 65_536)
+    const limits = checkedLimits(given)
     this.#link = link
     this.#host = host
     this.#log = given.log ?? SILENT
     this.clock = link.clock
     this.random = link.random
     this.parameters = new LinkParameters(link.mtu)
-    this.#cache = new NeighborCache(this, cacheSize)
-    this.routers = new RouterList(this, maxRouters, maxRoutes)
-    this.prefixes = new PrefixList(this, maxPrefixes)
+    this.#cache = new NeighborCache(this, limits.cacheSize)
+    this.routers = new RouterList(this, limits.maxRouters, limits.maxRoutes)
+    this.prefixes = new PrefixList(this, limits.maxPrefixes)
     this.configuration = new NetworkConfiguration(this)
-    const { formAddress } = given
-    const optimistic = given.optimistic ?? false
-    this.#addresses = new InterfaceAddresses(this, { formAddress, transmits, optimistic, maxAutoconfigured })
+    this.#addresses = new InterfaceAddresses(this, {
+      formAddress: given.formAddress,
+      transmits: limits.detectionTransmits,
+      optimistic: given.optimistic ?? false,
+      maxAutoconfigured: limits.maxAddresses,
+    })
     const autoconfigure = given.autoconfigure ?? true
     this.autoconfiguration = autoconfigure ? new AddressAutoconfiguration(link.clock, this.#addresses) : null
-    this.#redirects = new Redirects(maxRedirects, link.random)
+    this.#redirects = new Redirects(limits.maxRedirects, link.random)
     this.#solicitation = new RouterSolicitation(this)
     this.#sender = new MessageSender(link, this.#addresses, this.counters)
     this.#acceptsRouters = given.acceptRouterAdvertisements ?? true
