@@ -371,6 +371,33 @@ describe('exhaustion, RFC 6583', () => {
     expect(host.discovery.neighborCount).toBe(8)
   })
 
+  test('beside a cache full of permanent entries others are resolved, within the same bound', () => {
+    const host = NeighborDiscoveryTestHost.started({ cacheSize: 8 })
+    for (let i = 0; i < 8; i++) host.discovery.addStaticNeighbor(ip(`fe80::1:${i}`), PEER_MAC)
+    for (let i = 0; i < 100; i++) host.send(`fe80::2:${i}`)
+    expect(host.link.memory.inUse).toBe(2)
+    expect(host.counters).toMatchObject({ resolutionEvicted: 98, unreachableDropped: 98 })
+    expect([...host.discovery.neighbors()]).toHaveLength(8)
+    host.clock.advance(5 * SECOND)
+    expect(host.link.memory.inUse).toBe(0)
+    host.send('fe80::2:1')
+    expect(host.link.memory.inUse).toBe(1)
+  })
+
+  test('without packet memory nothing is sent, which is counted, and later all goes on', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    const hoard = []
+    host.send(PEER)
+    for (let packet = host.link.memory.takeSmall(); packet !== null; packet = host.link.memory.takeSmall())
+      hoard.push(packet)
+    host.clock.advance(SECOND)
+    expect(host.counters.noMemory).toBeGreaterThan(0)
+    for (const packet of hoard) packet.release()
+    host.sent.length = 0
+    host.clock.advance(SECOND)
+    expect(host.neighborMessages).toHaveLength(1)
+  })
+
   test('whoever holds an entry that is gone learns that it is', () => {
     const host = NeighborDiscoveryTestHost.started()
     const held = host.discovery.neighbor(ip(PEER))

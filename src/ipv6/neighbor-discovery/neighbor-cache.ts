@@ -78,9 +78,10 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
 
   /** The neighbour of this address, made if need be; it is asked for at the first packet. */
   neighbor(address: IpAddress): Neighbor {
-    const neighbor = this.#entries.get(address) ?? this.#create(address)
+    const known = this.#entries.get(address)
+    if (known !== null) this.#entries.touch(known)
+    const neighbor = known ?? this.#create(address)
     neighbor.asked = true
-    this.#entries.touch(neighbor)
     return neighbor
   }
 
@@ -318,10 +319,13 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
   #resolve(neighbor: Neighbor): void {
     if (this.#resolving >= this.#maxResolving) {
       const oldest = this.#entries.oldestIncomplete()
-      if (oldest !== null) {
-        this.#counters.resolutionEvicted++
-        this.#kill(oldest)
+      this.#counters.resolutionEvicted++
+      // All that are being resolved are outside the cache, which is full of permanent entries: this one has to wait.
+      if (oldest === null) {
+        this.#fail(neighbor)
+        return
       }
+      this.#kill(oldest)
     }
     neighbor.solicitations = 0
     this.#become(neighbor, NeighborState.Incomplete, false)
