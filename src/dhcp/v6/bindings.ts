@@ -70,6 +70,11 @@ export class Bindings {
     for (const binding of this.all) binding.postpone(now, RENEW.initialTimeout)
   }
 
+  /** T1 comes at `time` at the latest. */
+  renewBy(time: Microseconds): void {
+    for (const binding of this.all) if (binding.leases.length > 0) binding.renewAt = Math.min(binding.renewAt, time)
+  }
+
   /** Takes out what has run out. */
   expire(now: Microseconds): Dhcpv6LeaseTimes[] {
     return this.#takeOut(({ validUntil }) => validUntil <= now)

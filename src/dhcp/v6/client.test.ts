@@ -245,10 +245,7 @@ describe('retransmission, section 15', () => {
 
   test('twenty messages at once, then one a second, whatever servers do (14.1)', () => {
     const { server, clock, link, client } = setUp({ preference: 255, renewAfter: 0, preferred: 1, valid: 1 })
-    server.grant = (asked) => {
-      const granted = new TestServer({ valid: 1, preferred: 1, renewAfter: 0, rebindAfter: 0 }).grant(asked)
-      return granted
-    }
+    server.settings.rebindAfter = 0
     clock.advance(600 * SECOND)
     for (const { at } of link.sent) {
       const within = link.sent.filter((other) => other.at >= at && other.at < at + 100 * SECOND)
@@ -342,13 +339,11 @@ describe('keeping leases', () => {
 
   test('the longest lifetime that ends is not mistaken for one that does not', () => {
     const valid = INFINITE_SECONDS - 1
-    const { next, clock } = setUp({ renewAfter: infinite(), rebindAfter: infinite(), preferred: valid, valid })
+    const never = INFINITE_SECONDS
+    const { next, clock } = setUp({ renewAfter: never, rebindAfter: never, preferred: valid, valid })
     const { at } = next()
     expect(clock.armedTimers).toBe(1)
     expect(next()).toMatchObject({ event: 'expired', at: at + valid * SECOND })
-    function infinite() {
-      return INFINITE_SECONDS
-    }
   })
 
   test('NoBinding to a Renew is followed by a Request for the same', () => {
@@ -453,27 +448,40 @@ describe('duplicates', () => {
   })
 
   test('a server that always gives the same duplicate is asked ever less often', () => {
-    const { client, clock, link } = setUp({ preference: 255 }, {})
-    const timer = setUpDeclining()
-    clock.advance(3600 * SECOND)
-    const declines = link.types.filter((type) => type === Decline).length
-    expect(declines).toBe(timer.count)
-    expect(declines).toBeLessThan(17)
-
-    function setUpDeclining() {
-      const counted = { count: 0 }
+    const { client, clock, link } = setUp({ preference: 255 })
+    let duplicates = 0
+    for (let second = 0; second < 7200; second++) {
+      clock.advance(SECOND)
       // As duplicate address detection would: a while after `bound`.
-      const check = () => {
-        if (client.state !== 'bound') return
-        counted.count++
-        client.decline([IpAddress.parse('2001:db8::100')])
-      }
-      for (let second = 0; second < 3600; second++) {
-        clock.advance(SECOND)
-        check()
-      }
-      return counted
+      if (client.state !== 'bound') continue
+      duplicates++
+      client.decline([IpAddress.parse('2001:db8::100')])
     }
+    expect(link.types.filter((type) => type === Decline)).toHaveLength(duplicates)
+    expect(duplicates).toBeGreaterThan(10)
+    expect(duplicates).toBeLessThan(23)
+  })
+
+  test('with a prefix left another address is asked for soon, and ever less often', () => {
+    const { client, clock, link, next } = setUp(
+      { renewAfter: 86_400, rebindAfter: 90_000, valid: 100_000 },
+      {
+        delegatedPrefixLength: 0,
+      },
+    )
+    next()
+    const declines: number[] = []
+    for (let second = 0; second < 7200; second++) {
+      clock.advance(SECOND)
+      if (client.state !== 'bound' || client.lease?.addresses.length !== 1) continue
+      declines.push(second)
+      client.decline([IpAddress.parse('2001:db8::100')])
+    }
+    expect(link.types.slice(0, 4)).toEqual([Solicit, Request, Decline, Renew])
+    expect(declines.length).toBeGreaterThan(10)
+    expect(declines.length).toBeLessThan(23)
+    expect(declines.at(-1)! - declines.at(-2)!).toBeGreaterThanOrEqual(600)
+    expect(client.lease?.prefixes).toHaveLength(1)
   })
 
   test('an address that is not held is nothing to decline', () => {

@@ -375,8 +375,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   }
 
   #renew(): void {
-    // A lease that lasts until T1 is a good one.
-    this.#failedRounds = 0
+    // A lease that lasts until T1 is a good one. The first binding is that of the addresses, if any are wanted.
+    if (this.#bindings.all[0].leases.length > 0) this.#failedRounds = 0
     this.#state = 'renewing'
     this.#message = MessageType.Renew
     this.#updateAssociations()
@@ -419,16 +419,23 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
 
   #afterDecline(): void {
     this.#declined = []
-    if (this.#bindings.empty) this.#restart()
-    else this.#resume()
+    if (this.#bindings.empty) {
+      this.#restart()
+      return
+    }
+    // What is left may be good for days: the Renew that asks for other addresses comes earlier.
+    if (this.#bindings.of('IA_NA').length === 0) this.#bindings.renewBy(this.#clock.now() + this.#failedRoundDelay())
+    this.#resume()
   }
 
   /** From the beginning, and slower each time that this leads nowhere. */
   #restart(): void {
-    const delay = Math.min(2 ** Math.min(this.#failedRounds, 20) * SECOND, LONGEST_RESTART_DELAY)
-    this.#failedRounds++
-    this.#solicit(delay)
+    this.#solicit(this.#failedRoundDelay())
     this.#schedule()
+  }
+
+  #failedRoundDelay(): Microseconds {
+    return Math.min(2 ** Math.min(this.#failedRounds++, 20) * SECOND, LONGEST_RESTART_DELAY)
   }
 
   #schedule(): void {
