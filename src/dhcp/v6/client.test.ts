@@ -382,6 +382,39 @@ describe('keeping leases', () => {
     expect(client.state).toBe('bound')
   })
 
+  test('addresses that add up with each Renew are held up to the bound', () => {
+    const { server, next, client, clock } = setUp({ valid: 100_000 })
+    next()
+    for (let i = 1; i < 20; i++) {
+      server.settings.addresses = [`2001:db8::${i}`, '2001:db8::100']
+      next()
+    }
+    expect(client.lease?.addresses).toHaveLength(8)
+    expect(clock.armedTimers).toBe(1)
+  })
+
+  test('a server that denies the binding and refuses to make it anew is asked every ten seconds at most', () => {
+    const { server, clock, next, link, client } = setUp({
+      renewAfter: 100,
+      rebindAfter: 1000,
+      preferred: 1000,
+      valid: 2000,
+    })
+    next()
+    const status = (code: number) => ({ status: { code, message: '' } })
+    const answer = server.answer.bind(server)
+    server.answer = (message) => {
+      const answered = answer(message)
+      const code = message.type === Renew ? StatusCode.NoBinding : StatusCode.NoAddrsAvail
+      return { ...answered!, options: { ...answered!.options, ...status(code) } }
+    }
+    clock.advance(900 * SECOND)
+    const requests = link.types.filter((type) => type === Request).length
+    expect(requests).toBeGreaterThan(10)
+    expect(requests).toBeLessThan(85)
+    expect(client.lease?.addresses).toHaveLength(1)
+  })
+
   test('a prefix that was not to be had is asked for again with each Renew', () => {
     const { link, server, next } = setUp({ prefixes: [] }, { delegatedPrefixLength: 0 })
     expect(next().what).toEqual(['2001:db8::100/128'])

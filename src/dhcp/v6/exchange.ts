@@ -39,8 +39,6 @@ export class Exchange implements TimerHandler {
   #firstTimeoutPositive = false
   #timeout: Microseconds = 0
   #firstSentAt: Microseconds = 0
-  /** Waits for the rate limit: what the timeout decides has been decided. */
-  #held = false
 
   constructor(clock: Clock, random: Random, limit: TransmitLimit, counters: Dhcpv6Counters, owner: ExchangeOwner) {
     this.#clock = clock
@@ -64,7 +62,6 @@ export class Exchange implements TimerHandler {
     this.#firstTimeoutPositive = collectsAnswers
     this.transactionId = this.#random.int32() >>> (32 - TRANSACTION_ID_BITS)
     this.transmissions = 0
-    this.#held = false
     const delay = additionalDelay + Math.floor(this.#random.fraction() * parameters.maximumDelay)
     this.#clock.arm(this.#timer, this.#clock.now() + delay)
   }
@@ -84,7 +81,7 @@ export class Exchange implements TimerHandler {
   onTimer(): void {
     const parameters = this.#parameters
     if (parameters === null) return
-    if (this.transmissions > 0 && !this.#held) {
+    if (this.transmissions > 0) {
       const { maximumCount, maximumDuration } = parameters
       const elapsed = this.#clock.now() - this.#firstSentAt
       const over =
@@ -97,7 +94,6 @@ export class Exchange implements TimerHandler {
       if (!this.#owner.mayRetransmit()) return
     }
     const wait = this.#limit.take()
-    this.#held = wait > 0
     if (wait > 0) {
       this.#counters.rateLimited++
       this.#clock.arm(this.#timer, this.#clock.now() + wait)
