@@ -14,6 +14,8 @@ export interface Path {
   readonly destination: IpAddress
   /** Largest IP packet, headers included, that passes; RFC 1191 and RFC 8201 lower it. */
   readonly mtu: number
+  /** Largest IP packet, headers included, that `send` takes: `mtu`, or more where the layer cuts it into fragments. */
+  readonly largestPacket: number
   /** Bytes of IP header before the transport header. */
   readonly headerLength: number
   /** One's-complement sum of both addresses, for pseudo-headers. */

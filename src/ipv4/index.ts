@@ -1,5 +1,5 @@
+export type { Route } from '../ip/index.ts'
 export type { Ipv4Counters } from './counters.ts'
 export { type ErrorSender, Ipv4, type Ipv4Options } from './ipv4.ts'
 export type { AddressHandler } from './paths.ts'
-export type { Route } from './routing-table.ts'
 export * as ipv4Wire from './wire.ts'

@@ -88,6 +88,10 @@ export class Ipv4Path implements Path {
     return this.#destination
   }
 
+  get largestPacket(): number {
+    return this.mtu
+  }
+
   get isLocal(): boolean {
     return this.neighbor === null
   }

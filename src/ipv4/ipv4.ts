@@ -3,15 +3,22 @@ import { type Arp, NeighborState, type UnreachableHandler } from '../arp/index.t
 import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
-import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
+import {
+  type Ip,
+  IpErrorKind,
+  IpProtocol,
+  type IpProtocolHandler,
+  LocalQueue,
+  type LocalReceiver,
+  type Path,
+  type Route,
+} from '../ip/index.ts'
 import { type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
 import type { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isLoopback, type LocalAddresses } from './local-addresses.ts'
-import { LocalQueue, type LocalReceiver } from './local-queue.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
 import { type AddressHandler, Paths } from './paths.ts'
-import type { Route } from './routing-table.ts'
 import * as wire from './wire.ts'
 
 /** The total length field has 16 bits. */

@@ -1,12 +1,11 @@
 import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
 import type { Arp } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
-import type { Ip } from '../ip/index.ts'
+import { type Ip, isSamePrefix, type Route, RoutingTable } from '../ip/index.ts'
 import { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isLoopback, LocalAddresses } from './local-addresses.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
-import { isSamePrefix, type Route, RoutingTable } from './routing-table.ts'
 
 /** RFC 1700 and Linux (ip_default_ttl). */
 const DEFAULT_TTL = 64

@@ -137,8 +137,8 @@ export class Udp implements IpProtocolHandler {
     if (!isPort(port) || port === 0) return 'EINVAL'
     if (path.isBroadcast && !binding.broadcast) return 'EACCES'
     const length = wire.HEADER_LENGTH + size
-    // Datagrams are not fragmented; where they will be, only MAX_DATA stays here.
-    if (size > MAX_DATA || path.headerLength + length > path.mtu) return 'EMSGSIZE'
+    // What the path does not carry in one piece the internet layer cuts, if it can.
+    if (size > MAX_DATA || path.headerLength + length > path.largestPacket) return 'EMSGSIZE'
     const packet = this.#memory.allocate(length)
     if (packet === null) {
       this.counters.noMemory++

@@ -10,7 +10,7 @@ export interface Route {
   readonly metric: number
 }
 
-/** Routes by longest prefix (RFC 1122, 3.3.1; RFC 1812, 5.2.4.3), then smallest metric, then age. */
+/** Routes of one family by longest prefix (RFC 1122, 3.3.1; RFC 1812, 5.2.4.3), then smallest metric, then age. */
 export class RoutingTable {
   /** Best first, so that the first match wins. It is asked once for each new path, so a list will do. */
   readonly #routes: Route[] = []

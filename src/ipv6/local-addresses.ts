@@ -1,0 +1,122 @@
+import { IpAddress, type IpPrefix } from '../address/index.ts'
+
+/** An address of ours, with what its use for new connections depends on (RFC 4862, section 5.5.4; RFC 6724). */
+export interface OwnAddress {
+  readonly prefix: IpPrefix
+  /** All of its prefix is on our link, so that there is a route to it. */
+  readonly onLink: boolean
+  /** Not for new connections where there is another. */
+  readonly deprecated: boolean
+  /** Made to be given up again, RFC 8981. */
+  readonly temporary: boolean
+}
+
+/** Four words for each address, one behind the other. */
+class AddressList {
+  words: Int32Array = new Int32Array(0)
+
+  set(addresses: readonly IpAddress[]): void {
+    this.words = Int32Array.from(addresses.flatMap(({ word0, word1, word2, word3 }) => [word0, word1, word2, word3]))
+  }
+
+  has(word0: number, word1: number, word2: number, word3: number): boolean {
+    const { words } = this
+    for (let i = 0; i < words.length; i += 4) {
+      if (words[i + 3] === word3 && words[i + 2] === word2 && words[i + 1] === word1 && words[i] === word0) return true
+    }
+    return false
+  }
+}
+
+interface Group {
+  readonly address: IpAddress
+  members: number
+}
+
+/** What we answer on: our own addresses, and the groups that we have joined. */
+export class LocalAddresses {
+  #addresses: readonly OwnAddress[] = []
+  #prefixes: readonly IpPrefix[] = []
+  readonly #own = new AddressList()
+  readonly #groups: Group[] = []
+  readonly #joined = new AddressList()
+
+  get addresses(): readonly OwnAddress[] {
+    return this.#addresses
+  }
+
+  get prefixes(): readonly IpPrefix[] {
+    return this.#prefixes
+  }
+
+  get groups(): readonly IpAddress[] {
+    return this.#groups.map((group) => group.address)
+  }
+
+  find(address: IpAddress): OwnAddress | null {
+    return this.#addresses.find(({ prefix }) => prefix.address.equals(address)) ?? null
+  }
+
+  /** Adds the address, or replaces what is said of it. */
+  set(own: OwnAddress): void {
+    const others = this.#addresses.filter(({ prefix }) => !prefix.address.equals(own.prefix.address))
+    this.#setAll([...others, own])
+  }
+
+  /** @returns whether it was there */
+  remove(own: OwnAddress): boolean {
+    const others = this.#addresses.filter((other) => other !== own)
+    const found = others.length < this.#addresses.length
+    this.#setAll(others)
+    return found
+  }
+
+  #setAll(addresses: readonly OwnAddress[]): void {
+    this.#addresses = addresses
+    this.#prefixes = addresses.map(({ prefix }) => prefix)
+    this.#own.set(this.#prefixes.map(({ address }) => address))
+  }
+
+  owns(word0: number, word1: number, word2: number, word3: number): boolean {
+    return this.#own.has(word0, word1, word2, word3)
+  }
+
+  hasGroup(word0: number, word1: number, word2: number, word3: number): boolean {
+    return this.#joined.has(word0, word1, word2, word3)
+  }
+
+  /** One more wants this group. @returns whether it is the first */
+  join(address: IpAddress): boolean {
+    const group = this.#groups.find((other) => other.address.equals(address))
+    if (group !== undefined) {
+      group.members++
+      return false
+    }
+    this.#groups.push({ address, members: 1 })
+    this.#joined.set(this.groups)
+    return true
+  }
+
+  /** One less wants this group. @returns whether it was the last; false also where nobody had joined */
+  leave(address: IpAddress): boolean {
+    const index = this.#groups.findIndex((other) => other.address.equals(address))
+    if (index < 0 || --this.#groups[index].members > 0) return false
+    this.#groups.splice(index, 1)
+    this.#joined.set(this.groups)
+    return true
+  }
+}
+
+/** All nodes of the link, RFC 4291, section 2.7.1. */
+export const ALL_NODES = IpAddress.parse('ff02::1')
+export const LOOPBACK = IpAddress.parse('::1')
+
+/** fe80::/10, RFC 4291, section 2.5.6. */
+export function isLinkLocal(address: IpAddress): boolean {
+  return address.family === 6 && address.word0 >>> 22 === 0xfe80 >>> 6
+}
+
+/** RFC 4291, section 2.7.1: ff02::1:ff00:0/104 and the last 24 bits of the address. */
+export function solicitedNodeGroup(address: IpAddress): IpAddress {
+  return IpAddress.fromWords(0xff020000, 0, 1, 0xff000000 | (address.word3 & 0xffffff))
+}

@@ -1,0 +1,206 @@
+import type { IpAddress, MacAddress } from '../address/index.ts'
+import { addressSum6, finish, pseudoHeaderSum } from '../checksum/index.ts'
+import type { Random } from '../clock/index.ts'
+import { type Ethernet, EtherType } from '../ethernet/index.ts'
+import { IpProtocol, type LocalQueue } from '../ip/index.ts'
+import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
+import type { Ipv6Counters } from './counters.ts'
+import { cut, type FragmentSink } from './fragmentation.ts'
+import type { Ipv6Path } from './ipv6-path.ts'
+import { groupMac, type Paths } from './paths.ts'
+import * as wire from './wire.ts'
+
+/** Hop-by-hop header with router alert for MLD (RFC 2711, section 2.1: value 0) and padding to 8 bytes, as RFC 3810 sends it. */
+const ROUTER_ALERT_HEADER = Uint8Array.of(IpProtocol.Icmpv6, 0, 5, 2, 0, 0, 1, 0)
+/** In an ICMPv6 message, RFC 4443, section 2.1. */
+const ICMP_CHECKSUM = 2
+
+/** The way out: headers, flow labels, fragments, the next hop. */
+export class Output implements FragmentSink {
+  readonly #memory: PacketMemory
+  readonly #bytes: Uint8Array
+  readonly #ethernet: Ethernet
+  readonly #random: Random
+  readonly #paths: Paths
+  readonly #counters: Ipv6Counters
+  readonly #localQueue: LocalQueue
+  /** Of the packet that is being cut into fragments. */
+  #path: Ipv6Path | null = null
+  #hopLimit = 0
+  #trafficClass = 0
+  #flowLabel = 0
+
+  constructor(ethernet: Ethernet, random: Random, paths: Paths, counters: Ipv6Counters, localQueue: LocalQueue) {
+    this.#memory = ethernet.memory
+    this.#bytes = ethernet.memory.bytes
+    this.#ethernet = ethernet
+    this.#random = random
+    this.#paths = paths
+    this.#counters = counters
+    this.#localQueue = localQueue
+  }
+
+  send(packet: PacketBuffer, path: Ipv6Path, protocol: number, hopLimit: number, trafficClass: number): void {
+    const length = packet.end - packet.start
+    if (length > wire.MAX_PAYLOAD) {
+      this.#counters.sendTooBig++
+      packet.release()
+      return
+    }
+    const hops = hopLimit === 0 ? path.defaultHopLimit : hopLimit
+    // RFC 6437, section 3: a flow is what has the same five-tuple.
+    const hasPorts = (protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp) && length >= 4
+    const ports = hasPorts ? wire.word32(this.#bytes, packet.start) : 0
+    const flowLabel = this.#paths.flowLabel(path, protocol, ports)
+    if (length + wire.HEADER_LENGTH > path.mtu && packet.segmentation !== Segmentation.TcpV6) {
+      this.#path = path
+      this.#hopLimit = hops
+      this.#trafficClass = trafficClass
+      this.#flowLabel = flowLabel
+      this.#sendFragments(packet, path, protocol)
+      return
+    }
+    this.#sendWhole(packet, path, protocol, hops, trafficClass, flowLabel)
+  }
+
+  #sendFragments(packet: PacketBuffer, path: Ipv6Path, protocol: number): void {
+    const { length } = packet
+    const most = (path.mtu - wire.HEADER_LENGTH - 8) & ~7
+    // RFC 7739, section 5.3: chosen at random, as Linux does; 32 bits are enough that none comes back too soon.
+    const id = this.#random.int32()
+    const made = cut(packet, this.#memory, path.mtu, protocol, id, this)
+    this.#counters.packetsFragmented++
+    this.#counters.fragmentsSent += made
+    if (made < Math.ceil(length / most)) this.#counters.noMemory++
+  }
+
+  sendFragment(fragment: PacketBuffer): void {
+    const path = this.#path as Ipv6Path
+    const { Fragment } = wire.NextHeader
+    this.#sendWhole(fragment, path, Fragment, this.#hopLimit, this.#trafficClass, this.#flowLabel)
+  }
+
+  #sendWhole(
+    packet: PacketBuffer,
+    path: Ipv6Path,
+    nextHeader: number,
+    hopLimit: number,
+    trafficClass: number,
+    flowLabel: number,
+  ): void {
+    const length = packet.end - packet.start
+    const at = packet.push(wire.HEADER_LENGTH)
+    packet.network = at
+    const bytes = this.#bytes
+    const { source, destination } = path
+    wire.writeFirstWords(bytes, at, trafficClass, flowLabel, length, nextHeader, hopLimit)
+    wire.writeAddress(bytes, at + wire.SOURCE, source.word0, source.word1, source.word2, source.word3)
+    wire.writeAddress(
+      bytes,
+      at + wire.DESTINATION,
+      destination.word0,
+      destination.word1,
+      destination.word2,
+      destination.word3,
+    )
+    let nextHop = path.nextHop
+    if (nextHop === null) {
+      this.#sendLocal(packet)
+      return
+    }
+    this.#counters.sent++
+    if (nextHop.ready) {
+      this.#ethernet.send(packet, nextHop.macHigh, nextHop.macLow, EtherType.Ipv6)
+      return
+    }
+    const { resolver } = this.#paths
+    if (resolver === null) {
+      this.#counters.noResolver++
+      packet.release()
+      return
+    }
+    if (nextHop.isDead) nextHop = path.nextHop = resolver.neighbor(path.nextHopAddress)
+    if (nextHop.ready) this.#ethernet.send(packet, nextHop.macHigh, nextHop.macLow, EtherType.Ipv6)
+    else resolver.send(packet, nextHop)
+  }
+
+  #sendLocal(packet: PacketBuffer): void {
+    if (packet.references > 1) {
+      // The sender keeps the packet and its fields; the receiver needs fields of its own.
+      const copy = this.#memory.copy(packet)
+      packet.release()
+      if (copy === null) {
+        this.#counters.noMemory++
+        return
+      }
+      packet = copy
+    }
+    packet.link = packet.start
+    packet.linkMulticast = false
+    if (this.#localQueue.add(packet)) {
+      this.#counters.sentLocal++
+      return
+    }
+    this.#counters.localQueueFull++
+    packet.release()
+  }
+
+  /** See `Ipv6Link.sendControl`. */
+  sendControl(
+    packet: PacketBuffer,
+    source: IpAddress,
+    destination: IpAddress,
+    hopLimit: number,
+    linkLayer: MacAddress | null,
+    routerAlert: boolean,
+  ): void {
+    const bytes = this.#bytes
+    const message = packet.start
+    const length = packet.end - message
+    const addresses = addressSum6(
+      source.word0,
+      source.word1,
+      source.word2,
+      source.word3,
+      destination.word0,
+      destination.word1,
+      destination.word2,
+      destination.word3,
+    )
+    const sum = pseudoHeaderSum(addresses, IpProtocol.Icmpv6, length)
+    wire.writeWord16(bytes, message + ICMP_CHECKSUM, finish(this.#memory.checksum.sum(message, length, sum)))
+    packet.checksum = ChecksumState.Verified
+    packet.transport = message
+    let nextHeader: number = IpProtocol.Icmpv6
+    if (routerAlert) {
+      nextHeader = wire.NextHeader.HopByHopOptions
+      bytes.set(ROUTER_ALERT_HEADER, packet.push(ROUTER_ALERT_HEADER.length))
+    }
+    const behind = packet.end - packet.start
+    const at = packet.push(wire.HEADER_LENGTH)
+    packet.network = at
+    wire.writeFirstWords(bytes, at, 0, 0, behind, nextHeader, hopLimit)
+    wire.writeAddress(bytes, at + wire.SOURCE, source.word0, source.word1, source.word2, source.word3)
+    const { word0, word1, word2, word3 } = destination
+    wire.writeAddress(bytes, at + wire.DESTINATION, word0, word1, word2, word3)
+    this.#counters.sent++
+    const mac = linkLayer ?? (destination.isMulticast ? groupMac(destination) : null)
+    if (mac !== null) {
+      this.sendFrame(packet, mac.high, mac.low)
+      return
+    }
+    const { resolver } = this.#paths
+    if (resolver === null) {
+      this.#counters.noResolver++
+      packet.release()
+      return
+    }
+    const nextHop = resolver.neighbor(destination)
+    if (nextHop.ready) this.sendFrame(packet, nextHop.macHigh, nextHop.macLow)
+    else resolver.send(packet, nextHop)
+  }
+
+  sendFrame(packet: PacketBuffer, macHigh: number, macLow: number): void {
+    this.#ethernet.send(packet, macHigh, macLow, EtherType.Ipv6)
+  }
+}
