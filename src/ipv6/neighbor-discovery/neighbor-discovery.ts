@@ -5,6 +5,7 @@ import { type Log, SILENT } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import type { ControlHandler, Ipv6Link } from '../link.ts'
 import type { NeighborResolver, NextHop } from '../neighbor-resolver.ts'
+import type { TemporaryAddressSettings } from '../temporary-addresses.ts'
 import { AddressAutoconfiguration } from './address-autoconfiguration.ts'
 import { isLinkLocal, LINK_LOCAL_PREFIX } from './addresses.ts'
 import { type NeighborDiscoveryCounters, newNeighborDiscoveryCounters } from './counters.ts'
@@ -22,6 +23,7 @@ import { Redirects } from './redirects.ts'
 import { processRouterAdvertisement, type RouterAdvertisementContext } from './router-advertisement.ts'
 import { RouterList, type RouterListContext } from './router-list.ts'
 import { RouterSolicitation, type RouterSolicitationContext } from './router-solicitation.ts'
+import { TemporaryAutoconfiguration, type TemporaryAutoconfigurationContext } from './temporary-autoconfiguration.ts'
 import type { Occasion } from './unsolicited-advertisement.ts'
 import * as wire from './wire.ts'
 
@@ -58,6 +60,8 @@ export interface NeighborDiscoveryOptions {
   acceptRouterAdvertisements?: boolean
   /** Whether addresses are made from the prefixes of routers (RFC 4862); default true. */
   autoconfigure?: boolean
+  /** Temporary addresses beside the stable ones (RFC 8981), and their settings; default none, as Linux. */
+  temporaryAddresses?: boolean | Partial<TemporaryAddressSettings>
   /** Whether a link-local address is made; default true. */
   linkLocal?: boolean
   /** Routers that are remembered; 1 to 256, default 16. */
@@ -99,7 +103,8 @@ export class NeighborDiscovery
     NetworkConfigurationContext,
     InterfaceAddressesContext,
     RouterAdvertisementContext,
-    RouterSolicitationContext
+    RouterSolicitationContext,
+    TemporaryAutoconfigurationContext
 {
   readonly clock: Clock
   readonly random: Random
@@ -109,6 +114,7 @@ export class NeighborDiscovery
   readonly prefixes: PrefixList
   readonly configuration: NetworkConfiguration
   readonly autoconfiguration: AddressAutoconfiguration | null
+  readonly temporary: TemporaryAutoconfiguration | null
 
   readonly #link: Ipv6Link
   readonly #host: NeighborDiscoveryHost
@@ -144,6 +150,11 @@ export class NeighborDiscovery
     })
     const autoconfigure = given.autoconfigure ?? true
     this.autoconfiguration = autoconfigure ? new AddressAutoconfiguration(link.clock, this.#addresses) : null
+    const temporary = given.temporaryAddresses ?? false
+    this.temporary =
+      temporary === false
+        ? null
+        : new TemporaryAutoconfiguration(this, this.#addresses, temporary === true ? {} : temporary)
     this.#redirects = new Redirects(limits.maxRedirects, link.random)
     this.#solicitation = new RouterSolicitation(this)
     this.#sender = new MessageSender(link, this.#addresses, this.counters)
@@ -168,6 +179,7 @@ export class NeighborDiscovery
   close(): void {
     this.#started = false
     this.#solicitation.stop()
+    this.temporary?.clear()
     this.#addresses.clear()
     this.#cache.clear()
     this.routers.clear()
@@ -549,13 +561,22 @@ export class NeighborDiscovery
     if (address.state === AddressState.Duplicate) {
       this.#log.warn('an address is in use by another station', { address: `${address.address}` })
     }
+    if (address.origin === 'temporary') this.temporary?.addressChanged(address)
     this.#host.addressChanged(address)
     // RFC 4861, 6.3.7: duplicate address detection has delayed the first solicitation already.
     if (isLinkLocal(address.address) && address.isUsable) this.#solicitRouters(false)
   }
 
   addressIsDuplicate(address: InterfaceAddress): void {
+    if (address.origin === 'temporary' && this.temporary !== null) {
+      this.temporary.addressIsDuplicate(address)
+      return
+    }
     this.#host.addressIsDuplicate(address)
     if (isLinkLocal(address.address)) this.#solicitRouters(true)
+  }
+
+  temporaryGivenUp(prefix: IpPrefix): void {
+    this.#log.warn('too many duplicates: no temporary addresses', { prefix: `${prefix}` })
   }
 }

@@ -10,6 +10,7 @@ import * as options from './options.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { PrefixList } from './prefix-list.ts'
 import type { RouterList } from './router-list.ts'
+import type { TemporaryAutoconfiguration } from './temporary-autoconfiguration.ts'
 import * as wire from './wire.ts'
 
 const DEFAULT_ROUTE = new IpPrefix(IpAddress.ANY_V6, 0)
@@ -24,6 +25,8 @@ export interface RouterAdvertisementContext {
   readonly configuration: NetworkConfiguration
   /** Null where prefixes are not to make addresses. */
   readonly autoconfiguration: AddressAutoconfiguration | null
+  /** Null where there are to be no temporary addresses. */
+  readonly temporary: TemporaryAutoconfiguration | null
   parametersChanged(): void
 }
 
@@ -76,7 +79,9 @@ function processPrefix(bytes: Uint8Array, at: number, context: RouterAdvertiseme
   const valid = options.validLifetime(bytes, at)
   if (options.isOnLink(bytes, at)) context.prefixes.learn(prefix, endOfLifetime(context.clock.now(), valid))
   if (!options.isAutonomous(bytes, at) || context.autoconfiguration === null) return true
-  return context.autoconfiguration.learn(prefix, options.preferredLifetime(bytes, at), valid)
+  const makesAddresses = context.autoconfiguration.learn(prefix, options.preferredLifetime(bytes, at), valid)
+  if (makesAddresses) context.temporary?.learn(prefix)
+  return makesAddresses
 }
 
 /** RFC 4191, 2.3: a route with the reserved preference is ignored. `::/0` stands for the default route (3.1). */
