@@ -86,9 +86,9 @@ test('there are none unless they are asked for', () => {
 
 test('settings out of their range are refused at once', () => {
   expect(() => new NeighborDiscoveryTestHost({ temporaryAddresses: { maximumAddresses: 0 } })).toThrow(
-    new RangeError('maximumAddresses is an integer from 1 to 64, not 0'),
+    new RangeError('maximumAddresses is 1 to 64, not 0'),
   )
   expect(() => new NeighborDiscoveryTestHost({ maxRouters: 0 })).toThrow(
-    new RangeError('maxRouters is an integer from 1 to 256, not 0'),
+    new RangeError('maxRouters is 1 to 256, not 0'),
   )
 })
