@@ -204,6 +204,17 @@ describe('sending', () => {
     host.expectNoLeaks()
   })
 
+  test('what waits for ourselves is bounded', () => {
+    const { host, recorder } = setUp({ ipv6: { localQueueLimit: 3 } })
+    for (let i = 0; i < 5; i++) send(host, OUR_ADDRESS6)
+    expect(host.ipv6.counters).toMatchObject({ sentLocal: 3, localQueueFull: 2 })
+    host.advance(1)
+    expect(recorder.payloads).toHaveLength(3)
+    send(host, OUR_ADDRESS6)
+    host.ipv6.close()
+    host.expectNoLeaks()
+  })
+
   test('the source has the scope of the destination, and is not deprecated', () => {
     const { host } = setUp()
     host.ipv6.addAddress(IpPrefix.parse('fe80::2/64'))

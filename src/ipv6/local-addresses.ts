@@ -1,14 +1,11 @@
 import { IpAddress, type IpPrefix } from '../address/index.ts'
+import type { SourceCandidate } from './address-selection.ts'
 
 /** An address of ours, with what its use for new connections depends on (RFC 4862, section 5.5.4; RFC 6724). */
-export interface OwnAddress {
+export interface OwnAddress extends SourceCandidate {
   readonly prefix: IpPrefix
   /** All of its prefix is on our link, so that there is a route to it. */
   readonly onLink: boolean
-  /** Not for new connections where there is another. */
-  readonly deprecated: boolean
-  /** Made to be given up again, RFC 8981. */
-  readonly temporary: boolean
 }
 
 /** Four words for each address, one behind the other. */

@@ -6,7 +6,7 @@ import { ALL_NODES, isLinkLocal, LOOPBACK, LocalAddresses, solicitedNodeGroup } 
 import type { NeighborResolver, NextHop } from './neighbor-resolver.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
-import { type SourceSelector, scopeAndPrefixSelector } from './source-selection.ts'
+import { defaultSelector, type SourceSelector } from './source-selection.ts'
 import { HEADER_LENGTH, MAX_PAYLOAD } from './wire.ts'
 
 /** IANA "IP Parameters", and Linux (hop_limit). */
@@ -43,7 +43,7 @@ export class Paths {
   readonly #flowHash: KeyedHash
   readonly #addressHandlers: AddressHandler[] = []
   readonly #groupHandlers: GroupHandler[] = []
-  #selector: SourceSelector = scopeAndPrefixSelector
+  #selector: SourceSelector = defaultSelector
   #hopLimit = DEFAULT_HOP_LIMIT
   #linkMtu: number
   /** The one for all strangers. */
@@ -116,7 +116,17 @@ export class Paths {
     }
     const { onLink = true, deprecated = false, temporary = false } = settings
     const before = this.local.find(address)
-    this.local.set({ prefix, onLink, deprecated, temporary })
+    this.local.set({
+      prefix,
+      address,
+      prefixLength: prefix.length,
+      interface: 0,
+      onLink,
+      deprecated,
+      temporary,
+      optimistic: false,
+      nextHop: null,
+    })
     if (before?.onLink) this.#removeOnLinkRoute(before.prefix)
     const { network } = prefix
     // A second address on a network finds the way there already.
