@@ -57,6 +57,12 @@ const TRIES_PER_USER_TIMEOUT = 4
 
 export const NEVER: Microseconds = Number.POSITIVE_INFINITY
 
+/**
+ * Linux TCP_MIN_SND_MSS, the options included: however small the peer says that its segments must be, no smaller ones are
+ * made, since each costs a header, and work on both sides (CVE-2019-11479).
+ */
+const LEAST_SEND_SIZE = 48
+
 export class Connection extends PackedState implements TimerHandler {
   readonly context: TcpContext
   user: ConnectionUser | null = null
@@ -253,7 +259,7 @@ export class Connection extends PackedState implements TimerHandler {
 
   /** The largest packet that the path's MTU, the peer and we allow. */
   get largestPacket(): number {
-    const most = Math.min(this.peerSegmentSize, this.maximumSegmentSize)
+    const most = Math.max(Math.min(this.peerSegmentSize, this.maximumSegmentSize), LEAST_SEND_SIZE)
     return Math.min(this.path.mtu, most + this.path.headerLength + HEADER_LENGTH)
   }
 
@@ -309,7 +315,7 @@ export class Connection extends PackedState implements TimerHandler {
     this.pathMtu = this.path.mtu
     const largest = this.largestPacket
     const passes = this.recovery?.mtuProbing?.limit(largest) ?? largest
-    // A path MTU or an MSS option so small that nothing fits would divide by zero further down.
+    // A path MTU so small that nothing fits would divide by zero further down.
     this.segmentSize = Math.max(passes - this.segmentOverhead, 16)
     this.recovery?.congestion.setSegmentSize(this.segmentSize)
   }

@@ -335,6 +335,26 @@ describe('the setting maximumSegmentSize, and the option', () => {
     expect(server.connection.segmentSize).toBe(600)
   })
 
+  test.each([1, 8, 47])('an MSS option of %d does not make us cut everything into crumbs (CVE-2019-11479)', (mss) => {
+    const { server, peer } = script()
+    server.listen(80)
+    peer.send({ flags: 'S', seq: 0, mss })
+    peer.take()
+    peer.send({})
+    server.connection.write(pattern(100), null)
+    expect(peer.take().map(({ length }) => length)).toEqual([48, 48, 4])
+  })
+
+  test('with timestamps their room is taken off that, as in Linux', () => {
+    const { server, peer } = script()
+    server.listen(80)
+    peer.timestampOffset = 1_000_000
+    peer.send({ flags: 'S', seq: 0, mss: 1 })
+    peer.take()
+    peer.send({})
+    expect(server.connection.segmentSize).toBe(36)
+  })
+
   test.each([87, 65_496, 1000.5, Number.NaN])('are refused if they make no sense: %d', (maximumSegmentSize) => {
     const { server, host } = script()
     expect(() => server.connect({ maximumSegmentSize })).toThrow(RangeError)
