@@ -98,6 +98,28 @@ describe('the send buffer', () => {
     )
   })
 
+  test('is not searched from its beginning for what is sent again in turn with what is new', () => {
+    const buffer = new SendBuffer()
+    let reads = 0
+    /** A chunk that counts how often its length is looked at. */
+    const counted = (i: number) => {
+      const chunk = Uint8Array.of(i)
+      Object.defineProperty(chunk, 'length', { get: () => ++reads && 1 })
+      return chunk
+    }
+    for (let i = 0; i < 10_000; i++) buffer.append(counted(i), null)
+    const target = new Uint8Array(1)
+    buffer.copy(9000, 1, target, 0)
+    reads = 0
+    for (let i = 1; i <= 500; i++) {
+      buffer.copy(i, 1, target, 0)
+      expect(target[0]).toBe(i & 255)
+      buffer.copy(9000 + i, 1, target, 0)
+      expect(target[0]).toBe((9000 + i) & 255)
+    }
+    expect(reads).toBeLessThan(10_000)
+  })
+
   test('does not grow with what is acknowledged', () => {
     const buffer = new SendBuffer()
     for (let i = 0; i < 10_000; i++) {

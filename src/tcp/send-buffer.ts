@@ -34,6 +34,9 @@ export class SendBuffer {
    */
   #cursor: Chunk | null = null
   #cursorOffset = 0
+  /** The same for what lies before that, which is sent again: also in order mostly, in turn with what is new. Null: at the head. */
+  #again: Chunk | null = null
+  #againOffset = 0
 
   /** @param packet a packet in whose slot `bytes` lie; its reference passes to the buffer */
   append(bytes: Uint8Array, packet: PacketBuffer | null): void {
@@ -51,10 +54,10 @@ export class SendBuffer {
 
   /** Copies [offset, offset + length) to `target` at `position`. */
   copy(offset: number, length: number, target: Uint8Array, position: number): void {
-    this.#seek(offset)
-    let chunk = this.#cursor
-    let within = offset - this.#cursorOffset
-    let chunkStart = this.#cursorOffset
+    const isAgain = this.#seek(offset)
+    let chunk = isAgain ? this.#again : this.#cursor
+    let chunkStart = isAgain ? this.#againOffset : this.#cursorOffset
+    let within = offset - chunkStart
     while (length > 0) {
       const bytes = chunk!.bytes
       const count = Math.min(bytes.length - within, length)
@@ -74,8 +77,13 @@ export class SendBuffer {
         chunk = chunk!.following
       }
     }
-    this.#cursor = chunk
-    this.#cursorOffset = chunkStart
+    if (isAgain) {
+      this.#again = chunk
+      this.#againOffset = chunkStart
+    } else {
+      this.#cursor = chunk
+      this.#cursorOffset = chunkStart
+    }
   }
 
   /**
@@ -84,9 +92,9 @@ export class SendBuffer {
    * the device or another stack still looks at must not get new headers.
    */
   packetAt(offset: number, length: number): PacketBuffer | null {
-    this.#seek(offset)
-    const chunk = this.#cursor
-    if (chunk === null || this.#cursorOffset !== offset) return null
+    const isAgain = this.#seek(offset)
+    const chunk = isAgain ? this.#again : this.#cursor
+    if (chunk === null || (isAgain ? this.#againOffset : this.#cursorOffset) !== offset) return null
     const { packet, bytes } = chunk
     if (packet === null || packet.references !== 1 || bytes.length !== length) return null
     // A view of packet memory begins at its position there.
@@ -104,11 +112,13 @@ export class SendBuffer {
     while (chunk !== null && drop >= chunk.bytes.length) {
       drop -= chunk.bytes.length
       if (chunk === this.#cursor) cursorLost = true
+      if (chunk === this.#again) this.#again = null
       chunk.packet?.release()
       chunk = chunk.following
     }
     this.#head = chunk
     this.#headOffset = drop
+    this.#againOffset -= count
     if (chunk === null) this.#last = null
     // Offsets now count from the new first byte. A cursor that fell behind starts at the head again.
     if (cursorLost || chunk === null) {
@@ -123,22 +133,32 @@ export class SendBuffer {
   /** Forgets everything. */
   clear(): void {
     for (let chunk = this.#head; chunk !== null; chunk = chunk.following) chunk.packet?.release()
-    this.#head = this.#last = this.#cursor = null
+    this.#head = this.#last = this.#cursor = this.#again = null
     this.#headOffset = this.#cursorOffset = this.length = 0
   }
 
-  /** Moves the cursor to the chunk that holds `offset`. */
-  #seek(offset: number): void {
+  /** Moves one of the cursors to the chunk that holds `offset`. @returns whether it is that of what is sent again */
+  #seek(offset: number): boolean {
     if (offset < this.#cursorOffset) {
-      this.#cursor = this.#head
-      this.#cursorOffset = 0 - this.#headOffset
+      if (this.#again === null || offset < this.#againOffset) {
+        this.#again = this.#head
+        this.#againOffset = 0 - this.#headOffset
+      }
+      while (this.#again !== null) {
+        const next = this.#againOffset + this.#again.bytes.length
+        if (offset < next) break
+        this.#againOffset = next
+        this.#again = this.#again.following
+      }
+      return true
     }
     while (this.#cursor !== null) {
       const next = this.#cursorOffset + this.#cursor.bytes.length
-      if (offset < next) return
+      if (offset < next) break
       this.#cursorOffset = next
       this.#cursor = this.#cursor.following
     }
+    return false
   }
 }
 

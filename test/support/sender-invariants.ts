@@ -1,5 +1,6 @@
 /** What must hold of a sender whenever no burst is under way: a connection can neither be stuck nor miscount. */
 import { expect } from 'vitest'
+import { LARGEST_WINDOW } from '../../src/tcp/congestion/index.ts'
 import type { Connection } from '../../src/tcp/index.ts'
 import type { Scoreboard } from '../../src/tcp/recovery/scoreboard.ts'
 import { Sent, type SentSegment } from '../../src/tcp/recovery/sent-segment.ts'
@@ -81,6 +82,7 @@ export function checkSender(connection: Connection): void {
   expect(board.last!.end).toBe(connection.sendNext)
   expect(recovery.flight(outstanding)).toBeGreaterThanOrEqual(0)
   expect(congestion.window).toBeGreaterThanOrEqual(connection.segmentSize)
+  expect(congestion.window).toBeLessThanOrEqual(LARGEST_WINDOW)
   expect(Number.isFinite(connection.retransmitAt), 'a timer runs while something is outstanding').toBe(true)
   const next = Math.min(connection.retransmitAt, recovery.reorderingAt, recovery.paceAt)
   expect(connection.timer.armed).toBe(true)

@@ -211,6 +211,23 @@ describe('a peer that shreds', () => {
   })
 })
 
+describe('SACKs of what was sent', () => {
+  test.each(['newreno', 'cubic'] as const)(
+    'open no window before what is missing has arrived: %s',
+    (congestionControl) => {
+      const settings = { congestionControl }
+      const { wait, acknowledge, congestion, connection } = flight(10, { waiting: 500, settings })
+      wait(ROUND_TRIP)
+      let top = 10
+      for (let i = 2; i <= top && i < 60; i++) {
+        for (const segment of acknowledge(0, [block(1, i)])) top = Math.max(top, segment + 1)
+        expect(congestion.window).toBeLessThanOrEqual(10 * MSS)
+      }
+      expect(connection.recovery!.flight(top * MSS)).toBeLessThanOrEqual(10 * MSS)
+    },
+  )
+})
+
 describe('D-SACK: the examples of RFC 2883, section 4, seen by the sender', () => {
   /** 500-byte segments from 3000 on, as there: here the first is number 1. */
   function sent(segments: number) {

@@ -12,8 +12,9 @@ export function beginEpisode(connection: Connection, recovery: LossRecovery): vo
   recovery.mayUndo = true
   recovery.reductionStands = false
   recovery.undoMarker = connection.unacknowledged
-  // What is on its way again already may be reported as duplicate; without, no D-SACK can prove anything.
+  // A probe that went out earlier is no retransmission of this one.
   if (recovery.board.retransmitted === 0) recovery.hasRetransmitted = false
+  // What is on its way again already may be reported as duplicate; without, no D-SACK can prove anything.
   recovery.undoRetransmitted = recovery.board.retransmitted > 0 ? recovery.board.retransmitted : -1
 }
 
