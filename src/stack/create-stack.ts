@@ -8,7 +8,7 @@ import { Ipv4 } from '../ipv4/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
 import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
-import { Tcp, type TcpSettings } from '../tcp/index.ts'
+import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
 import { DirectStack } from './direct/index.ts'
 import { SocketStack } from './socket/index.ts'
@@ -60,6 +60,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   // Checked before a device is opened, so that a typing error leaves nothing behind.
   const cidr = ipv4Prefix(options.ipv4 ?? '10.0.0.2/24')
   const gateway = options.ipv4Gateway === undefined ? undefined : ipv4Address(options.ipv4Gateway)
+  tcpSettings(options.tcp)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()

@@ -70,9 +70,9 @@ export function sendSegment(
 }
 
 /**
- * A segment without data or SYN: acknowledgment, window update, probe. It carries the highest number ever sent, also
- * while SND.NXT is back for retransmission: to a peer that has received what we send again, anything less is an old
- * segment, whose acknowledgment it must ignore; two such peers would never hear each other.
+ * A segment without data or SYN: acknowledgment, window update, probe. It carries SND.NXT, also
+ * while something is being sent again: to a peer that has received all of it, anything less is an old segment, whose
+ * acknowledgment it must ignore; two such peers would never hear each other.
  */
 export function sendAcknowledgment(
   connection: Connection,

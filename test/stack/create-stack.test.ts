@@ -7,6 +7,7 @@ test.each([
   [{ ipv4: 'fd00::1/64' }, /ipv4 is an IPv4 address/],
   [{ ipv4: 'nonsense' }, /"nonsense"/],
   [{ ipv4Gateway: 'fd00::1' }, /ipv4Gateway is an IPv4 address/],
+  [{ tcp: { synRetries: 1.5 } }, /synRetries/],
 ])('refuses %j', async (options, message) => {
   await expect(createStack(options as CreateStackOptions)).rejects.toThrow(message)
 })
