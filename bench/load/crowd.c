@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define FEW 1000
@@ -27,9 +28,11 @@
 #define BATCH 64
 /* One process holds no more, so that one address has enough ports. */
 #define LARGEST_PART 50000
-#define OTHER_FILES 64
+#define GARBAGE_PATIENCE_SECONDS 60
 #define FIRST_HOLDER_ADDRESS 128
 #define MOST_HOLDERS 126
+/* Two pipes' ends for each holder, which those that start later inherit; and what every process has. */
+#define OTHER_FILES (2 * MOST_HOLDERS + 64)
 
 /* One process that holds a part of the crowd: told by a byte to `commands` what to do, answers with a byte. */
 struct holder {
@@ -122,6 +125,9 @@ static void ask_for_memory(const struct options *options, char *text, size_t siz
   struct options asking = *options;
   asking.port = options->memory_port;
   int fd = connect_blocking(&asking);
+  /* It collects its garbage first, and a million connections are much to look through. */
+  struct timeval patience = {.tv_sec = GARBAGE_PATIENCE_SECONDS};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   size_t length = 0;
   for (ssize_t got; (got = recv(fd, text + length, size - 1 - length, 0)) != 0; length += (size_t)got) {
     if (got < 0) fail_errno("crowd: asking for the memory");

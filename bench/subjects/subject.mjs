@@ -45,7 +45,7 @@ export function measurePair(warmup, seconds) {
  * with --expose-gc.
  */
 export function memoryInUse() {
-  for (let i = 0; i < 3; i++) globalThis.gc()
+  for (let i = 0; i < 2; i++) globalThis.gc()
   return `${JSON.stringify(process.memoryUsage())}\n`
 }
 
