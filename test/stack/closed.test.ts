@@ -88,7 +88,7 @@ test('when composing fails, what was opened before is closed', async () => {
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const closeClock = vi.spyOn(HostClock.prototype, 'close')
   const before = readdirSync('/proc/self/fd').length
-  const wrong = { netif: port, capture: join(folder, 'a.pcapng'), tcp: { synRetries: -1 } }
+  const wrong = { netif: port, capture: join(folder, 'a.pcapng'), arp: { cacheSize: -1 } }
   await expect(createStack(wrong)).rejects.toThrow(RangeError)
   expect(readdirSync('/proc/self/fd').length).toBe(before)
   expect(closeClock).toHaveBeenCalledTimes(1)
