@@ -7,13 +7,16 @@ import { buildPingWhereMissing, onPath, root, runScript, setUp } from './set-up.
 
 /** Programs that tests use, with the Debian packages that hold them. */
 const PROGRAMS = {
+  'atk6-fuzz_ip6': 'thc-ipv6',
   busybox: 'busybox',
   curl: 'curl',
   git: 'git',
   ip: 'iproute2',
   nc: 'netcat-openbsd',
+  ndisc6: 'ndisc6',
   nmap: 'nmap',
   ping: 'iputils-ping',
+  radvd: 'radvd',
   script: 'bsdutils',
   setpriv: 'util-linux',
   tcpdump: 'tcpdump',

@@ -308,45 +308,45 @@ describe('destination address selection', () => {
     expect(sorted(candidates, destinations.toReversed(), PolicyTable.DEFAULT)).toEqual(expected)
   })
 
-  // RFC 6724, section 10.3; where an administrator changes the table.
+  // RFC 6724, sections 10.3 to 10.6; where an administrator changes the table.
   test.each([
     [
-      '10.3.2, IPv4 first: matching scope still counts for more',
+      '10.3, IPv4 first: matching scope still counts for more',
       PREFER_IPV4,
       ['2001:db8:1::2', 'fe80::1', '169.254.13.78'],
       ['2001:db8:1::1', '198.51.100.121'],
       ['2001:db8:1::1', '198.51.100.121'],
     ],
     [
-      '10.3.2, IPv4 first',
+      '10.3, IPv4 first',
       PREFER_IPV4,
       ['2001:db8:1::2', 'fe80::1', '10.1.2.4'],
       ['2001:db8:1::1', '10.1.2.3'],
       ['10.1.2.3', '2001:db8:1::1'],
     ],
     [
-      '10.3.3, global before link-local',
+      '10.4, global before link-local',
       LINK_LOCAL_LATER,
       ['2001:db8:1::2', 'fe80::2'],
       ['fe80::1', '2001:db8:1::1'],
       ['2001:db8:1::1', 'fe80::1'],
     ],
     [
-      '10.3.3, but a deprecated source still counts for more',
+      '10.4, but a deprecated source still counts for more',
       LINK_LOCAL_LATER,
       ['2001:db8:1::2 deprecated', 'fe80::2'],
       ['2001:db8:1::1', 'fe80::1'],
       ['fe80::1', '2001:db8:1::1'],
     ],
     [
-      '10.3.4, a site of two providers, both ends',
+      '10.5, a site of two providers, both ends',
       TWO_PROVIDERS,
       ['2001:db8:1aaa::a', '2001:db8:70aa::a', 'fe80::a'],
       ['2001:db8:1bbb::b', '2001:db8:70bb::b'],
       ['2001:db8:70bb::b', '2001:db8:1bbb::b'],
     ],
     [
-      '10.3.5, addresses of the own site first',
+      '10.6, addresses of the own site first',
       ULA_OF_SITE,
       ['2001:db8:1::2', 'fd11:1111:1111:1::1', '10.1.2.4'],
       ['2001:db8:2::2', 'fd11:1111:1111:2::2', '10.1.2.3'],

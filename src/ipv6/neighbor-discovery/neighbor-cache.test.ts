@@ -1,3 +1,4 @@
+/** Neighbours one by one, and many of them; what each message does to one of them is in state-tables.test.ts. */
 import { describe, expect, test } from 'vitest'
 import {
   ip,
@@ -9,15 +10,15 @@ import {
   OURS,
   PEER,
   PEER_MAC,
-  redirect,
   routerAdvertisement,
   sourceLinkLayer,
   targetLinkLayer,
 } from '../../../test/support/neighbor-discovery-host.ts'
+import { hostWithNeighborIn } from '../../../test/support/neighbor-in-state.ts'
 import { SECOND } from '../../clock/index.ts'
 import { NeighborState } from './neighbor.ts'
 
-const { Incomplete, Reachable, Stale, Delay, Probe, Unreachable, Failed } = NeighborState
+const { Reachable, Stale, Delay, Unreachable } = NeighborState
 
 /** Flags of an advertisement. */
 const R = 0x80
@@ -27,119 +28,6 @@ const O = 0x20
 const SAME = targetLinkLayer(PEER_MAC)
 const NEW = targetLinkLayer(OTHER_MAC)
 const ALL = { destination: 'ff02::1' }
-
-/** A host that knows PEER, in this state. */
-function hostWith(state: NeighborState): NeighborDiscoveryTestHost {
-  const host = NeighborDiscoveryTestHost.started()
-  if (state === Incomplete || state === Failed) {
-    host.send(PEER, 1)
-    if (state === Failed) host.clock.advance(3 * SECOND)
-  } else {
-    host.receive(neighborSolicitation(OURS, sourceLinkLayer(PEER_MAC)))
-    if (state !== Stale) host.send(PEER, 1)
-    if (state === Reachable) host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
-    if (state === Probe) host.clock.advance(5 * SECOND)
-    if (state === Unreachable) host.clock.advance(8 * SECOND)
-  }
-  expect(host.stateOf(PEER)).toBe(state)
-  host.sent.length = host.link.frames.length = 0
-  return host
-}
-
-const macOf = (host: NeighborDiscoveryTestHost) => {
-  const { macLow } = host.discovery.neighbor(ip(PEER))
-  return macLow === PEER_MAC.low ? 'same' : macLow === OTHER_MAC.low ? 'new' : 'none'
-}
-
-describe('the state machine of RFC 4861, appendix C', () => {
-  // State, flags and address of the advertisement, new state, address afterwards.
-  const advertisements: [string, NeighborState, number, number[] | null, NeighborState, string][] = [
-    ['7.2.5', Incomplete, S | O, SAME, Reachable, 'same'],
-    ['7.2.5', Incomplete, S, SAME, Reachable, 'same'],
-    ['7.2.5', Incomplete, O, SAME, Delay, 'same'],
-    ['7.2.5 (no address)', Incomplete, S | O, null, Incomplete, 'none'],
-    ['7.2.5 (no entry)', Failed, S | O, SAME, Failed, 'none'],
-    ...[Reachable, Stale, Delay, Probe, Unreachable].flatMap((state): typeof advertisements => [
-      ['7.2.5', state, S | O, SAME, Reachable, 'same'],
-      ['7.2.5', state, S, SAME, Reachable, 'same'],
-      ['7.2.5', state, S, null, Reachable, 'same'],
-      ['7.2.5', state, S | O, NEW, Reachable, 'new'],
-      ['7.2.5', state, O, NEW, Stale, 'new'],
-      ['7.2.5', state, O, SAME, state, 'same'],
-      ['7.2.5', state, 0, SAME, state, 'same'],
-      ['7.2.5', state, 0, null, state, 'same'],
-      ['7.2.5 (a, b)', state, S, NEW, state === Reachable ? Stale : state, 'same'],
-      ['7.2.5 (a, b)', state, 0, NEW, state === Reachable ? Stale : state, 'same'],
-    ]),
-  ]
-  test.each(advertisements)('%s: state %i, flags %i, address %s: state %i', (_, state, flags, option, next, mac) => {
-    const host = hostWith(state)
-    const isToAll = (flags & S) === 0
-    host.receive(neighborAdvertisement(PEER, flags, ...(option === null ? [] : [option])), isToAll ? ALL : {})
-    expect([host.stateOf(PEER), macOf(host)]).toEqual([next, mac])
-  })
-
-  // What names an address unasked: the sender of a solicitation, of a router's message, the target of a redirect.
-  const rows = [Incomplete, Failed, Reachable, Stale, Delay, Probe, Unreachable].flatMap(
-    (state): [NeighborState, 'same' | 'new', NeighborState][] => [
-      // A packet that waits goes out through the stale entry, which makes it Delay.
-      [state, 'same', state === Incomplete ? Delay : state === Failed ? Stale : state],
-      [state, 'new', state === Incomplete ? Delay : Stale],
-    ],
-  )
-  describe.each(rows)('state %i, %s address, unasked: state %i', (state, address, next) => {
-    const option = sourceLinkLayer(address === 'same' ? PEER_MAC : OTHER_MAC)
-    const target = targetLinkLayer(address === 'same' ? PEER_MAC : OTHER_MAC)
-    test('7.2.3: neighbour solicitation', () => {
-      const host = hostWith(state)
-      host.receive(neighborSolicitation(OURS, option))
-      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
-      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(false)
-    })
-    test('6.3.4: router advertisement', () => {
-      const host = hostWith(state)
-      host.receive(routerAdvertisement({}, option))
-      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
-      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(true)
-    })
-    test('8.3: redirect', () => {
-      const host = hostWith(state)
-      host.receive(routerAdvertisement(), { source: 'fe80::99' })
-      host.receive(redirect('2001:db8::9', PEER, target), { source: 'fe80::99' })
-      expect([host.stateOf(PEER), macOf(host)]).toEqual([next, address])
-      expect(host.discovery.neighbor(ip(PEER)).isRouter).toBe(true)
-    })
-  })
-
-  test.each([
-    [Reachable, Reachable],
-    [Stale, Reachable],
-    [Delay, Reachable],
-    [Probe, Reachable],
-    [Unreachable, Reachable],
-    [Incomplete, Incomplete],
-    [Failed, Failed],
-  ])('7.3.1: state %i, confirmed from above: state %i', (state, next) => {
-    const host = hostWith(state)
-    host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
-    expect(host.stateOf(PEER)).toBe(next)
-  })
-
-  test.each([
-    [Incomplete, Incomplete, []],
-    [Failed, Incomplete, []],
-    [Reachable, Reachable, ['7@02:00:00:00:00:02']],
-    [Stale, Delay, ['7@02:00:00:00:00:02']],
-    [Delay, Delay, ['7@02:00:00:00:00:02']],
-    [Probe, Probe, ['7@02:00:00:00:00:02']],
-    [Unreachable, Unreachable, ['7@02:00:00:00:00:02']],
-  ])('7.3.3: state %i, a packet: state %i', (state, next, frames) => {
-    const host = hostWith(state)
-    host.send(PEER, 7)
-    expect(host.stateOf(PEER)).toBe(next)
-    expect(host.link.frames).toEqual(frames)
-  })
-})
 
 describe('resolution, 7.2.2', () => {
   test('three solicitations to the group, a second apart, then whoever sent hears of it', () => {
@@ -204,7 +92,7 @@ describe('unreachability detection, 7.3', () => {
   })
 
   test('five seconds after the first packet three unicast probes, a second apart', () => {
-    const host = hostWith(Stale)
+    const host = hostWithNeighborIn(Stale)
     const start = host.clock.now()
     host.send(PEER)
     host.clock.advance(20 * SECOND)
@@ -219,7 +107,7 @@ describe('unreachability detection, 7.3', () => {
   })
 
   test('RFC 7048: then packets go on, with solicitations by multicast at most once a minute', () => {
-    const host = hostWith(Unreachable)
+    const host = hostWithNeighborIn(Unreachable)
     const start = host.clock.now()
     for (let second = 0; second < 240; second++) {
       host.send(PEER)
@@ -235,13 +123,13 @@ describe('unreachability detection, 7.3', () => {
   })
 
   test('RFC 7048: no packets, no solicitations', () => {
-    const host = hostWith(Unreachable)
+    const host = hostWithNeighborIn(Unreachable)
     host.clock.advance(3600 * SECOND)
     expect(host.neighborMessages).toEqual([])
   })
 
   test('what transports confirm is never asked for', () => {
-    const host = hostWith(Reachable)
+    const host = hostWithNeighborIn(Reachable)
     for (let second = 0; second < 600; second++) {
       host.send(PEER)
       host.discovery.confirm(host.discovery.neighbor(ip(PEER)))
