@@ -408,26 +408,6 @@ describe('our own address', () => {
     expect(nothing).toEqual([])
   })
 
-  test('claimed by another station is counted, logged once in ten seconds, and not believed', () => {
-    const warnings: unknown[] = []
-    const log = {
-      debugEnabled: false,
-      debug() {},
-      info() {},
-      error() {},
-      warn: (...args: unknown[]) => warnings.push(args),
-    }
-    const { host } = setUp({ arp: { announce: false, log } })
-    const claim = request({ senderAddress: OUR_ADDRESS, targetAddress: PEER_ADDRESS })
-    for (let i = 0; i < 5; i++) expect(host.receive(claim)).toEqual([])
-    expect(host.arp.counters.conflicts).toBe(5)
-    expect(warnings).toEqual([['another station uses our address', { mac: PEER_MAC }]])
-    host.advance(11 * SECOND)
-    host.receive(claim)
-    expect(warnings).toHaveLength(2)
-    expect(host.arp.neighborCount).toBe(0)
-  })
-
   test('our own announcement coming back is no conflict', () => {
     const { host } = setUp()
     host.receive(request({ senderMac: OUR_MAC, senderAddress: OUR_ADDRESS }))

@@ -1,23 +1,24 @@
-import { MacAddress } from '../address/index.ts'
-import { type Clock, type Microseconds, type Random, SECOND } from '../clock/index.ts'
+import { IpAddress, MacAddress } from '../address/index.ts'
+import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
-import { Announcement } from './announcement.ts'
+import { type ProbeTimes, STANDARD_PROBE_TIMES } from './address-probe.ts'
+import { ConflictDetection, type ProbeHandler } from './conflict-detection.ts'
 import { type ArpCounters, newArpCounters } from './counters.ts'
 import type { Neighbor } from './neighbor.ts'
 import { type NeighborContext, NeighborTable } from './neighbor-table.ts'
+import { ADDRESS_DEFENSES, type AddressDefense, type AddressUse, ConflictAction, OwnAddress } from './own-address.ts'
 import * as wire from './wire.ts'
-
-/** RFC 5227, section 1.1, DEFEND_INTERVAL: how often a conflict with our own address is logged. */
-const DEFEND_INTERVAL: Microseconds = 10 * SECOND
 
 export interface ArpOptions {
   /** Neighbours that are remembered; 8 to 65,536, default 512. */
   cacheSize?: number
   /** Whether a new address of ours is announced (RFC 5227, 2.3); default true. */
   announce?: boolean
+  /** What becomes of an address that another station uses as well, unless `addAddress` says it; default `insist`. */
+  defense?: AddressDefense
   log?: Log
 }
 
@@ -27,16 +28,9 @@ export interface UnreachableHandler {
   neighborUnreachable(packet: PacketBuffer): void
 }
 
-interface OwnAddress {
-  readonly address: number
-  readonly mask: number
-  readonly announcement: Announcement
-  nextConflictLog: Microseconds
-}
-
 /**
  * Address resolution for IPv4, RFC 826, with the requirements of RFC 1122, 2.3.2 (entries expire and are validated,
- * packets wait for resolution, requests are limited) and announcements of RFC 5227. Timing as Linux has it.
+ * packets wait for resolution, requests are limited), timing as Linux has it; and address conflict detection, RFC 5227.
  */
 export class Arp implements EthernetHandler, NeighborContext {
   readonly clock: Clock
@@ -46,12 +40,14 @@ export class Arp implements EthernetHandler, NeighborContext {
   readonly #ethernet: Ethernet
   readonly #log: Log
   readonly #announce: boolean
+  readonly #defense: AddressDefense
+  readonly #detection: ConflictDetection
   readonly #table: NeighborTable
   readonly #bytes: Uint8Array
   #own: OwnAddress[] = []
   #unreachable: UnreachableHandler | null = null
 
-  /** @throws RangeError for a cache size out of range */
+  /** @throws RangeError for a cache size out of range, TypeError for an unknown defense */
   constructor(ethernet: Ethernet, clock: Clock, random: Random, options: ArpOptions = {}) {
     const size = integerInRange('cacheSize', options.cacheSize ?? 512, 8, 65_536)
     this.#ethernet = ethernet
@@ -59,6 +55,11 @@ export class Arp implements EthernetHandler, NeighborContext {
     this.random = random
     this.#log = options.log ?? SILENT
     this.#announce = options.announce ?? true
+    this.#defense = options.defense ?? 'insist'
+    if (!ADDRESS_DEFENSES.includes(this.#defense)) {
+      throw new TypeError(`defense is ${ADDRESS_DEFENSES.join(', ')}, not ${JSON.stringify(options.defense)}`)
+    }
+    this.#detection = new ConflictDetection(clock, random, this.counters, (address) => this.#sendProbe(address))
     this.#table = new NeighborTable(this, size)
     this.#bytes = ethernet.memory.bytes
     ethernet.addProtocol(EtherType.Arp, this)
@@ -78,16 +79,30 @@ export class Arp implements EthernetHandler, NeighborContext {
   }
 
   /** Answers requests for this address from now on, and announces it. */
-  addAddress(address: number, mask: number): void {
-    const announcement = new Announcement(this.clock, () => this.#sendAnnouncement(address))
-    this.#own.push({ address, mask, announcement, nextConflictLog: 0 })
+  addAddress(address: number, mask: number, use: AddressUse = {}): void {
+    const announce = () => this.#sendAnnouncement(address)
+    const own = new OwnAddress(this.clock, address, mask, use, use.defense ?? this.#defense, announce)
+    this.#own.push(own)
     this.#table.remove(address)
-    if (this.#announce) announcement.start()
+    if (this.#announce) own.announcement.start()
   }
 
   removeAddress(address: number): void {
     this.#own.find((own) => own.address === address)?.announcement.stop()
     this.#own = this.#own.filter((own) => own.address !== address)
+  }
+
+  /**
+   * Asks whether anybody uses an address that is not ours yet: RFC 5227, section 2.1. One that is free may be added then,
+   * which announces it.
+   */
+  probe(address: number, handler: ProbeHandler, times: ProbeTimes = STANDARD_PROBE_TIMES): void {
+    this.#detection.probe(address, handler, times)
+  }
+
+  /** Nobody wants to know any more whether that address is free. */
+  cancelProbe(address: number): void {
+    this.#detection.cancel(address)
   }
 
   /** The neighbour of this address, made if need be; it is asked for at the first packet. */
@@ -114,6 +129,7 @@ export class Arp implements EthernetHandler, NeighborContext {
   /** Forgets everything and stops all timers. */
   close(): void {
     this.#table.clear()
+    this.#detection.cancelAll()
     for (const own of this.#own) own.announcement.stop()
     this.#own = []
   }
@@ -176,6 +192,7 @@ export class Arp implements EthernetHandler, NeighborContext {
       this.counters.invalidSender++
       return
     }
+    if (this.#detection.active && !this.#isOurMac(high, low)) this.#detection.heard(sender, target, isRequest)
     const ownSender = this.#findOwn(sender)
     if (ownSender !== null) {
       this.#conflict(ownSender, high, low)
@@ -235,19 +252,43 @@ export class Arp implements EthernetHandler, NeighborContext {
     const { high, low } = this.#ethernet.mac
     packet.end = packet.start + wire.PACKET_LENGTH
     wire.write(this.#bytes, packet.start, operation, high, low, sender, targetHigh, targetLow, target)
-    this.#ethernet.send(packet, toHigh, toLow, EtherType.Arp)
+    // RFC 3927, section 2.5: from a link-local address even replies are for all to hear, so that conflicts show.
+    const { high: allHigh, low: allLow } = MacAddress.BROADCAST
+    if (isLinkLocal(sender)) this.#ethernet.send(packet, allHigh, allLow, EtherType.Arp)
+    else this.#ethernet.send(packet, toHigh, toLow, EtherType.Arp)
     return true
   }
 
-  #conflict(own: OwnAddress, high: number, low: number): void {
+  /** RFC 5227, section 2.1.1: a request for the address that says nothing of ourselves but our MAC address. */
+  #sendProbe(address: number): void {
+    const { high, low } = MacAddress.BROADCAST
+    if (this.#transmit(wire.Operation.Request, 0, 0, 0, address, high, low)) this.counters.probesSent++
+    this.#ethernet.flush()
+  }
+
+  #isOurMac(high: number, low: number): boolean {
     const { mac } = this.#ethernet
+    return high === mac.high && low === mac.low
+  }
+
+  /** RFC 5227, section 2.4. */
+  #conflict(own: OwnAddress, high: number, low: number): void {
     // Our own announcement, come back over a loop or a mirroring switch.
-    if (high === mac.high && low === mac.low) return
+    if (this.#isOurMac(high, low)) return
     this.counters.conflicts++
-    const now = this.clock.now()
-    if (now < own.nextConflictLog) return
-    own.nextConflictLog = now + DEFEND_INTERVAL
-    this.#log.warn('another station uses our address', { mac: new MacAddress(high, low).toString() })
+    const action = own.contested()
+    if (action === ConflictAction.Ignore) return
+    const fields = { address: IpAddress.v4(own.address).toString(), mac: new MacAddress(high, low).toString() }
+    if (action === ConflictAction.Announce) {
+      this.#log.warn('another station uses our address', fields)
+      this.counters.defenses++
+      this.#sendAnnouncement(own.address)
+      return
+    }
+    this.#log.error('another station uses our address: it is given up', fields)
+    this.counters.addressesLost++
+    this.removeAddress(own.address)
+    own.use.lost?.(own.address)
   }
 }
 
@@ -269,4 +310,9 @@ function isHostOn(address: number, own: OwnAddress): boolean {
 
 function isOnLink(address: number, own: OwnAddress): boolean {
   return ((address ^ own.address) & own.mask) === 0
+}
+
+/** 169.254/16, RFC 3927, section 2.1. */
+function isLinkLocal(address: number): boolean {
+  return address >>> 16 === 0xa9fe
 }

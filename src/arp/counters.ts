@@ -5,6 +5,8 @@ export interface ArpCounters {
   requestsSent: number
   repliesSent: number
   announcementsSent: number
+  /** Requests that ask whether an address is free, RFC 5227, section 2.1.1. */
+  probesSent: number
   /** Not ARP for IPv4 over Ethernet, or too short. */
   malformed: number
   /** Neither request nor reply. */
@@ -13,6 +15,12 @@ export interface ArpCounters {
   invalidSender: number
   /** Somebody else claims an address of ours. */
   conflicts: number
+  /** Addresses that were not taken because a probe found somebody else with them. */
+  probeConflicts: number
+  /** Announcements that answer a conflict. */
+  defenses: number
+  /** Addresses given up after conflicts. */
+  addressesLost: number
   /** Packets that waited and were pushed out by later ones, or went with their evicted entry. */
   queueDropped: number
   /** Packets dropped because their neighbour did not answer. */
@@ -34,10 +42,14 @@ export function newArpCounters(): ArpCounters {
     requestsSent: 0,
     repliesSent: 0,
     announcementsSent: 0,
+    probesSent: 0,
     malformed: 0,
     unknownOperation: 0,
     invalidSender: 0,
     conflicts: 0,
+    probeConflicts: 0,
+    defenses: 0,
+    addressesLost: 0,
     queueDropped: 0,
     unreachableDropped: 0,
     evicted: 0,

@@ -1,3 +1,6 @@
+export { type ProbeTimes, SHORT_PROBE_TIMES, STANDARD_PROBE_TIMES } from './address-probe.ts'
 export { Arp, type ArpOptions, type UnreachableHandler } from './arp.ts'
+export type { ProbeHandler } from './conflict-detection.ts'
 export type { ArpCounters } from './counters.ts'
 export { Neighbor, NeighborState } from './neighbor.ts'
+export type { AddressDefense, AddressUse } from './own-address.ts'

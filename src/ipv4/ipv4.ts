@@ -1,5 +1,5 @@
 import { IPV4_MAPPED_WORD, IpAddress, IpPrefix } from '../address/index.ts'
-import { type Arp, NeighborState, type UnreachableHandler } from '../arp/index.ts'
+import { type AddressUse, type Arp, NeighborState, type UnreachableHandler } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
@@ -121,11 +121,12 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
 
   /**
    * Answers on this address from now on and reaches its network over the link.
+   * @param use what becomes of it when another station uses it as well, and who is told
    * @returns false if the address was ours already
    * @throws RangeError if it cannot be a host's address
    */
-  addAddress(prefix: IpPrefix): boolean {
-    return this.#paths.addAddress(prefix)
+  addAddress(prefix: IpPrefix, use: AddressUse = {}): boolean {
+    return this.#paths.addAddress(prefix, use)
   }
 
   /** @returns false if the address was not ours */

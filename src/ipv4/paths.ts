@@ -1,5 +1,5 @@
 import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
-import type { Arp } from '../arp/index.ts'
+import type { AddressUse, Arp } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { type Ip, isSamePrefix, type Route, RoutingTable } from '../ip/index.ts'
 import { Ipv4Path } from './ipv4-path.ts'
@@ -69,7 +69,7 @@ export class Paths {
    * @returns false if the address was ours already
    * @throws RangeError if it cannot be a host's address
    */
-  addAddress(prefix: IpPrefix): boolean {
+  addAddress(prefix: IpPrefix, use: AddressUse = {}): boolean {
     const address = prefix.address
     if (prefix.family !== 4 || !isHostAddress(address.word3)) {
       throw new RangeError(`an IPv4 address of ours is a host's address, not ${prefix}`)
@@ -78,7 +78,11 @@ export class Paths {
     const { network } = prefix
     // A second address on a network finds the way there already.
     if (!this.routing.has(network, null)) this.routing.add({ destination: network, gateway: null, metric: 0 })
-    this.#arp.addAddress(address.word3, prefix.maskWord(3))
+    const lost = (lostAddress: number) => {
+      this.removeAddress(address)
+      use.lost?.(lostAddress)
+    }
+    this.#arp.addAddress(address.word3, prefix.maskWord(3), { ...use, lost })
     this.#changed()
     for (const handler of this.#addressHandlers) handler('added', prefix)
     return true
