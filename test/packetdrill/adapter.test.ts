@@ -12,7 +12,7 @@ const HOSTS = between(
   { mac: '02:00:00:00:00:01', address: '192.168.0.1' },
 )
 
-type Adapter = NonNullable<Awaited<ReturnType<typeof makeAdapter>>>
+type Adapter = Awaited<ReturnType<typeof makeAdapter>>
 type Handle = unknown
 
 let adapter: Adapter
@@ -21,7 +21,7 @@ let port: number
 let ours: number
 
 beforeEach(async () => {
-  adapter = (await makeAdapter({ localIp: 'v4', mtu: 1500 }))!
+  adapter = await makeAdapter({ localIp: 'v4', mtu: 1500 })
   port = 8080
 })
 
@@ -95,8 +95,26 @@ describe('opening', () => {
     expect(adapter.tcpi(other)).toMatchObject({ tcpi_state: 'TCPI_CLOSED' })
   })
 
-  test('what is no TCP over IPv4 is left to others', async () => {
-    expect(await makeAdapter({ localIp: 'v6', mtu: 1500 })).toBe(null)
+  test('over IPv6', async () => {
+    adapter = await makeAdapter({ localIp: 'v6', mtu: 1500 })
+    expect([adapter.localIp.length, adapter.remoteIp.length]).toEqual([16, 16])
+    const handle = socket()
+    const connecting = call('connect', handle, undefined, undefined)
+    const [{ ip }] = adapter.takeTx()
+    const header = Uint8Array.of(2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd)
+    const { tcp } = dissect(Uint8Array.of(...header, ...ip))
+    const peer = between(
+      { mac: '02:00:00:00:00:02', address: 'fd3d:fa7b:d17d::1' },
+      { mac: '02:00:00:00:00:01', address: 'fd3d:a0b:17d6::1' },
+    )
+    const answer = { sourcePort: 8080, destinationPort: tcp!.sourcePort, flags: 'SA', seq: 0, ack: tcp!.seq + 1 }
+    adapter.inject(peer.tcp(answer).subarray(ETHERNET_HEADER))
+    expect(poll(connecting)).toEqual({ ret: 0 })
+    expect(adapter.command('sockstat -6 -P tcp -s | grep -c tcp6 | grep 1')).toBe(0)
+    expect(adapter.command('sockstat -4 -P tcp -s | grep -c ESTABLISHED | grep 0')).toBe(0)
+  })
+
+  test('what is no TCP is left to others', () => {
     expect(call('socket', undefined, 'SOCK_DGRAM', 'IPPROTO_UDP')).toHaveProperty('unsupported')
     expect(call('epoll_create', 1)).toHaveProperty('unsupported')
     expect(call('read', 17, undefined, 10)).toEqual({ ret: -1, errno: 'EBADF' })

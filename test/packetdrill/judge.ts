@@ -83,7 +83,7 @@ export function runCommandLine(
   })
 }
 
-/** The scripts that are known to hold on Linux, too, among those that the adapter can run. */
+/** The scripts that are known to hold on Linux, too. */
 export function crossValidated(): string[] {
   const folder = join(FOLDER, 'vectors')
   const files = readdirSync(folder).filter((name) => name.endsWith('.ndjson.gz'))
@@ -94,8 +94,8 @@ export function crossValidated(): string[] {
         .trim()
         .split('\n'),
     )
-    .map((line) => JSON.parse(line) as { name: string; crossValidated: boolean; ip_version: number })
-    .filter((script) => script.crossValidated && script.ip_version === 0)
+    .map((line) => JSON.parse(line) as { name: string; crossValidated: boolean })
+    .filter((script) => script.crossValidated)
     .map(({ name }) => name)
 }
 

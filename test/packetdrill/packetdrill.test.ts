@@ -28,14 +28,16 @@ describe('what scripts ask of the system', () => {
       { localPort: 8080, remotePort: 0, state: 'LISTEN' },
       { localPort: 8080, remotePort: 40_000, state: 'TIME_WAIT' },
     ]
-    const status = (rest: string) => sockstat(`sockstat -4 -P tcp -s ${rest}`, sockets)
+    const status = (rest: string) => sockstat(`sockstat -4 -P tcp -s ${rest}`, 'v4', sockets)
     expect(status('| grep packetdril | grep -c TIME_WAIT | grep 1')).toBe(0)
     expect(status('| grep -c SYN_RCVD | grep 0')).toBe(0)
     expect(status('| grep -c SYN_RCVD | grep 1')).toBe(1)
     expect(status('-p 9 | grep TIME_WAIT')).toBe(1)
     expect(status('| grep -v LISTEN | grep -c tcp4 | grep 1')).toBe(0)
-    expect(sockstat('sockstat -6 -P tcp | grep -c LISTEN | grep 1', sockets)).toBe(1)
-    expect(sockstat('true', sockets)).toBe(0)
+    expect(sockstat('sockstat -6 -P tcp | grep -c LISTEN | grep 1', 'v4', sockets)).toBe(1)
+    expect(sockstat('sockstat -6 -P tcp | grep -c tcp6 | grep 2', 'v6', sockets)).toBe(0)
+    expect(sockstat('sockstat -4 -6 -P tcp | grep -c tcp4 | grep 2', 'v4', sockets)).toBe(0)
+    expect(sockstat('true', 'v4', sockets)).toBe(0)
   })
 
   test('sysctl sets what the stack has a setting for', () => {

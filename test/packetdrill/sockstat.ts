@@ -8,17 +8,22 @@ export interface SocketLine {
 }
 
 /** @returns the exit status of the last `grep`, 0 when it found something; 0 for what is no `sockstat` pipeline */
-export function sockstat(pipeline: string, sockets: readonly SocketLine[]): number {
+export function sockstat(pipeline: string, version: 'v4' | 'v6', sockets: readonly SocketLine[]): number {
   const [first, ...filters] = pipeline.split('|').map((command) => command.trim().split(/\s+/))
   if (first[0] !== 'sockstat' || filters.some(([name]) => name !== 'grep')) return 0
   const option = (name: string) => (first.includes(name) ? first[first.indexOf(name) + 1] : null)
   const port = option('-p')
-  // The version 6 stack is another one: this one has no such sockets.
-  let lines = first.includes('-6')
-    ? []
-    : sockets
-        .filter(({ localPort, remotePort }) => port === null || [localPort, remotePort].includes(Number(port)))
-        .map(({ localPort, remotePort, state }) => `root packetdrill 1 3 tcp4 *:${localPort} *:${remotePort} ${state}`)
+  // With one of the two, only sockets of that family.
+  const asked = ['-4', '-6'].filter((name) => first.includes(name))
+  let lines =
+    asked.length === 1 && asked[0] !== version.replace('v', '-')
+      ? []
+      : sockets
+          .filter(({ localPort, remotePort }) => port === null || [localPort, remotePort].includes(Number(port)))
+          .map(
+            ({ localPort, remotePort, state }) =>
+              `root packetdrill 1 3 ${version.replace('v', 'tcp')} *:${localPort} *:${remotePort} ${state}`,
+          )
   let status = 0
   for (const [, ...words] of filters) {
     const pattern = words.filter((word) => !word.startsWith('-')).join(' ')
