@@ -58,6 +58,8 @@ export interface IpProtocolHandler {
   receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number, reporter: IpAddress): void
   /** After the last packet of a burst. */
   endOfBurst(): void
+  /** An address is about to be ours no longer: the last time to say anything from it. */
+  addressLeaving?(address: IpAddress): void
 }
 
 /** An internet layer of either family, as transports see it. */

@@ -1,4 +1,4 @@
-import { IPV4_MAPPED_WORD, IpAddress, IpPrefix } from '../address/index.ts'
+import { IPV4_MAPPED_WORD, IpAddress, IpPrefix, type MacAddress } from '../address/index.ts'
 import { type AddressUse, type Arp, NeighborState, type UnreachableHandler } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
@@ -16,7 +16,7 @@ import {
 import { type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
 import type { Ipv4Path } from './ipv4-path.ts'
-import { AddressKind, isLoopback, type LocalAddresses } from './local-addresses.ts'
+import { AddressKind, isHostAddress, isLoopback, type LocalAddresses } from './local-addresses.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
 import { type AddressHandler, Paths } from './paths.ts'
 import * as wire from './wire.ts'
@@ -42,6 +42,12 @@ export interface ErrorSender {
   sendError(kind: IpErrorKind, offending: PacketBuffer): void
 }
 
+/** Who takes datagrams that came to our MAC address and to an IP address that is not ours, or not yet. */
+export interface ForeignReceiver {
+  /** Set up as for `IpProtocolHandler.receive`, of UDP, and no fragment. Borrowed for the call. */
+  receiveForeign(packet: PacketBuffer): void
+}
+
 /**
  * The internet layer for IPv4: RFC 791, with the host requirements of RFC 1122, section 3.2.1 and 3.3. One interface,
  * several addresses, routes by longest prefix. It does not forward.
@@ -60,6 +66,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   /** Each handler once, in the order of adding. */
   readonly #handlers: IpProtocolHandler[] = []
   #errorSender: ErrorSender | null = null
+  #foreignReceiver: ForeignReceiver | null = null
 
   /** @throws TypeError or RangeError naming the option that is wrong */
   constructor(ethernet: Ethernet, arp: Arp, options: Ipv4Options) {
@@ -70,6 +77,9 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
     this.#paths = new Paths(this, arp, options.clock, options.random, ethernet.mtu, cacheSize)
     this.#local = this.#paths.local
+    this.#paths.onLeaving((address) => {
+      for (const handler of this.#handlers) handler.addressLeaving?.(address)
+    })
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
     this.#localQueue = new LocalQueue(options.clock, this, limit)
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
@@ -113,6 +123,14 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
 
   setErrorSender(sender: ErrorSender): void {
     this.#errorSender = sender
+  }
+
+  /**
+   * While somebody is set, datagrams of UDP to unicast addresses that are not ours go there: a server sends its answer to the
+   * address that it offers, RFC 2131, section 4.1. Null: they are dropped.
+   */
+  setForeignReceiver(receiver: ForeignReceiver | null): void {
+    this.#foreignReceiver = receiver
   }
 
   onAddress(handler: AddressHandler): void {
@@ -166,6 +184,14 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
 
   path(destination: IpAddress, source: IpAddress | null = null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
     return this.#paths.path(destination, source)
+  }
+
+  /**
+   * A way to a host on our link, or to all of them, that asks neither for a route nor for the MAC address, and whose source
+   * need not be ours. Nothing remembers it.
+   */
+  linkPath(source: IpAddress, destination: IpAddress, mac: MacAddress): Ipv4Path {
+    return this.#paths.linkPath(source, destination, mac)
   }
 
   passingPath(packet: PacketBuffer): Ipv4Path | null {
@@ -315,7 +341,10 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     }
     const source = wire.source(bytes, network)
     const destination = wire.destination(bytes, network)
-    if (!fromUs && !this.#isForUs(packet, source, destination)) return
+    if (!fromUs && !this.#isForUs(packet, source, destination)) {
+      if (this.#foreignReceiver !== null) this.#receiveForeign(this.#foreignReceiver, packet, source, destination)
+      return
+    }
     if (headerLength > wire.HEADER_LENGTH) {
       const verdict = checkOptions(bytes, network + wire.HEADER_LENGTH, network + headerLength)
       if (verdict === OptionsVerdict.Malformed) {
@@ -354,6 +383,23 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.counters.delivered++
     this.#countCodepoint(packet.trafficClass & 3)
     handler.receive(packet, this)
+  }
+
+  #receiveForeign(receiver: ForeignReceiver, packet: PacketBuffer, source: number, destination: number): void {
+    const bytes = this.#bytes
+    const network = packet.start
+    if (wire.protocol(bytes, network) !== IpProtocol.Udp) return
+    if ((wire.flagsAndOffset(bytes, network) & (wire.MORE_FRAGMENTS | wire.FRAGMENT_OFFSET)) !== 0) return
+    if (!isHostAddress(source) || !isHostAddress(destination)) return
+    if (this.#local.classify(destination) !== AddressKind.Foreign) return
+    packet.network = network
+    packet.transport = packet.start = network + wire.headerLength(bytes, network)
+    packet.end = network + wire.totalLength(bytes, network)
+    packet.source0 = packet.source1 = packet.destination0 = packet.destination1 = 0
+    packet.source2 = packet.destination2 = IPV4_MAPPED_WORD
+    packet.source3 = source
+    packet.destination3 = destination
+    receiver.receiveForeign(packet)
   }
 
   /** RFC 3168, section 5. */

@@ -76,3 +76,9 @@ export class LocalAddresses {
 export function isLoopback(address: number): boolean {
   return address >>> 24 === 127
 }
+
+/** Not 0/8, loopback, multicast, class E or broadcast. */
+export function isHostAddress(address: number): boolean {
+  const first = address >>> 24
+  return first !== 0 && first !== 127 && first < 224
+}

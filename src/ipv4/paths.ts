@@ -3,7 +3,7 @@ import type { AddressUse, Arp } from '../arp/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { type Ip, isSamePrefix, type Route, RoutingTable } from '../ip/index.ts'
 import { Ipv4Path } from './ipv4-path.ts'
-import { AddressKind, isLoopback, LocalAddresses } from './local-addresses.ts'
+import { AddressKind, isHostAddress, isLoopback, LocalAddresses } from './local-addresses.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
 
@@ -32,6 +32,7 @@ export class Paths {
   readonly #cache: PathCache
   readonly #mtus: PathMtus
   readonly #addressHandlers: AddressHandler[] = []
+  #leavingHandler: (address: IpAddress) => void = () => {}
   /** The one for all strangers. */
   #passing: Ipv4Path | null = null
 
@@ -57,6 +58,11 @@ export class Paths {
 
   onAddress(handler: AddressHandler): void {
     this.#addressHandlers.push(handler)
+  }
+
+  /** Told of each address just before it goes; one handler. */
+  onLeaving(handler: (address: IpAddress) => void): void {
+    this.#leavingHandler = handler
   }
 
   /** Stops all timers. */
@@ -90,6 +96,7 @@ export class Paths {
 
   /** @returns false if the address was not ours */
   removeAddress(address: IpAddress): boolean {
+    if (address.family === 4 && this.local.owns(address.word3)) this.#leavingHandler(address)
     const prefix = address.family === 4 ? this.local.remove(address.word3) : null
     if (prefix === null) return false
     const { network } = prefix
@@ -106,7 +113,7 @@ export class Paths {
 
   /**
    * Adds a route.
-   * @throws RangeError if the gateway is not on a network of ours, or a family or the metric is wrong
+   * @throws RangeError if no network of ours and no route says that the gateway is on our link, or a family or the metric is wrong
    */
   addRoute(destination: IpPrefix, gateway: IpAddress | null, metric = 0): void {
     if (destination.family !== 4) {
@@ -127,7 +134,7 @@ export class Paths {
     return removed
   }
 
-  /** Replaces the default route; null leaves none. @throws RangeError if the gateway is not on a network of ours */
+  /** Replaces the default route; null leaves none. @throws RangeError as `addRoute` */
   setGateway(gateway: IpAddress | null): void {
     if (gateway !== null) this.#checkGateway(gateway)
     this.routing.removeWhere((route) => route.destination.length === 0)
@@ -138,11 +145,39 @@ export class Paths {
   #checkGateway(gateway: IpAddress): void {
     if (
       gateway.family !== 4 ||
-      this.local.onLinkWith(gateway.word3) === null ||
+      !this.#isOnLink(gateway) ||
       this.local.classify(gateway.word3) !== AddressKind.Foreign
     ) {
       throw new RangeError(`the gateway ${gateway} is no other host on the network of any of our addresses`)
     }
+  }
+
+  /** By the network of an address of ours, or by a route: providers give out a /32 and a route to their router. */
+  #isOnLink(address: IpAddress): boolean {
+    if (this.local.onLinkWith(address.word3) !== null) return true
+    const route = this.routing.lookup(address)
+    return route !== null && route.gateway === null
+  }
+
+  /**
+   * A way to a host on our link, or all of them, that asks no table: neither for a route nor for the MAC address, and with a
+   * source that need not be ours. DHCP speaks so from and to hosts without an address, RFC 2131, section 4.1.
+   */
+  linkPath(source: IpAddress, destination: IpAddress, mac: MacAddress): Ipv4Path {
+    const to = destination.word3
+    return new Ipv4Path(
+      this.#ip,
+      this,
+      source.word3,
+      to,
+      to,
+      this.#arp.groupNeighbor(to, mac),
+      this.#linkMtu,
+      DEFAULT_TTL,
+      false,
+      this.local.isBroadcast(to),
+      this.#random.below(0x10000),
+    )
   }
 
   path(destination: IpAddress, source: IpAddress | null = null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
@@ -272,12 +307,6 @@ export class Paths {
     this.generation++
     this.#cache.clear()
   }
-}
-
-/** Not 0/8, loopback, multicast, class E or broadcast. */
-function isHostAddress(address: number): boolean {
-  const first = address >>> 24
-  return first !== 0 && first !== 127 && first < 224
 }
 
 /** RFC 1112, section 6.4: the low 23 bits of the group behind 01-00-5e. */

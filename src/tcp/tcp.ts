@@ -402,6 +402,13 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     return nstat(this.counters, open)
   }
 
+  /** Connections from an address that goes can go on with nobody: both ends are told, as RFC 5227, section 2.4 asks for. */
+  addressLeaving(address: IpAddress): void {
+    this.forEachConnection((connection) => {
+      if (connection.localAddress.equals(address)) connection.abort('EADDRNOTAVAIL')
+    })
+  }
+
   /** Every record in TIME-WAIT, in no order. */
   forEachTimeWait(visit: (record: TimeWait) => void): void {
     this.#table.forEach((entry) => {

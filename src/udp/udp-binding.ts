@@ -40,6 +40,8 @@ export class UdpBinding {
   readonly shared: boolean
   /** Whether it may send to broadcast addresses. */
   broadcast: boolean
+  /** Whether it takes datagrams to addresses that are not ours, as far as the internet layer lets them through. */
+  takesForeign = false
   /** The next binding of the same port. */
   next: UdpBinding | null = null
 
@@ -135,6 +137,11 @@ export class UdpBinding {
     const path = this.#pathTo(destination, source)
     if (typeof path === 'string') return path
     return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, data.length, data, null)
+  }
+
+  /** As `send`, over a way that the caller has. */
+  sendOver(path: Path, port: number, data: Uint8Array): UdpSendError | null {
+    return this.#udp.transmit(this, path, port, data.length, data, null)
   }
 
   /** As `send`; `fill` writes the data in place, in packet memory. */

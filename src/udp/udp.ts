@@ -167,25 +167,9 @@ export class Udp implements IpProtocolHandler {
   }
 
   receive(packet: PacketBuffer, ip: Ip): void {
+    if (!this.#takeApart(packet, ip.family)) return
     const bytes = this.#bytes
     const at = packet.start
-    const available = packet.end - at
-    if (available < wire.HEADER_LENGTH) {
-      this.counters.truncated++
-      return
-    }
-    const length = wire.length(bytes, at)
-    if (length < wire.HEADER_LENGTH) {
-      this.counters.badLength++
-      return
-    }
-    if (length > available) {
-      this.counters.truncated++
-      return
-    }
-    if (packet.checksum === ChecksumState.Unverified && !this.#isChecksumRight(packet, ip.family, length)) return
-    packet.payload = at + wire.HEADER_LENGTH
-    packet.payloadEnd = at + length
     const remotePort = wire.sourcePort(bytes, at)
     const first = this.#ports.get(wire.destinationPort(bytes, at)) ?? null
     if (packet.multicast) {
@@ -203,7 +187,44 @@ export class Udp implements IpProtocolHandler {
     binding.receiver.datagram(packet, remotePort)
   }
 
+  /** A datagram to an address that is not ours: for who has asked for such, and nobody is told that there is none. */
+  receiveForeign(packet: PacketBuffer): void {
+    if (!this.#takeApart(packet, 4)) return
+    const remotePort = wire.sourcePort(this.#bytes, packet.start)
+    const port = wire.destinationPort(this.#bytes, packet.start)
+    for (let binding = this.#ports.get(port) ?? null; binding !== null; binding = binding.next) {
+      if (!binding.takesForeign || matchPacket(binding, packet, remotePort) === 0) continue
+      this.counters.delivered++
+      binding.receiver.datagram(packet, remotePort)
+      return
+    }
+    this.counters.noPort++
+  }
+
   endOfBurst(): void {}
+
+  /** Checks the header and finds the data; counts what is wrong. */
+  #takeApart(packet: PacketBuffer, family: IpFamily): boolean {
+    const at = packet.start
+    const available = packet.end - at
+    if (available < wire.HEADER_LENGTH) {
+      this.counters.truncated++
+      return false
+    }
+    const length = wire.length(this.#bytes, at)
+    if (length < wire.HEADER_LENGTH) {
+      this.counters.badLength++
+      return false
+    }
+    if (length > available) {
+      this.counters.truncated++
+      return false
+    }
+    if (packet.checksum === ChecksumState.Unverified && !this.#isChecksumRight(packet, family, length)) return false
+    packet.payload = at + wire.HEADER_LENGTH
+    packet.payloadEnd = at + length
+    return true
+  }
 
   receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number): void {
     const bytes = this.#bytes

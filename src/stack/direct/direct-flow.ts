@@ -113,7 +113,9 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   onClosed(_connection: Connection, code: SystemErrorCode | null): void {
     this.#gone = true
     if (code !== null) {
-      this.#failure ??= new SystemError(code, this.whenEstablished === null ? 'read' : 'connect', this.remote)
+      const hint = code === 'EADDRNOTAVAIL' ? `our address ${this.local.address} is gone` : undefined
+      const syscall = this.whenEstablished === null ? 'read' : 'connect'
+      this.#failure ??= new SystemError(code, syscall, { ...this.remote, hint })
     }
     const failure = this.#failure
     this.#owner.flowFinished()
