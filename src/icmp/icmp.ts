@@ -36,7 +36,7 @@ export interface IcmpOptions {
 }
 
 export interface PingSettings {
-  /** Bytes of data, 0 to 65,507 and to what the path's MTU allows; default 56. */
+  /** Bytes of data, 0 to 65,507; default 56. */
   size?: number
   /** How long to wait, 0 or more; default 5 s. */
   timeout?: Microseconds
@@ -83,16 +83,15 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   }
 
   /**
-   * Sends one echo request and flushes it.
-   * @returns the request, or why it could not be sent: EMSGSIZE (larger than the path's MTU), EACCES (a broadcast or
-   * multicast address), ENOBUFS (too many under way, or packet memory is exhausted), ENETUNREACH
+   * Sends one echo request and flushes it; what is larger than the path's MTU goes in fragments.
+   * @returns the request, or why it could not be sent: EACCES (a broadcast or multicast address), ENOBUFS (too many under way, or packet memory is exhausted), ENETUNREACH
    * @throws RangeError if the size, the timeout or the hop limit is none
    */
   ping(
     destination: IpAddress,
     handler: EchoHandler,
     settings: PingSettings = {},
-  ): EchoRequest | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' | 'EMSGSIZE' | 'ENOBUFS' {
+  ): EchoRequest | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EACCES' | 'ENOBUFS' {
     const size = integerInRange('size', settings.size ?? 56, 0, MAX_DATA)
     const hopLimit = integerInRange('hopLimit', settings.hopLimit ?? 0, 0, 255)
     const timeout = inRange('timeout', settings.timeout ?? 5 * SECOND, 0, Number.MAX_SAFE_INTEGER)
@@ -100,7 +99,6 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     if (typeof path === 'string') return path
     if (path.isBroadcast || destination.isMulticast) return 'EACCES'
     const length = wire.HEADER_LENGTH + size
-    if (path.headerLength + length > path.mtu) return 'EMSGSIZE'
     const packet = this.#memory.allocate(length)
     if (packet === null) return 'ENOBUFS'
     const request = this.#requests.add(handler, path, size, timeout)

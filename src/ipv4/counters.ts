@@ -27,7 +27,7 @@ export interface Ipv4Counters {
   InECT1Pkts: number
   InECT0Pkts: number
   InCEPkts: number
-  /** Fragments. */
+  /** Fragments received; `Ipv4.reassemblyCounters` tells what became of them. */
   fragments: number
   /** Nobody is there for the protocol number. */
   unknownProtocol: number
@@ -35,11 +35,14 @@ export interface Ipv4Counters {
   sent: number
   /** Packets to our own addresses. */
   sentLocal: number
-  /** Larger than the path's MTU and not to be segmented by the device. */
+  /** TCP segments larger than the path's MTU, which are not to be cut, and packets over 65,535 bytes. */
   sendTooBig: number
+  /** Packets sent in fragments, and the fragments. */
+  packetsFragmented: number
+  fragmentsSent: number
   /** Packets to ourselves dropped because the local queue was full. */
   localQueueFull: number
-  /** Packets to ourselves dropped because packet memory was exhausted. */
+  /** Packets to ourselves, or to be sent in fragments, dropped because packet memory was exhausted. */
   noMemory: number
   /** Packets whose next hop did not answer ARP. */
   neighborUnreachable: number
@@ -68,6 +71,8 @@ export function newIpv4Counters(): Ipv4Counters {
     sent: 0,
     sentLocal: 0,
     sendTooBig: 0,
+    packetsFragmented: 0,
+    fragmentsSent: 0,
     localQueueFull: 0,
     noMemory: 0,
     neighborUnreachable: 0,

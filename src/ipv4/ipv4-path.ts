@@ -16,6 +16,8 @@ export interface Generation {
 export class Ipv4Path implements Path {
   readonly ip: Ip
   readonly headerLength = HEADER_LENGTH
+  /** The total length field has 16 bits; what is larger than `mtu` goes in fragments. */
+  readonly largestPacket = 65_535
   addressSum = 0
   readonly isBroadcast: boolean
   mtu: number
@@ -86,10 +88,6 @@ export class Ipv4Path implements Path {
   get destination(): IpAddress {
     this.#destination ??= IpAddress.v4(this.destinationAddress)
     return this.#destination
-  }
-
-  get largestPacket(): number {
-    return this.mtu
   }
 
   get isLocal(): boolean {

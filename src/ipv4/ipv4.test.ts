@@ -179,8 +179,7 @@ describe('receiving', () => {
     ['a group that we have not joined', 'notForUs', frame({ destination: '224.0.0.251' }, 'x', '01:00:5e:00:00:fb')],
     ["another network's broadcast", 'notForUs', frame({ destination: '10.0.1.255' }, 'x', BROADCAST_MAC)],
     ['our address in a link broadcast', 'unicastInLinkBroadcast', frame({}, 'x', BROADCAST_MAC)],
-    ['a first fragment', 'fragments', frame({ moreFragments: true })],
-    ['a later fragment', 'fragments', frame({ fragmentOffset: 8 })],
+    ['an empty fragment', 'fragments', frame({ moreFragments: true }, '')],
   ])('%s is counted and dropped in silence', (_, counter, bad) => {
     const { host, recorder } = setUp()
     expect(host.receive(bad)).toEqual([])
@@ -259,14 +258,72 @@ describe('sending', () => {
     expect(host.netif.takeFrame()).toBeIp({ identification: 0 })
   })
 
-  test('what is larger than the MTU is dropped and counted', () => {
+  test('what is larger than the MTU goes in fragments, which may be cut further', () => {
     const { host } = setUp()
     send(host, PEER_ADDRESS, 1480)
-    expect(host.netif.takeFrame()).toBeIp({ totalLength: 1500 })
+    expect(host.netif.takeFrame()).toBeIp({ totalLength: 1500, dontFragment: true })
     send(host, PEER_ADDRESS, 1481)
+    const [first, second] = host.netif.takeFrames()
+    expect(first).toBeIp({ totalLength: 1500, dontFragment: false, moreFragments: true, fragmentOffset: 0 })
+    expect(second).toBeIp({ totalLength: 21, dontFragment: false, moreFragments: false, fragmentOffset: 1480 })
+    expect([first[18], first[19]]).toEqual([second[18], second[19]])
+    expect(host.ipv4.counters).toMatchObject({ packetsFragmented: 1, fragmentsSent: 2, sent: 3 })
+    host.expectNoLeaks()
+  })
+
+  test('fragments are as large as the path takes, in multiples of 8', () => {
+    const { host } = setUp()
+    const path = pathTo(host, PEER_ADDRESS)
+    host.ipv4.lowerMtu(path, 1006)
+    send(host, path, 65_515)
+    const frames = host.netif.takeFrames()
+    expect(frames).toHaveLength(Math.ceil(65_515 / 984))
+    for (const frame of frames.slice(0, -1)) expect(frame).toBeIp({ totalLength: 1004 })
+    send(host, path, 65_516)
+    expect(host.ipv4.counters.sendTooBig).toBe(1)
+    host.expectNoLeaks()
+  })
+
+  test('TCP is not cut: it makes its segments smaller', () => {
+    const { host } = setUp()
+    const packet = host.memory.allocate(1481)!
+    packet.end = packet.start + 1481
+    host.ipv4.send(packet, pathTo(host, PEER_ADDRESS), 6, 0, 0)
     expect(host.netif.takeFrames()).toEqual([])
     expect(host.ipv4.counters.sendTooBig).toBe(1)
     host.expectNoLeaks()
+  })
+
+  test('where memory does not suffice for all fragments, none is sent', () => {
+    const { host } = setUp()
+    const packet = host.memory.allocate(60_000)!
+    packet.end = packet.start + 60_000
+    const taken: PacketBuffer[] = []
+    while (host.memory.freeSmall > 10) taken.push(host.memory.takeSmall()!)
+    host.ipv4.send(packet, pathTo(host, PEER_ADDRESS), PROTOCOL, 0, 0)
+    expect(host.netif.takeFrames()).toEqual([])
+    expect(host.ipv4.counters).toMatchObject({ noMemory: 1, packetsFragmented: 0, fragmentsSent: 0 })
+    for (const one of taken) one.release()
+    host.expectNoLeaks()
+  })
+
+  test('identifications of what may be cut come back only after all others, and in no order that shows', () => {
+    const { host } = setUp()
+    const path = pathTo(host, PEER_ADDRESS)
+    const seen = new Set<number>()
+    let successors = 0
+    let previous = -2
+    for (let i = 0; i < 65_536; i++) {
+      send(host, path, 1481)
+      const [first] = host.netif.takeFrames()
+      const identification = (first[18] << 8) | first[19]
+      seen.add(identification)
+      if (identification === ((previous + 1) & 0xffff)) successors++
+      previous = identification
+    }
+    expect(seen.size).toBe(65_536)
+    // About one in 65,536 by chance.
+    expect(successors).toBeLessThan(10)
   })
 
   test('a packet for segmentation passes, up to 65,535 bytes', () => {

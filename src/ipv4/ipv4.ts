@@ -4,6 +4,8 @@ import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import {
+  cut,
+  type FragmentSink,
   type Ip,
   IpErrorKind,
   IpProtocol,
@@ -13,12 +15,14 @@ import {
   type Path,
   type Route,
 } from '../ip/index.ts'
-import { type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
+import { type PacketBuffer, type PacketMemory, Segmentation, SMALL_SLOT } from '../packet/index.ts'
 import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
+import { Identifications } from './identification.ts'
 import type { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isHostAddress, isLoopback, type LocalAddresses } from './local-addresses.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
 import { type AddressHandler, Paths } from './paths.ts'
+import { Ipv4Reassembly, type Ipv4ReassemblyCounters } from './reassembly.ts'
 import * as wire from './wire.ts'
 
 /** The total length field has 16 bits. */
@@ -35,6 +39,10 @@ export interface Ipv4Options {
   pathCacheSize?: number
   /** Packets to ourselves that may wait for delivery; 1 to 65,536, default 1,024. */
   localQueueLimit?: number
+  /** Bytes of packet memory that fragments may keep; default 4 MiB, but a quarter of the small slots at most. */
+  reassemblyMemory?: number
+  /** The same for each source; default 1,048,576. */
+  reassemblyMemoryPerSource?: number
 }
 
 /** Says that something could not be delivered; ICMP registers itself as this. */
@@ -52,7 +60,7 @@ export interface ForeignReceiver {
  * The internet layer for IPv4: RFC 791, with the host requirements of RFC 1122, section 3.2.1 and 3.3. One interface,
  * several addresses, routes by longest prefix. It does not forward.
  */
-export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHandler {
+export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHandler, FragmentSink {
   readonly family = 4
   readonly memory: PacketMemory
   readonly counters: Ipv4Counters = newIpv4Counters()
@@ -67,6 +75,14 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   readonly #handlers: IpProtocolHandler[] = []
   #errorSender: ErrorSender | null = null
   #foreignReceiver: ForeignReceiver | null = null
+  readonly #reassembly: Ipv4Reassembly
+  readonly #identifications: Identifications
+  /** Of the packet that is being cut into fragments. */
+  #fragmentPath: Ipv4Path | null = null
+  #fragmentIdentification = 0
+  #fragmentHopLimit = 0
+  #fragmentTrafficClass = 0
+  #fragmentProtocol = 0
 
   /** @throws TypeError or RangeError naming the option that is wrong */
   constructor(ethernet: Ethernet, arp: Arp, options: Ipv4Options) {
@@ -82,6 +98,21 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     })
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
     this.#localQueue = new LocalQueue(options.clock, this, limit)
+    this.#identifications = new Identifications(options.random)
+    // Linux (ipfrag_high_thresh) has 4 MiB for all; a quarter of a smaller memory must do.
+    const most = Math.min(4_194_304, (this.memory.smallSlots * SMALL_SLOT) / 4)
+    const perSource = options.reassemblyMemoryPerSource ?? 1_048_576
+    this.#reassembly = new Ipv4Reassembly(
+      this.memory,
+      options.clock,
+      options.random,
+      integerInRange('reassemblyMemory', options.reassemblyMemory ?? most, 0, 0x7fffffff),
+      integerInRange('reassemblyMemoryPerSource', perSource, 0, 0x7fffffff),
+      (first) => {
+        this.sendError(IpErrorKind.TimeExceeded, first)
+        this.flush()
+      },
+    )
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
     if (options.gateway !== undefined) this.setGateway(IpAddress.parse(options.gateway))
     ethernet.addProtocol(EtherType.Ipv4, this)
@@ -104,6 +135,20 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   /** Destinations that have left the path cache for want of room. */
   get pathsEvicted(): number {
     return this.#paths.evicted
+  }
+
+  get reassemblyCounters(): Readonly<Ipv4ReassemblyCounters> {
+    return this.#reassembly.counters
+  }
+
+  /** Packets of which some fragments are there. */
+  get reassemblyCount(): number {
+    return this.#reassembly.count
+  }
+
+  /** Bytes of packet memory that fragments keep. */
+  get reassemblyKept(): number {
+    return this.#reassembly.kept
   }
 
   /** Largest IP packet that the link carries, in bytes. */
@@ -201,21 +246,71 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     const way = path as Ipv4Path
     const total = packet.end - packet.start + wire.HEADER_LENGTH
-    // ICMP goes without the don't-fragment bit, so that only the link limits it: routers cut what is too big for them.
-    const mtu = protocol === IpProtocol.Icmp ? way.linkMtu : way.mtu
-    if (total > mtu && (packet.segmentation !== Segmentation.TcpV4 || total > MAX_PACKET)) {
-      // Fragmenting what we send has its place here.
+    const hops = hopLimit === 0 ? way.defaultHopLimit : hopLimit
+    if (total > MAX_PACKET) {
       this.counters.sendTooBig++
       packet.release()
       return
     }
-    // RFC 6864, 4.1: the identification of a packet that is never fragmented may be anything. One counter for each path
-    // keeps the others unique as long as 16 bits can; a large packet takes one for each segment that it is cut into.
-    const identification = way.identification
+    if (total > way.mtu && packet.segmentation !== Segmentation.TcpV4) {
+      this.#sendFragments(packet, way, protocol, hops, trafficClass)
+      return
+    }
+    const count = way.identification
+    // A large packet takes one for each segment that it is cut into.
     const taken = packet.segmentation === Segmentation.None ? 1 : Math.ceil(total / packet.segmentSize)
-    way.identification = (identification + taken) & 0xffff
+    way.identification = (count + taken) & 0xffff
     // As Linux: whatever fits the path is not to be fragmented on it (RFC 1191), except ICMP.
-    const flags = protocol === IpProtocol.Icmp || way.mayBeCut ? 0 : wire.DONT_FRAGMENT
+    const mayBeCut = protocol === IpProtocol.Icmp || way.mayBeCut
+    // RFC 6864, 4.1: the identification of a packet that is never fragmented may be anything.
+    const isCounted = !mayBeCut || taken > 1
+    const identification = isCounted ? count : this.#identifications.permute(way.destinationAddress, count)
+    this.#sendWhole(packet, way, protocol, hops, trafficClass, identification, mayBeCut ? 0 : wire.DONT_FRAGMENT)
+  }
+
+  /**
+   * What does not fit the path goes in fragments, which may be cut further: so Linux treats UDP with path MTU discovery
+   * (IP_PMTUDISC_WANT, its default), and ICMP. TCP fits its segments to the path instead, and sends this one again.
+   */
+  #sendFragments(packet: PacketBuffer, way: Ipv4Path, protocol: number, hopLimit: number, trafficClass: number): void {
+    if (protocol === IpProtocol.Tcp) {
+      this.counters.sendTooBig++
+      packet.release()
+      return
+    }
+    this.#fragmentPath = way
+    this.#fragmentProtocol = protocol
+    this.#fragmentHopLimit = hopLimit
+    this.#fragmentTrafficClass = trafficClass
+    this.#fragmentIdentification = this.#identifications.permute(way.destinationAddress, way.identification)
+    way.identification = (way.identification + 1) & 0xffff
+    if (cut(packet, (way.mtu - wire.HEADER_LENGTH) & ~7, this)) this.counters.packetsFragmented++
+    else this.counters.noMemory++
+  }
+
+  sendFragment(fragment: PacketBuffer, offset: number, more: boolean): void {
+    this.counters.fragmentsSent++
+    this.#sendWhole(
+      fragment,
+      this.#fragmentPath as Ipv4Path,
+      this.#fragmentProtocol,
+      this.#fragmentHopLimit,
+      this.#fragmentTrafficClass,
+      this.#fragmentIdentification,
+      (more ? wire.MORE_FRAGMENTS : 0) | (offset >>> 3),
+    )
+  }
+
+  #sendWhole(
+    packet: PacketBuffer,
+    way: Ipv4Path,
+    protocol: number,
+    hopLimit: number,
+    trafficClass: number,
+    identification: number,
+    flagsAndOffset: number,
+  ): void {
+    const total = packet.end - packet.start + wire.HEADER_LENGTH
     packet.network = packet.push(wire.HEADER_LENGTH)
     wire.writeHeader(
       this.#bytes,
@@ -224,8 +319,8 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       trafficClass,
       total,
       identification,
-      flags,
-      hopLimit === 0 ? way.defaultHopLimit : hopLimit,
+      flagsAndOffset,
+      hopLimit,
       protocol,
       way.sourceAddress,
       way.destinationAddress,
@@ -283,9 +378,10 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#ethernet.flush()
   }
 
-  /** Releases what waits for local delivery, and stops all timers. */
+  /** Releases fragments and what waits for local delivery, and stops all timers. */
   close(): void {
     this.#localQueue.clear()
+    this.#reassembly.clear()
     this.#paths.close()
   }
 
@@ -368,11 +464,18 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     packet.hopLimit = wire.timeToLive(bytes, network)
     packet.trafficClass = wire.typeOfService(bytes, network)
     if ((wire.flagsAndOffset(bytes, network) & (wire.MORE_FRAGMENTS | wire.FRAGMENT_OFFSET)) !== 0) {
-      // Reassembly has its place here.
       this.counters.fragments++
+      const whole = this.#reassembly.add(packet)
+      if (whole === null) return
+      this.#deliver(whole)
+      whole.release()
       return
     }
-    const protocol = wire.protocol(bytes, network)
+    this.#deliver(packet)
+  }
+
+  #deliver(packet: PacketBuffer): void {
+    const protocol = wire.protocol(this.#bytes, packet.network)
     const handler = this.#protocols[protocol]
     if (handler === null) {
       this.counters.unknownProtocol++

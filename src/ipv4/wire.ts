@@ -133,3 +133,20 @@ export function writeHeader(
   writeWord32(bytes, position + SOURCE, sourceAddress)
   writeWord32(bytes, position + DESTINATION, destinationAddress)
 }
+
+/** Makes the header of a fragment that of the whole packet. @param length of the header @param total of the packet */
+export function becomeWhole(bytes: Uint8Array, position: number, length: number, total: number): void {
+  writeWord16(bytes, position + TOTAL_LENGTH, total)
+  writeWord16(bytes, position + FLAGS_AND_OFFSET, flagsAndOffset(bytes, position) & DONT_FRAGMENT)
+  writeChecksum(bytes, position, length)
+}
+
+/** Computes the checksum of a header of `length` bytes anew. */
+export function writeChecksum(bytes: Uint8Array, position: number, length: number): void {
+  writeWord16(bytes, position + HEADER_CHECKSUM, 0)
+  let sum = 0
+  for (let i = position; i < position + length; i += 2) sum += word16(bytes, i)
+  sum = (sum & 0xffff) + (sum >>> 16)
+  sum = (sum & 0xffff) + (sum >>> 16)
+  writeWord16(bytes, position + HEADER_CHECKSUM, ~sum)
+}

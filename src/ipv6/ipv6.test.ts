@@ -323,7 +323,8 @@ describe('fragments that we send', () => {
     const taken: PacketBuffer[] = []
     for (let left = host.memory.freeSmall; left > 10; left--) taken.push(host.memory.takeSmall()!)
     host.ipv6.send(packet, pathTo(host, PEER_ADDRESS6), PROTOCOL, 0, 0)
-    expect(host.ipv6.counters).toMatchObject({ packetsFragmented: 1, fragmentsSent: 10, noMemory: 1 })
+    // A receiver who got some would wait in vain.
+    expect(host.ipv6.counters).toMatchObject({ packetsFragmented: 0, fragmentsSent: 0, noMemory: 1 })
     for (const one of taken) one.release()
     host.netif.takeFrames()
     host.expectNoLeaks()

@@ -2,10 +2,10 @@ import type { IpAddress, MacAddress } from '../address/index.ts'
 import { addressSum6, finish, pseudoHeaderSum } from '../checksum/index.ts'
 import type { Random } from '../clock/index.ts'
 import { type Ethernet, EtherType } from '../ethernet/index.ts'
-import { IpProtocol, type LocalQueue } from '../ip/index.ts'
+import { cut, type FragmentSink, IpProtocol, type LocalQueue } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
 import type { Ipv6Counters } from './counters.ts'
-import { cut, type FragmentSink } from './fragmentation.ts'
+import { FRAGMENT_HEADER_LENGTH, writeFragmentHeader } from './fragmentation.ts'
 import type { Ipv6Path } from './ipv6-path.ts'
 import { groupMac, type Paths } from './paths.ts'
 import * as wire from './wire.ts'
@@ -29,6 +29,8 @@ export class Output implements FragmentSink {
   #hopLimit = 0
   #trafficClass = 0
   #flowLabel = 0
+  #protocol = 0
+  #identification = 0
 
   constructor(ethernet: Ethernet, random: Random, paths: Paths, counters: Ipv6Counters, localQueue: LocalQueue) {
     this.#memory = ethernet.memory
@@ -64,19 +66,20 @@ export class Output implements FragmentSink {
   }
 
   #sendFragments(packet: PacketBuffer, path: Ipv6Path, protocol: number): void {
-    const { length } = packet
-    const most = (path.mtu - wire.HEADER_LENGTH - 8) & ~7
+    const most = (path.mtu - wire.HEADER_LENGTH - FRAGMENT_HEADER_LENGTH) & ~7
+    this.#protocol = protocol
     // RFC 7739, section 5.3: chosen at random, as Linux does; 32 bits are enough that none comes back too soon.
-    const id = this.#random.int32()
-    const made = cut(packet, this.#memory, path.mtu, protocol, id, this)
-    this.#counters.packetsFragmented++
-    this.#counters.fragmentsSent += made
-    if (made < Math.ceil(length / most)) this.#counters.noMemory++
+    this.#identification = this.#random.int32()
+    if (cut(packet, most, this)) this.#counters.packetsFragmented++
+    else this.#counters.noMemory++
   }
 
-  sendFragment(fragment: PacketBuffer): void {
+  sendFragment(fragment: PacketBuffer, offset: number, more: boolean): void {
     const path = this.#path as Ipv6Path
     const { Fragment } = wire.NextHeader
+    const at = fragment.push(FRAGMENT_HEADER_LENGTH)
+    writeFragmentHeader(this.#bytes, at, this.#protocol, offset, more, this.#identification)
+    this.#counters.fragmentsSent++
     this.#sendWhole(fragment, path, Fragment, this.#hopLimit, this.#trafficClass, this.#flowLabel)
   }
 

@@ -185,7 +185,7 @@ export interface UdpSocket extends AsyncDisposable {
 }
 
 export interface PingOptions {
-  /** Payload bytes, 0 to 65,507; default 56. On the direct stack they have to fit the path's MTU, or it is EMSGSIZE. */
+  /** Payload bytes, 0 to 65,507; default 56. */
   size?: number
   /** Milliseconds to wait, 1 to 2^31 - 1; default 5,000. */
   timeout?: number

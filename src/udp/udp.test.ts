@@ -287,7 +287,7 @@ describe('sending', () => {
     expect(binding.send(text('x'), address('8.8.8.8'), 1)).toBe('ENETUNREACH')
     expect(binding.send(text('x'), address('fd00::1'), 1)).toBe('ENETUNREACH')
     expect(binding.send(text('x'), address('10.0.0.255'), 1)).toBe('EACCES')
-    expect(binding.send(new Uint8Array(1473), peer, 1)).toBe('EMSGSIZE')
+    expect(binding.send(new Uint8Array(65_508), peer, 1)).toBe('EMSGSIZE')
     expect(binding.send(new Uint8Array(65_508), address(OUR_ADDRESS), 1)).toBe('EMSGSIZE')
     binding.broadcast = true
     expect(binding.send(text('x'), address('10.0.0.255'), 1)).toBeNull()
@@ -412,8 +412,10 @@ describe('errors', () => {
     host.netif.takeFrames()
     host.receive(errorAbout({}, 4, 1000, 1428))
     expect(recorder.errors).toEqual([IpErrorKind.PacketTooBig])
-    expect(binding.send(new Uint8Array(1400))).toBe('EMSGSIZE')
+    expect(binding.send(new Uint8Array(973))).toBeNull()
+    expect(host.netif.takeFrames()).toHaveLength(2)
     expect(binding.send(new Uint8Array(972))).toBeNull()
+    expect(host.netif.takeFrame()).toBeUdp({ dontFragment: true })
   })
 
   test('a smaller path MTU holds for unconnected bindings, too, which would send into a black hole', () => {
@@ -429,9 +431,13 @@ describe('errors', () => {
     host.receive(errorAbout({}, 4, 1000, 1428))
     expect(host.udp.counters).toMatchObject({ mtuLowered: 1, errorsDelivered: 0, errorsIgnored: 1 })
     expect(recorder.errors).toEqual([])
-    expect(binding.send(new Uint8Array(1400), peer, 7)).toBe('EMSGSIZE')
+    host.netif.takeFrames()
+    expect(binding.send(new Uint8Array(973), peer, 7)).toBeNull()
+    expect(host.netif.takeFrames()).toHaveLength(2)
     expect(binding.send(new Uint8Array(972), peer, 7)).toBeNull()
-    expect(bind(host).binding.send(new Uint8Array(973), peer, 7)).toBe('EMSGSIZE')
+    expect(host.netif.takeFrames()).toHaveLength(1)
+    expect(bind(host).binding.send(new Uint8Array(973), peer, 7)).toBeNull()
+    expect(host.netif.takeFrames()).toHaveLength(2)
   })
 
   test('our own port unreachable comes back to us over loopback', () => {

@@ -58,7 +58,7 @@ export async function directPair(): Promise<Pair> {
     serverAddress: '10.0.0.2',
     clientAddress: '10.0.0.1',
     // What an MTU of 1,500 carries: UDP does not fragment.
-    longestDatagram: 1472,
+    longestDatagram: 65_507,
     async silentEndpoint() {
       return { address: '10.0.0.99', port: 7 }
     },

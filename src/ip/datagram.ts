@@ -7,9 +7,8 @@ export function cost(fragment: PacketBuffer): number {
 }
 
 /**
- * A packet of which some fragments are there, RFC 8200, section 4.5. In a fragment that is kept, [start, end) is its part of
- * the whole, `sequence` where that part belongs, `payload` where its fragment header is, and `payloadEnd` where the number
- * stands that names the fragment header.
+ * A packet of which some fragments are there. In a fragment that is kept, [start, end) is its part of the whole, `sequence`
+ * where that part belongs, and `payload` where the headers end that go before it.
  */
 export class Datagram {
   readonly hash: number
