@@ -6,8 +6,13 @@ const REACHABLE_TIME: Microseconds = 30 * SECOND
 const RETRANS_TIMER: Microseconds = SECOND
 /** Linux, ndisc_router_discovery: nothing below a tenth of a second is taken from an advertisement. */
 const LEAST_TIME: Microseconds = 100 * MILLISECOND
-/** RFC 4861, 6.2.1: AdvReachableTime is an hour at most. The same for the other, so that nobody puts resolution to sleep. */
-const LONGEST_TIME: Microseconds = 3600 * SECOND
+/** RFC 4861, 6.2.1: AdvReachableTime is an hour at most. */
+const LONGEST_REACHABLE_TIME: Microseconds = 3600 * SECOND
+/**
+ * The RFC has no limit for this one. With more, one forged message would put resolution and the check of new addresses to
+ * sleep, for good, as no field of 0 takes it back.
+ */
+const LONGEST_RETRANSMIT_TIME: Microseconds = 10 * SECOND
 /** Linux, and the default that IANA recommends. */
 const HOP_LIMIT = 64
 
@@ -32,8 +37,8 @@ export class LinkParameters {
   /** RFC 4861, 6.3.4: fields that are 0 say nothing. Times in milliseconds. */
   learn(hopLimit: number, reachableTime: number, retransTimer: number): void {
     if (hopLimit !== 0) this.hopLimit = hopLimit
-    if (reachableTime !== 0) this.baseReachableTime = withinBounds(reachableTime)
-    if (retransTimer !== 0) this.retransmitTime = withinBounds(retransTimer)
+    if (reachableTime !== 0) this.baseReachableTime = withinBounds(reachableTime, LONGEST_REACHABLE_TIME)
+    if (retransTimer !== 0) this.retransmitTime = withinBounds(retransTimer, LONGEST_RETRANSMIT_TIME)
   }
 
   /** RFC 4861, 6.3.4. @returns whether it is one that the link may have */
@@ -44,6 +49,6 @@ export class LinkParameters {
   }
 }
 
-function withinBounds(milliseconds: number): Microseconds {
-  return Math.min(Math.max(milliseconds * MILLISECOND, LEAST_TIME), LONGEST_TIME)
+function withinBounds(milliseconds: number, longest: Microseconds): Microseconds {
+  return Math.min(Math.max(milliseconds * MILLISECOND, LEAST_TIME), longest)
 }
