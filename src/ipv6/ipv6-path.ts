@@ -2,6 +2,7 @@ import type { IpAddress } from '../address/index.ts'
 import { addressSum6 } from '../checksum/index.ts'
 import type { Ip, Path } from '../ip/index.ts'
 import type { NextHop } from './neighbor-resolver.ts'
+import type { PathMtu } from './path-mtus.ts'
 import { HEADER_LENGTH, MAX_PAYLOAD } from './wire.ts'
 
 /** Counts changes of routes and addresses. */
@@ -21,11 +22,10 @@ export class Ipv6Path implements Path {
   source: IpAddress
   destination: IpAddress
   addressSum = 0
-  mtu: number
   /** What the first link takes, whatever is known of the path behind it. */
   readonly linkMtu: number
-  /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
-  mtuExpiry = 0
+  /** What was learnt about the path behind it, if anything was. */
+  learnt: PathMtu | null = null
   /** Hop limit unless the transport asks for another. */
   readonly defaultHopLimit: number
   /** Address of the next hop; for a local destination the destination. */
@@ -63,12 +63,16 @@ export class Ipv6Path implements Path {
     this.nextHopAddress = nextHopAddress
     this.nextHop = nextHop
     this.hasDefaultSource = hasDefaultSource
-    this.mtu = mtu
     this.linkMtu = mtu
     this.defaultHopLimit = hopLimit
     this.#current = current
     this.#generation = current.generation
     this.#sum()
+  }
+
+  get mtu(): number {
+    const { learnt, linkMtu } = this
+    return learnt === null || learnt.mtu > linkMtu ? linkMtu : learnt.mtu
   }
 
   get isLocal(): boolean {

@@ -19,7 +19,7 @@ import { Input } from './input.ts'
 import type { Ipv6Path } from './ipv6-path.ts'
 import type { ControlHandler, Ipv6Link } from './link.ts'
 import type { OwnAddress } from './local-addresses.ts'
-import type { NeighborResolver } from './neighbor-resolver.ts'
+import type { NeighborResolver, RouteDiscovery } from './neighbor-resolver.ts'
 import { Output } from './output.ts'
 import { setAddresses } from './packet-addresses.ts'
 import { type AddressHandler, type AddressSettings, type GroupHandler, Paths } from './paths.ts'
@@ -148,6 +148,22 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   /** Who finds link-layer addresses; to be set before the first packet is sent. */
   setNeighborResolver(resolver: NeighborResolver): void {
     this.#paths.resolver = resolver
+  }
+
+  /** Who knows what routers say; to be asked where a route of ours is less specific. */
+  setRouteDiscovery(discovery: RouteDiscovery): void {
+    this.#paths.routeDiscovery = discovery
+    this.#paths.routesChanged()
+  }
+
+  /** `RouteDiscovery` may give other answers than before: every path is found anew. */
+  routesChanged(): void {
+    this.#paths.routesChanged()
+  }
+
+  /** The first hop of a unicast destination, itself if it is on our link; null if there is none. */
+  nextHop(destination: IpAddress): IpAddress | null {
+    return this.#paths.nextHop(destination)
   }
 
   setSourceSelector(selector: SourceSelector): void {

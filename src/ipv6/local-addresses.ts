@@ -1,4 +1,4 @@
-import { IpAddress, type IpPrefix } from '../address/index.ts'
+import type { IpAddress, IpPrefix } from '../address/index.ts'
 import type { SourceCandidate } from './address-selection.ts'
 
 /** An address of ours, with what its use for new connections depends on (RFC 4862, section 5.5.4; RFC 6724). */
@@ -102,18 +102,4 @@ export class LocalAddresses {
     this.#joined.set(this.groups)
     return true
   }
-}
-
-/** All nodes of the link, RFC 4291, section 2.7.1. */
-export const ALL_NODES = IpAddress.parse('ff02::1')
-export const LOOPBACK = IpAddress.parse('::1')
-
-/** fe80::/10, RFC 4291, section 2.5.6. */
-export function isLinkLocal(address: IpAddress): boolean {
-  return address.family === 6 && address.word0 >>> 22 === 0xfe80 >>> 6
-}
-
-/** RFC 4291, section 2.7.1: ff02::1:ff00:0/104 and the last 24 bits of the address. */
-export function solicitedNodeGroup(address: IpAddress): IpAddress {
-  return IpAddress.fromWords(0xff020000, 0, 1, 0xff000000 | (address.word3 & 0xffffff))
 }

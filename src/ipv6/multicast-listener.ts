@@ -2,13 +2,14 @@
  * Multicast listener discovery, the host's part: tells the routers of the link which groups, and which sources of them, are
  * listened to. Version 2 (RFC 3810); version 1 (RFC 2710) for as long as a router of that version asks (RFC 3810, 8.2.1).
  */
-import { IpAddress } from '../address/index.ts'
+import type { IpAddress } from '../address/index.ts'
 import { MILLISECOND, type Microseconds, SECOND, Timer, type TimerHandler } from '../clock/index.ts'
 import { integerInRange, SystemError } from '../errors/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
-import { isLinkLocalWord, Scope } from './address-scope.ts'
+import { Scope } from './address-scope.ts'
 import { AddressSet } from './address-set.ts'
+import { ALL_ROUTERS, isLinkLocalWord } from './addresses.ts'
 import type { ControlHandler, Ipv6Link } from './link.ts'
 import { type MulticastListenerCounters, newMulticastListenerCounters } from './multicast-listener-counters.ts'
 import { areEqual, FilterMode, passes, type SourceFilter } from './multicast-listener-filter.ts'
@@ -30,9 +31,6 @@ const LEAST_RESPONSE_TIME: Microseconds = 10 * MILLISECOND
 
 /** Sources that a query asks for and that are kept until it is answered. */
 const MAXIMUM_ASKED_SOURCES = 256
-
-/** ff02::2, where done messages of version 1 go; RFC 2710, section 3.7. */
-const ALL_ROUTERS = IpAddress.fromWords(0xff02_0000, 0, 0, 2)
 
 export interface MulticastListenerOptions {
   /** Groups at a time; 8 to 65,536, default 1,024. */

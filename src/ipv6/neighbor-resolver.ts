@@ -30,3 +30,13 @@ export interface NeighborResolver {
   /** RFC 4861, section 7.3.1: something above heard from this neighbour, or from beyond it, that packets arrive. */
   confirm(nextHop: NextHop): void
 }
+
+/** What routers say about the ways to destinations; neighbour discovery. */
+export interface RouteDiscovery {
+  /**
+   * The first hop of a unicast destination, RFC 4861, section 5.2: itself if it is on our link, or a router; null if nothing
+   * is known of it.
+   * @param longerThan only by a prefix of more bits than these, -1 to 128; what a redirect says counts as 129
+   */
+  nextHop(destination: IpAddress, longerThan: number): IpAddress | null
+}

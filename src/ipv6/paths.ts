@@ -1,9 +1,10 @@
 import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
 import { type Clock, KeyedHash, type Random } from '../clock/index.ts'
 import { type Ip, isSamePrefix, RoutingTable } from '../ip/index.ts'
+import { ALL_NODES, isLinkLocal, LOOPBACK, solicitedNodeGroup } from './addresses.ts'
 import { Ipv6Path } from './ipv6-path.ts'
-import { ALL_NODES, isLinkLocal, LOOPBACK, LocalAddresses, solicitedNodeGroup } from './local-addresses.ts'
-import type { NeighborResolver, NextHop } from './neighbor-resolver.ts'
+import { LocalAddresses } from './local-addresses.ts'
+import type { NeighborResolver, NextHop, RouteDiscovery } from './neighbor-resolver.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
 import { defaultSelector, type SourceSelector } from './source-selection.ts'
@@ -27,6 +28,8 @@ export interface AddressSettings {
   deprecated?: boolean
   /** RFC 8981; default false. */
   temporary?: boolean
+  /** Still being checked, RFC 4429; default false. */
+  optimistic?: boolean
 }
 
 /** Our addresses, groups and routes, and the paths that follow from them: RFC 4861, section 5.2. */
@@ -36,6 +39,7 @@ export class Paths {
   /** Grows with every change of routes or addresses: paths of an earlier generation are stale. */
   generation = 0
   resolver: NeighborResolver | null = null
+  routeDiscovery: RouteDiscovery | null = null
 
   readonly #ip: Ip
   readonly #cache: PathCache
@@ -54,7 +58,7 @@ export class Paths {
     this.#ip = ip
     this.#linkMtu = linkMtu
     this.#cache = new PathCache(cacheSize, random)
-    this.#mtus = new PathMtus(clock)
+    this.#mtus = new PathMtus(clock, random)
     this.#flowHash = new KeyedHash(random)
     this.local.join(ALL_NODES)
   }
@@ -114,7 +118,7 @@ export class Paths {
     if (prefix.family !== 6 || address.isMulticast || address.isUnspecified || address.isLoopback) {
       throw new RangeError(`an IPv6 address of ours is a host's address, not ${prefix}`)
     }
-    const { onLink = true, deprecated = false, temporary = false } = settings
+    const { onLink = true, deprecated = false, temporary = false, optimistic = false } = settings
     const before = this.local.find(address)
     this.local.set({
       prefix,
@@ -124,7 +128,7 @@ export class Paths {
       onLink,
       deprecated,
       temporary,
-      optimistic: false,
+      optimistic,
       nextHop: null,
     })
     if (before?.onLink) this.#removeOnLinkRoute(before.prefix)
@@ -160,7 +164,13 @@ export class Paths {
 
   joinGroup(group: IpAddress): void {
     if (group.family !== 6 || !group.isMulticast) throw new RangeError(`${group} is no IPv6 group`)
-    if (this.local.join(group)) for (const handler of this.#groupHandlers) handler('joined', group)
+    if (!this.local.join(group)) return
+    try {
+      for (const handler of this.#groupHandlers) handler('joined', group)
+    } catch (error) {
+      this.local.leave(group)
+      throw error
+    }
   }
 
   leaveGroup(group: IpAddress): void {
@@ -256,23 +266,31 @@ export class Paths {
   #nextHopToStranger(destination: IpAddress): IpAddress | null {
     if (destination.isMulticast || destination.isUnspecified || destination.isLoopback) return null
     if (this.local.find(destination) !== null) return null
-    return this.#nextHop(destination)
+    return this.nextHop(destination)
   }
 
-  /** RFC 4861, section 5.2, without the lists of prefixes and routers, whose place the routing table takes. */
-  #nextHop(destination: IpAddress): IpAddress | null {
+  /**
+   * The first hop of a unicast destination: itself if it is on our link, or a router; null if there is none. RFC 4861,
+   * section 5.2, where the routing table has what a person said, and `RouteDiscovery` what routers say. The longest prefix
+   * wins, and among equals the person.
+   */
+  nextHop(destination: IpAddress): IpAddress | null {
     if (isLinkLocal(destination)) return destination
     const route = this.routing.lookup(destination)
+    if (this.routeDiscovery !== null) {
+      const discovered = this.routeDiscovery.nextHop(destination, route === null ? -1 : route.destination.length)
+      if (discovered !== null) return discovered
+    }
     return route === null ? null : (route.gateway ?? destination)
   }
 
   /** Lowers the MTU of a path, and of others to the same destination. */
   lowerMtu(given: Ipv6Path, mtu: number): void {
     if (given.isLocal) return
-    this.#mtus.lower(given, mtu)
+    given.learnt = this.#mtus.lower(given.destination, mtu, given.mtu)
     const { word0, word1, word2, word3 } = given.destination
     for (let other = this.#cache.first(word0, word1, word2, word3); other !== null; other = other.sibling) {
-      if (other.leadsTo(word0, word1, word2, word3)) this.#mtus.lower(other, mtu)
+      if (other.leadsTo(word0, word1, word2, word3)) other.learnt = given.learnt
     }
   }
 
@@ -321,12 +339,14 @@ export class Paths {
     const { addresses } = this.local
     if (addresses.length === 0 || this.resolver === null) return 'ENETUNREACH'
     const isGroup = destination.isMulticast
-    const nextHopAddress = isGroup ? destination : this.#nextHop(destination)
+    const nextHopAddress = isGroup ? destination : this.nextHop(destination)
     if (nextHopAddress === null) return 'ENETUNREACH'
     const usual = this.#selector.selectSource(destination, addresses).prefix.address
     const chosen = source ?? usual
     const nextHop = isGroup ? groupHop(destination) : this.resolver.neighbor(nextHopAddress)
-    return this.#newPath(chosen, destination, nextHopAddress, nextHop, this.#linkMtu, chosen.equals(usual))
+    const path = this.#newPath(chosen, destination, nextHopAddress, nextHop, this.#linkMtu, chosen.equals(usual))
+    path.learnt = this.#mtus.get(destination)
+    return path
   }
 
   #newPath(
@@ -339,6 +359,11 @@ export class Paths {
   ): Ipv6Path {
     const hopLimit = destination.isMulticast ? DEFAULT_MULTICAST_HOP_LIMIT : this.#hopLimit
     return new Ipv6Path(this.#ip, this, source, destination, nextHopAddress, nextHop, mtu, hopLimit, hasDefaultSource)
+  }
+
+  /** What `RouteDiscovery` says is another than before. */
+  routesChanged(): void {
+    this.#changed()
   }
 
   /** Paths found so far no longer hold. */

@@ -1,10 +1,12 @@
-import { IpAddress, IpPrefix } from '../address/index.ts'
+import { IpAddress, type IpFamily, IpPrefix } from '../address/index.ts'
 import { Arp, type ArpOptions } from '../arp/index.ts'
 import { FileSink, PcapngWriter } from '../capture/index.ts'
 import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
-import { Icmp, type IcmpOptions } from '../icmp/index.ts'
+import { Icmp, type IcmpOptions, Icmpv6 } from '../icmp/index.ts'
+import type { Ip } from '../ip/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
+import { Ipv6, Ipv6Host, type Ipv6HostOptions, ipv6Wire } from '../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
 import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
@@ -26,6 +28,26 @@ export interface CreateStackOptions {
   ipv4?: string
   /** Default gateway; an address on that network. */
   ipv4Gateway?: string
+  /**
+   * Own IPv6 address and its network, `fd00::2/64`. Default none: a link-local address, and what routers advertise. Unless
+   * duplicate address detection passes (1 to 2 s), nothing answers on it.
+   */
+  ipv6?: string
+  /** Default gateway, on that network or link-local; before those that advertise themselves. */
+  ipv6Gateway?: string
+  /** No IPv6 at all; default false. */
+  ipv4Only?: boolean
+  /** No IPv4 at all; default false. */
+  ipv6Only?: boolean
+  /** Whether IPv6 routers are asked for and listened to; default true. */
+  acceptRouterAdvertisements?: boolean
+  /** How IPv6 addresses are made, checked and chosen. */
+  ipv6Settings?: Omit<Ipv6HostOptions, 'cidr' | 'gateway' | 'acceptRouterAdvertisements' | 'interfaceName' | 'log'>
+  /**
+   * Whether `createStack` waits until it is known whether the address of `ipv6` can be used, so that whoever listens next
+   * can be reached. Default true. The clock has to run meanwhile.
+   */
+  awaitAddresses?: boolean
   /** Writes every frame to this pcapng file, which is created or emptied. `close()` rejects if that failed. */
   capture?: string
   /** Default: the host's monotonic clock. */
@@ -38,7 +60,7 @@ export interface CreateStackOptions {
   memory?: PacketMemoryOptions
   /** Size of the neighbour table, and whether our address is announced. */
   arp?: Omit<ArpOptions, 'log'>
-  /** Limits of ICMP: errors that are sent, and pings under way. */
+  /** Limits of ICMP, for each family: errors that are sent, and pings under way. */
   icmp?: Omit<IcmpOptions, 'clock' | 'random'>
   /** What differs from `DEFAULT_TCP_SETTINGS`. */
   tcp?: Partial<TcpSettings>
@@ -58,8 +80,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     throw new TypeError(`net is direct or socket, not ${JSON.stringify(options.net)}`)
   }
   // Checked before a device is opened, so that a typing error leaves nothing behind.
-  const cidr = ipv4Prefix(options.ipv4 ?? '10.0.0.2/24')
-  const gateway = options.ipv4Gateway === undefined ? undefined : ipv4Address(options.ipv4Gateway)
+  const families = chosenFamilies(options)
   tcpSettings(options.tcp)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
@@ -81,19 +102,32 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       made.push(netif)
     }
     const ethernet = new Ethernet(netif)
-    const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
-    made.push(arp)
-    const ipv4 = new Ipv4(ethernet, arp, { cidr, gateway, clock, random })
-    made.push(ipv4)
-    const icmp = new Icmp(ipv4, { ...options.icmp, clock, random })
-    const udp = new Udp([ipv4], random)
-    const tcp = new Tcp([ipv4], { clock, random, settings: options.tcp, log: logs('tcp') })
-    return new DirectStack({
+    const ips: Ip[] = []
+    let four: { arp: Arp; ipv4: Ipv4; icmp: Icmp } | null = null
+    if (families.ipv4 !== null) {
+      const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
+      made.push(arp)
+      const ipv4 = new Ipv4(ethernet, arp, { ...families.ipv4, clock, random })
+      made.push(ipv4)
+      four = { arp, ipv4, icmp: new Icmp(ipv4, { ...options.icmp, clock, random }) }
+      ips.push(ipv4)
+    }
+    let six: { ipv6: Ipv6Host; icmpv6: Icmpv6 } | null = null
+    if (families.ipv6 !== null && hasRoomForIpv6(ethernet, options, logs('stack'))) {
+      const layer = new Ipv6(ethernet, { clock, random })
+      made.push(layer)
+      const ipv6 = new Ipv6Host(layer, { ...families.ipv6, interfaceName: netif.name, log: logs('ipv6') })
+      made.push(ipv6)
+      six = { ipv6, icmpv6: new Icmpv6(layer, { ...options.icmp, clock, random }) }
+      ips.push(layer)
+    }
+    const udp = new Udp(ips, random)
+    const tcp = new Tcp(ips, { clock, random, settings: options.tcp, log: logs('tcp') })
+    const stack = new DirectStack({
       netif,
       ethernet,
-      arp,
-      ipv4,
-      icmp,
+      ...four,
+      ...six,
       udp,
       tcp,
       clock,
@@ -106,6 +140,10 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
         }
       },
     })
+    six?.ipv6.start()
+    // An interface that is lost meanwhile ends the wait.
+    if (options.awaitAddresses ?? true) await Promise.race([stack.addressesChecked(), stack.closed])
+    return stack
   } catch (error) {
     for (const each of made.reverse()) await Promise.resolve(each.close()).catch(ignore)
     throw error
@@ -120,14 +158,53 @@ function captureWriter(file: string, log: Log): PcapngWriter {
   })
 }
 
-function ipv4Prefix(text: string): string {
+interface Families {
+  ipv4: { cidr: string; gateway?: string } | null
+  ipv6: Ipv6HostOptions | null
+}
+
+/** @throws TypeError or RangeError naming the option that is wrong */
+function chosenFamilies(options: CreateStackOptions): Families {
+  const { ipv4Only = false, ipv6Only = false, acceptRouterAdvertisements = true, ipv6Settings = {} } = options
+  if (ipv4Only && ipv6Only) throw new TypeError('ipv4Only and ipv6Only together leave a stack without any addresses')
+  const { ipv4, ipv4Gateway, ipv6, ipv6Gateway } = options
+  if (ipv6Only && ipv6 === undefined && !acceptRouterAdvertisements && ipv6Settings.linkLocal === false) {
+    throw new TypeError('ipv6Only takes an address: ipv6, a link-local one, or router advertisements to make one from')
+  }
+  return {
+    ipv4: ipv6Only
+      ? null
+      : {
+          cidr: prefixOf('ipv4', ipv4 ?? '10.0.0.2/24', 4),
+          ...(ipv4Gateway === undefined ? {} : { gateway: addressOf('ipv4Gateway', ipv4Gateway, 4) }),
+        },
+    ipv6: ipv4Only
+      ? null
+      : {
+          ...ipv6Settings,
+          acceptRouterAdvertisements,
+          ...(ipv6 === undefined ? {} : { cidr: prefixOf('ipv6', ipv6, 6) }),
+          ...(ipv6Gateway === undefined ? {} : { gateway: addressOf('ipv6Gateway', ipv6Gateway, 6) }),
+        },
+  }
+}
+
+/** A link that is too narrow for IPv6 (RFC 8200, section 5) is one to do without, unless somebody wants it. */
+function hasRoomForIpv6({ mtu }: Ethernet, { ipv6, ipv6Only }: CreateStackOptions, log: Log): boolean {
+  if (mtu >= ipv6Wire.LEAST_MTU || ipv6 !== undefined || ipv6Only === true) return true
+  log.info('the MTU is too small for IPv6, which is left out', { mtu, least: ipv6Wire.LEAST_MTU })
+  return false
+}
+
+function prefixOf(name: string, text: string, family: IpFamily): string {
   const prefix = IpPrefix.parse(text)
-  if (prefix.family !== 4) throw new TypeError(`ipv4 is an IPv4 address with a prefix length, not ${text}`)
+  if (prefix.family !== family)
+    throw new TypeError(`${name} is an IPv${family} address with a prefix length, not ${text}`)
   return prefix.toString()
 }
 
-function ipv4Address(text: string): string {
+function addressOf(name: string, text: string, family: IpFamily): string {
   const address = IpAddress.parse(text)
-  if (address.family !== 4) throw new TypeError(`ipv4Gateway is an IPv4 address, not ${text}`)
+  if (address.family !== family) throw new TypeError(`${name} is an IPv${family} address, not ${text}`)
   return address.toString()
 }

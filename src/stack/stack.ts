@@ -201,9 +201,21 @@ export interface PingReply {
   readonly roundTripMilliseconds: number
 }
 
-/** One event for each address that the stack begins or ceases to answer on. */
+/**
+ * What became of an address: the stack begins or ceases to answer on it; new connections take it or rather another (RFC 4862,
+ * section 5.5.4); another station has it, so that the stack does not answer on it.
+ */
+export type AddressChange = 'added' | 'removed' | 'preferred' | 'deprecated' | 'dadFailed'
+
+export interface AddressEvent {
+  readonly type: AddressChange
+  readonly prefix: IpPrefix
+  /** Name of the interface that has it. */
+  readonly interface: string
+}
+
 export interface StackEvents {
-  onAddress(handler: (event: { type: 'added' | 'removed'; prefix: IpPrefix; interface: string }) => void): void
+  onAddress(handler: (event: AddressEvent) => void): void
 }
 
 /** What an application sees of the network, whichever stack it runs on. */

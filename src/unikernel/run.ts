@@ -214,7 +214,8 @@ class Run {
     }
     stack.onAddress(({ type, prefix }) => {
       if (type === 'added') show(prefix)
-      else if (shown.delete(prefix.address.toString())) stdout.write(`${name} no longer answers on ${prefix.address}\n`)
+      else if (type === 'removed' && shown.delete(prefix.address.toString()))
+        stdout.write(`${name} no longer answers on ${prefix.address}\n`)
     })
     for (const prefix of stack.addresses) show(prefix)
   }

@@ -19,7 +19,7 @@ const PORT = 17_007
 
 describe.each([
   ['SocketStack', socketPair],
-  ['DirectStack', directPair],
+  ['DirectStack', () => directPair(4)],
 ])('on %s', (_name, make) => {
   let pair: Pair
   let output: string

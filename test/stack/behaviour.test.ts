@@ -2,4 +2,5 @@ import { behaviour } from './behaviour.ts'
 import { directPair, socketPair } from './pairs.ts'
 
 behaviour('SocketStack', socketPair)
-behaviour('DirectStack', directPair)
+behaviour('DirectStack over IPv4', () => directPair(4))
+behaviour('DirectStack over IPv6', () => directPair(6))

@@ -44,23 +44,35 @@ export async function socketPair(): Promise<Pair> {
   }
 }
 
-/** Two stacks of ours on a virtual network, on the host's clock. */
-export async function directPair(): Promise<Pair> {
+/** Two stacks of ours on a virtual network, on the host's clock; of both families, of which the suite uses this one. */
+export async function directPair(family: 4 | 6): Promise<Pair> {
   const clock = new HostClock()
   const random = new SeededRandom(1)
   const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 256 })
   const network = captureOnFailure(new VirtualNetwork({ clock, random, memory }))
-  const server = await createStack({ netif: network.port(), ipv4: '10.0.0.2/24', clock, random })
-  const client = await createStack({ netif: network.port(), ipv4: '10.0.0.1/24', clock, random })
+  const stack = (host: number) =>
+    createStack({
+      netif: network.port(),
+      ipv4: `10.0.0.${host}/24`,
+      ipv6: `fd00::${host}/64`,
+      // Nobody else is there; each test would wait for seconds.
+      ipv6Settings: { detectionTransmits: 0 },
+      clock,
+      random,
+    })
+  const server = await stack(2)
+  const client = await stack(1)
+  const network4 = { serverAddress: '10.0.0.2', clientAddress: '10.0.0.1', nobody: '10.0.0.99' }
+  const network6 = { serverAddress: 'fd00::2', clientAddress: 'fd00::1', nobody: 'fd00::99' }
+  const { serverAddress, clientAddress, nobody } = family === 4 ? network4 : network6
   return {
     server,
     client,
-    serverAddress: '10.0.0.2',
-    clientAddress: '10.0.0.1',
-    // What an MTU of 1,500 carries: UDP does not fragment.
+    serverAddress,
+    clientAddress,
     longestDatagram: 65_507,
     async silentEndpoint() {
-      return { address: '10.0.0.99', port: 7 }
+      return { address: nobody, port: 7 }
     },
     async close() {
       await Promise.all([client.close(0), server.close(0)])

@@ -195,6 +195,10 @@ export class NeighborDiscoveryTestHost implements NeighborDiscoveryHost {
     this.events.push(`duplicate ${address.address}`)
   }
 
+  firstHop(destination: IpAddress): IpAddress | null {
+    return this.discovery.nextHop(destination)
+  }
+
   joinGroup(group: IpAddress): void {
     this.groups.push(`${group}`)
   }

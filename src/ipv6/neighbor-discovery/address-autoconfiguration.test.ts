@@ -164,14 +164,6 @@ describe('prefixes', () => {
   })
 })
 
-test('the network of an address that a person gave is on the link', () => {
-  const host = NeighborDiscoveryTestHost.started()
-  host.discovery.addAddress(ip('fd00::2'), 64)
-  host.clock.advance(3 * SECOND)
-  expect(host.nextHop('fd00::9')).toBe('fd00::9')
-  expect(host.nextHop('fd00:0:0:1::9')).toBeNull()
-})
-
 test('an address by DHCPv6 has its lifetimes from there, and can be renewed', () => {
   const host = NeighborDiscoveryTestHost.started()
   const start = host.clock.now()

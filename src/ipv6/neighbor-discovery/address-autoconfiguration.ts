@@ -1,6 +1,6 @@
 import type { IpPrefix } from '../../address/index.ts'
 import { type Clock, MINUTE, type Microseconds } from '../../clock/index.ts'
-import { isLinkLocal } from './addresses.ts'
+import { isLinkLocal } from '../addresses.ts'
 import type { InterfaceAddress } from './interface-address.ts'
 import type { InterfaceAddresses } from './interface-addresses.ts'
 import { endOfLifetime } from './lifetime.ts'

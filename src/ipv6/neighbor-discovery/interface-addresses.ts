@@ -1,7 +1,7 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Microseconds } from '../../clock/index.ts'
+import { isLinkLocal, solicitedNodeGroup } from '../addresses.ts'
 import { IDENTIFIER_RETRIES, IDENTIFIER_RETRY_DELAY } from '../interface-identifier.ts'
-import { isLinkLocal, solicitedNodeGroup } from './addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { DuplicateAddressDetection, type DuplicateAddressDetectionContext } from './duplicate-address-detection.ts'
 import { type AddressOrigin, AddressState, InterfaceAddress } from './interface-address.ts'

@@ -1,7 +1,7 @@
 import { IpAddress, IpPrefix, MacAddress } from '../../address/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
+import { ALL_NODES, ALL_ROUTERS, isLinkLocal, solicitedNodeGroup } from '../addresses.ts'
 import type { Ipv6Link } from '../link.ts'
-import { ALL_NODES, ALL_ROUTERS, isLinkLocal, solicitedNodeGroup } from './addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import type { InterfaceAddress } from './interface-address.ts'
 import type { InterfaceAddresses } from './interface-addresses.ts'

@@ -1,13 +1,13 @@
-import { type IpAddress, IpPrefix, type MacAddress } from '../../address/index.ts'
+import type { IpAddress, IpPrefix, MacAddress } from '../../address/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND } from '../../clock/index.ts'
 import { integerInRange } from '../../errors/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
+import { isLinkLocal, LINK_LOCAL_PREFIX } from '../addresses.ts'
 import type { ControlHandler, Ipv6Link } from '../link.ts'
-import type { NeighborResolver, NextHop } from '../neighbor-resolver.ts'
+import type { NeighborResolver, NextHop, RouteDiscovery } from '../neighbor-resolver.ts'
 import type { TemporaryAddressSettings } from '../temporary-addresses.ts'
 import { AddressAutoconfiguration } from './address-autoconfiguration.ts'
-import { isLinkLocal, LINK_LOCAL_PREFIX } from './addresses.ts'
 import { type NeighborDiscoveryCounters, newNeighborDiscoveryCounters } from './counters.ts'
 import type { DuplicateAddressDetection } from './duplicate-address-detection.ts'
 import { type AddressOrigin, AddressState, type InterfaceAddress } from './interface-address.ts'
@@ -39,8 +39,10 @@ export interface NeighborDiscoveryHost {
   /** Each group is joined and left once, however many addresses have it. */
   joinGroup(group: IpAddress): void
   leaveGroup(group: IpAddress): void
-  /** `nextHop` may give other answers than before. */
+  /** `NeighborDiscovery.nextHop` may give other answers than before. */
   routesChanged(): void
+  /** Where packets to a unicast destination go first at present, all routes considered; null if nowhere. */
+  firstHop(destination: IpAddress): IpAddress | null
   /** `parameters.hopLimit` or `parameters.mtu` is another. */
   parametersChanged(): void
   /** Something in `configuration` is another. */
@@ -97,6 +99,7 @@ export class NeighborDiscovery
   implements
     ControlHandler,
     NeighborResolver,
+    RouteDiscovery,
     NeighborCacheContext,
     RouterListContext,
     PrefixListContext,
@@ -226,14 +229,15 @@ export class NeighborDiscovery
   // Where packets go.
 
   /**
-   * The first hop of a unicast destination that no static route covers, RFC 4861, section 5.2: itself if it is on the link,
-   * otherwise a router; null if there is none.
+   * The first hop of a unicast destination as routers say, RFC 4861, section 5.2: itself if it is on the link, otherwise a
+   * router; null if there is none. A prefix on the link counts before a route of the same length.
+   * @param longerThan only by prefixes and routes of more bits than these
    */
-  nextHop(destination: IpAddress): IpAddress | null {
+  nextHop(destination: IpAddress, longerThan = -1): IpAddress | null {
     const redirected = this.#redirects.target(destination)
     if (redirected !== null) return redirected
-    if (this.prefixes.isOnLink(destination) || this.#isOnOwnPrefix(destination)) return destination
-    return this.routers.best(destination)
+    if (this.prefixes.isOnLink(destination, longerThan)) return destination
+    return this.routers.best(destination, longerThan)
   }
 
   /** Neighbours, least recently used first. */
@@ -416,7 +420,7 @@ export class NeighborDiscovery
     const destination = wire.redirectDestination(packet)
     const target = wire.target(packet)
     // RFC 4861, 8.1: only the present first hop may redirect.
-    if (this.nextHop(destination)?.equals(wire.source(packet)) !== true) {
+    if (this.#host.firstHop(destination)?.equals(wire.source(packet)) !== true) {
       this.counters.redirectNotFromFirstHop++
       return
     }
@@ -447,20 +451,6 @@ export class NeighborDiscovery
 
   #isOwn(address: IpAddress): boolean {
     return this.#addresses.find(address)?.isUsable === true
-  }
-
-  /** The network of an address that a person gave; what routers and DHCP give says nothing of the link (RFC 5942). */
-  #isOnOwnPrefix(destination: IpAddress): boolean {
-    for (const own of this.#addresses.list) {
-      if (
-        own.origin === 'static' &&
-        own.isUsable &&
-        new IpPrefix(own.address, own.prefixLength).contains(destination)
-      ) {
-        return true
-      }
-    }
-    return false
   }
 
   #solicitRouters(delayed: boolean): void {

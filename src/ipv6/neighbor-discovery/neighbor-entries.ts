@@ -1,6 +1,6 @@
 import type { IpAddress } from '../../address/index.ts'
 import type { Random } from '../../clock/index.ts'
-import { AddressMap } from './address-map.ts'
+import { AddressMap } from '../address-map.ts'
 import { type Neighbor, NeighborState } from './neighbor.ts'
 
 /**

@@ -1,8 +1,8 @@
 import type { IpAddress } from '../../address/index.ts'
 import { type Microseconds, Timer, type TimerHandler } from '../../clock/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
+import type { AddressEntry } from '../address-map.ts'
 import type { NextHop } from '../neighbor-resolver.ts'
-import type { AddressEntry } from './address-map.ts'
 
 /** What is known about a neighbour's reachability, RFC 4861, section 7.3.2, and what surrounds that. */
 export const NeighborState = {

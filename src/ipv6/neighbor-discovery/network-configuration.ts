@@ -1,6 +1,6 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import { type Clock, type Microseconds, SECOND } from '../../clock/index.ts'
-import { isUnicast, samePrefix } from './addresses.ts'
+import { isUnicast, samePrefix } from '../addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer, endOfLifetime } from './lifetime.ts'
 import * as options from './options.ts'

@@ -4,8 +4,8 @@
  * (NAT64 prefix). Readers take the position of an option of their type; the caller has asked `isWellFormed`.
  */
 import { type IpPrefix, MacAddress } from '../../address/index.ts'
+import { prefixFromWords } from '../addresses.ts'
 import { word16, word32 } from '../wire.ts'
-import { prefixFromWords } from './addresses.ts'
 
 export const OptionType = {
   SourceLinkLayer: 1,

@@ -1,6 +1,6 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Clock, Microseconds } from '../../clock/index.ts'
-import { isLinkLocal, samePrefix } from './addresses.ts'
+import { isLinkLocal, samePrefix } from '../addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer } from './lifetime.ts'
 
@@ -35,10 +35,13 @@ export class PrefixList {
     return this.#prefixes
   }
 
-  /** RFC 4861, section 5.2: on-link determination. A silent list means off-link (RFC 5942, section 3). */
-  isOnLink(address: IpAddress): boolean {
+  /**
+   * RFC 4861, section 5.2: on-link determination. A silent list means off-link (RFC 5942, section 3).
+   * @param longerThan only prefixes of more bits than these
+   */
+  isOnLink(address: IpAddress, longerThan = -1): boolean {
     if (isLinkLocal(address)) return true
-    for (const { prefix } of this.#prefixes) if (prefix.contains(address)) return true
+    for (const { prefix } of this.#prefixes) if (prefix.length > longerThan && prefix.contains(address)) return true
     return false
   }
 

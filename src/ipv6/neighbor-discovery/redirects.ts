@@ -1,6 +1,6 @@
 import type { IpAddress } from '../../address/index.ts'
 import type { Random } from '../../clock/index.ts'
-import { type AddressEntry, AddressMap } from './address-map.ts'
+import { type AddressEntry, AddressMap } from '../address-map.ts'
 
 /** A destination for which a router named a better first hop. */
 class Redirect implements AddressEntry<Redirect> {

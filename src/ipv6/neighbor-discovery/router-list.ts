@@ -1,6 +1,6 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import { type Clock, MINUTE, type Microseconds } from '../../clock/index.ts'
-import { samePrefix } from './addresses.ts'
+import { samePrefix } from '../addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer } from './lifetime.ts'
 import type { Preference } from './wire.ts'
@@ -106,17 +106,18 @@ export class RouterList {
    * The best router for a destination off the link, RFC 4191, 3.2: of the routes that match, whose router is not known to
    * be silent, the longest prefix, then the highest preference, then the one that was learnt first. If all are silent each
    * has its turn (RFC 4861, 6.3.6, item 2).
+   * @param longerThan only routes of more bits than these
    */
-  best(destination: IpAddress): IpAddress | null {
+  best(destination: IpAddress, longerThan = -1): IpAddress | null {
     let best: RouterRoute | null = null
     let silent = 0
     for (const route of this.#routes) {
-      if (!route.prefix.contains(destination)) continue
+      if (route.prefix.length <= longerThan || !route.prefix.contains(destination)) continue
       if (this.#context.isSilent(route.router.address)) silent++
       else if (best === null || isBetter(route, best)) best = route
     }
     if (silent === 0) return best === null ? null : best.router.address
-    if (best === null) return this.#nextInTurn(destination, silent)
+    if (best === null) return this.#nextInTurn(destination, silent, longerThan)
     for (const route of this.#routes) {
       const wanted = route.prefix.contains(destination) && !isBetter(best, route)
       if (wanted && this.#context.isSilent(route.router.address)) route.router.replacement = best.router
@@ -132,10 +133,11 @@ export class RouterList {
     this.#routers.length = 0
   }
 
-  #nextInTurn(destination: IpAddress, count: number): IpAddress | null {
+  #nextInTurn(destination: IpAddress, count: number, longerThan: number): IpAddress | null {
     let skip = this.#rotation++ % count
     for (const route of this.#routes) {
-      if (route.prefix.contains(destination) && skip-- === 0) return route.router.address
+      const matches = route.prefix.length > longerThan && route.prefix.contains(destination)
+      if (matches && skip-- === 0) return route.router.address
     }
     return null
   }

@@ -23,7 +23,7 @@ import {
 import { hostWithNeighborIn, linkLayerOfPeer } from '../../../test/support/neighbor-in-state.ts'
 import type { IpPrefix } from '../../address/index.ts'
 import { MINUTE, SECOND } from '../../clock/index.ts'
-import { isLinkLocal } from './addresses.ts'
+import { isLinkLocal } from '../addresses.ts'
 import { AddressState } from './interface-address.ts'
 import { NeighborState } from './neighbor.ts'
 

@@ -1,11 +1,11 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Clock, Random } from '../../clock/index.ts'
+import { LINK_LOCAL_PREFIX, samePrefix } from '../addresses.ts'
 import {
   TemporaryAddresses,
   type TemporaryAddressOwner,
   type TemporaryAddressSettings,
 } from '../temporary-addresses.ts'
-import { LINK_LOCAL_PREFIX, samePrefix } from './addresses.ts'
 import { AddressState, type InterfaceAddress } from './interface-address.ts'
 import type { InterfaceAddresses } from './interface-addresses.ts'
 import { ExpiryTimer } from './lifetime.ts'

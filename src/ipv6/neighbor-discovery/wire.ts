@@ -4,8 +4,8 @@
  */
 import { IpAddress } from '../../address/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
+import { ALL_NODES, isLinkLocal, isUnicast } from '../addresses.ts'
 import { word16, word32, writeWord32 } from '../wire.ts'
-import { ALL_NODES, isLinkLocal, isUnicast } from './addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { OptionType, optionsAreWhole } from './options.ts'
 

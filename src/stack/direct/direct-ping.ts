@@ -1,6 +1,6 @@
 import { IpAddress } from '../../address/index.ts'
 import { AbortError, SystemError, type SystemErrorCode } from '../../errors/index.ts'
-import type { EchoHandler, EchoRequest, Icmp } from '../../icmp/index.ts'
+import type { EchoHandler, EchoRequest, Icmp, Icmpv6 } from '../../icmp/index.ts'
 import { IpErrorKind } from '../../ip/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import { checkAddress, checkInteger } from '../options.ts'
@@ -9,7 +9,12 @@ import type { PingOptions, PingReply } from '../stack.ts'
 const DEFAULT_TIMEOUT_MILLISECONDS = 5000
 
 /** One echo request by this stack. @throws SystemError, AbortError, TypeError, RangeError */
-export function ping(icmp: Icmp, address: string, options: PingOptions): Promise<PingReply> {
+export function ping(
+  icmp: Icmp | null,
+  icmpv6: Icmpv6 | null,
+  address: string,
+  options: PingOptions,
+): Promise<PingReply> {
   return new Promise((resolve, reject) => {
     const destination = IpAddress.parse(checkAddress('address', address))
     const size = checkInteger('size', options.size ?? 56, 0, 65_507)
@@ -31,13 +36,15 @@ export function ping(icmp: Icmp, address: string, options: PingOptions): Promise
         reject(failure(errorCode(kind)))
       },
     }
-    const request = icmp.ping(destination, handler, { size, timeout: timeout * 1000 })
+    const layer = destination.family === 4 ? icmp : icmpv6
+    if (layer === null) throw failure('ENETUNREACH')
+    const request = layer.ping(destination, handler, { size, timeout: timeout * 1000 })
     if (typeof request === 'string') {
       reject(failure(request))
       return
     }
     function aborted(): void {
-      if (typeof request !== 'string') icmp.cancel(request)
+      if (typeof request !== 'string') layer?.cancel(request)
       reject(new AbortError(options.signal?.reason))
     }
     options.signal?.addEventListener('abort', aborted, { once: true })

@@ -3,8 +3,9 @@ import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
-import type { Icmp } from '../../icmp/index.ts'
+import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
 import type { Ipv4 } from '../../ipv4/index.ts'
+import type { AddressEventType, Ipv6Host } from '../../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
@@ -42,9 +43,13 @@ const DEFAULT_BACKLOG = 4096
 export interface DirectStackLayers {
   netif: Netif
   ethernet: Ethernet
-  arp: Arp
-  ipv4: Ipv4
-  icmp: Icmp
+  /** The three of IPv4: all of them or none. */
+  arp?: Arp | null
+  ipv4?: Ipv4 | null
+  icmp?: Icmp | null
+  /** The two of IPv6: both or none. */
+  ipv6?: Ipv6Host | null
+  icmpv6?: Icmpv6 | null
   udp: Udp
   tcp: Tcp
   /** Default: that of `tcp`. */
@@ -59,9 +64,13 @@ export class DirectStack implements Stack, FlowOwner {
   readonly kind = 'direct'
   readonly netif: Netif
   readonly ethernet: Ethernet
-  readonly arp: Arp
-  readonly ipv4: Ipv4
-  readonly icmp: Icmp
+  /** Null without IPv4, as the next two. */
+  readonly arp: Arp | null
+  readonly ipv4: Ipv4 | null
+  readonly icmp: Icmp | null
+  /** Null without IPv6, as the next one. `ipv6.addresses` tells the states of its addresses. */
+  readonly ipv6: Ipv6Host | null
+  readonly icmpv6: Icmpv6 | null
   readonly udpLayer: Udp
   readonly tcp: Tcp
   readonly clock: Clock
@@ -79,9 +88,11 @@ export class DirectStack implements Stack, FlowOwner {
     this.#layers = layers
     this.netif = layers.netif
     this.ethernet = layers.ethernet
-    this.arp = layers.arp
-    this.ipv4 = layers.ipv4
-    this.icmp = layers.icmp
+    this.arp = layers.arp ?? null
+    this.ipv4 = layers.ipv4 ?? null
+    this.icmp = layers.icmp ?? null
+    this.ipv6 = layers.ipv6 ?? null
+    this.icmpv6 = layers.icmpv6 ?? null
     this.udpLayer = layers.udp
     this.tcp = layers.tcp
     this.clock = layers.clock ?? layers.tcp.clock
@@ -89,12 +100,26 @@ export class DirectStack implements Stack, FlowOwner {
     this.ethernet.onClosed((error) => this.#deviceGone(error))
   }
 
+  /** Of IPv4 first. */
   get addresses(): readonly IpPrefix[] {
-    return this.ipv4.addresses
+    return [...(this.ipv4?.addresses ?? []), ...(this.ipv6?.ipv6.addresses ?? [])]
   }
 
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
-    this.ipv4.onAddress((type, prefix) => handler({ type, prefix, interface: this.netif.name }))
+    const tell = (type: AddressEventType, prefix: IpPrefix) => handler({ type, prefix, interface: this.netif.name })
+    this.ipv4?.onAddress(tell)
+    this.ipv6?.onAddress(tell)
+  }
+
+  /** Resolves as soon as it is known of each address that a person gave whether it can be used; `addresses` tells which. */
+  addressesChecked(): Promise<void> {
+    const { ipv6 } = this
+    if (ipv6 === null || !ipv6.isChecking) return DONE
+    return new Promise((resolve) => {
+      ipv6.onAddress(() => {
+        if (!ipv6.isChecking) resolve()
+      })
+    })
   }
 
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
@@ -200,7 +225,7 @@ export class DirectStack implements Stack, FlowOwner {
 
   async ping(address: string, options: PingOptions = {}): Promise<PingReply> {
     this.#checkOpen('ping')
-    return ping(this.icmp, address, options)
+    return ping(this.icmp, this.icmpv6, address, options)
   }
 
   /** For `DirectFlow` only. */
@@ -227,9 +252,11 @@ export class DirectStack implements Stack, FlowOwner {
 
   async #release(): Promise<void> {
     this.tcp.close()
-    this.icmp.close()
-    this.ipv4.close()
-    this.arp.close()
+    this.icmp?.close()
+    this.icmpv6?.close()
+    this.ipv4?.close()
+    this.ipv6?.close()
+    this.arp?.close()
     this.ethernet.flush()
     try {
       await this.netif.close()

@@ -53,7 +53,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     timeWaits: stack.tcp.timeWaits,
     receiveBytes: stack.tcp.receiveBytes,
     timeouts: stack.tcp.counters.TCPAbortOnTimeout,
-    neighbors: stack.arp.neighborCount,
+    neighbors: stack.arp?.neighborCount,
     tcp: stack.tcp.counters,
   }
   console.log(`report ${JSON.stringify(report)}`)

@@ -92,6 +92,6 @@ async function send(port: number, megabytes: number): Promise<void> {
 createInterface({ input: process.stdin }).on('line', async (line) => {
   const [command, port, megabytes] = line.split(' ')
   if (command === 'send') await send(Number(port), Number(megabytes))
-  else console.log(`report ${JSON.stringify({ ...stack.ipv4.counters, ...stack.tcp.counters })}`)
+  else console.log(`report ${JSON.stringify({ ...stack.ipv4?.counters, ...stack.tcp.counters })}`)
 })
 console.log('ready')

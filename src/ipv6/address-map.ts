@@ -1,5 +1,5 @@
-import type { IpAddress } from '../../address/index.ts'
-import { KeyedHash, type Random } from '../../clock/index.ts'
+import type { IpAddress } from '../address/index.ts'
+import { KeyedHash, type Random } from '../clock/index.ts'
 
 /** What stands in an `AddressMap`. */
 export interface AddressEntry<Entry> {

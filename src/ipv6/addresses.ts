@@ -1,16 +1,23 @@
-/** IPv6 addresses and groups that neighbour discovery knows by name, RFC 4291, section 2. */
-import { IpAddress, IpPrefix } from '../../address/index.ts'
+/** IPv6 addresses and groups that are known by name, RFC 4291, section 2. */
+import { IpAddress, IpPrefix } from '../address/index.ts'
 
 /** ff02::1 and ff02::2, RFC 4291, section 2.7.1. */
 export const ALL_NODES = IpAddress.fromWords(0xff020000, 0, 0, 1)
 export const ALL_ROUTERS = IpAddress.fromWords(0xff020000, 0, 0, 2)
+
+export const LOOPBACK = IpAddress.fromWords(0, 0, 0, 1)
 
 /** fe80::/64, RFC 4291, section 2.5.6. */
 export const LINK_LOCAL_PREFIX = new IpPrefix(IpAddress.fromWords(0xfe800000, 0, 0, 0), 64)
 
 /** fe80::/10. */
 export function isLinkLocal(address: IpAddress): boolean {
-  return (address.word0 & 0xffc00000) === (0xfe800000 | 0)
+  return address.family === 6 && isLinkLocalWord(address.word0)
+}
+
+/** The same of the first word of an address. */
+export function isLinkLocalWord(word0: number): boolean {
+  return word0 >>> 22 === 0x3fa
 }
 
 /** Whether a station of ours or of a neighbour can have it. */
