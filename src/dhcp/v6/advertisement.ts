@@ -28,12 +28,29 @@ export function advertisementFrom(message: ServerMessage, bindings: readonly Bin
   return { serverId: message.serverId, preference: message.options.preference ?? 0, associations }
 }
 
-export function endsCollecting(advertisement: Advertisement): boolean {
-  return advertisement.preference === HIGHEST_PREFERENCE
+/** The best server so far, while advertisements are collected: for the first timeout of a Solicit, RFC 8415, section 18.2.1. */
+export class ServerSelection {
+  #best: Advertisement | null = null
+
+  /** The best one, when the time is over; null if there is none. */
+  get best(): Advertisement | null {
+    return this.#best
+  }
+
+  clear(): void {
+    this.#best = null
+  }
+
+  /** @param isOver the time has passed: whoever comes first is taken @returns the one to take now; null to wait for others */
+  consider(advertisement: Advertisement, isOver: boolean): Advertisement | null {
+    if (isOver || advertisement.preference === HIGHEST_PREFERENCE) return advertisement
+    if (this.#best === null || isBetter(advertisement, this.#best)) this.#best = advertisement
+    return null
+  }
 }
 
 /** Whether `one` is better: first by preference, then by how much it offers; of equals the first stays. */
-export function isBetter(one: Advertisement, other: Advertisement): boolean {
+function isBetter(one: Advertisement, other: Advertisement): boolean {
   if (one.preference !== other.preference) return one.preference > other.preference
   if (one.associations.length !== other.associations.length) return one.associations.length > other.associations.length
   return leaseCount(one) > leaseCount(other)

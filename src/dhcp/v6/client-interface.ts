@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../clock/index.ts'
 import type { Log } from '../../log/index.ts'
 import type { Dhcpv6LeaseTimes } from './binding.ts'
 import type { Dhcpv6Configuration } from './configuration.ts'
+import type { Dhcpv6Counters } from './counters.ts'
 import type { DhcpTransport } from './transport.ts'
 
 /** Where the client is. What it holds is valid in all of them until `expired` says otherwise. */
@@ -61,5 +62,7 @@ export interface Dhcpv6ClientOptions {
   rapidCommit?: boolean | undefined
   /** The host's name for the server to enter in DNS, RFC 4704; default null, none. */
   fqdn?: string | null | undefined
+  /** To count in; default its own. */
+  counters?: Dhcpv6Counters | undefined
   log?: Log | undefined
 }

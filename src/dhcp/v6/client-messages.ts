@@ -1,8 +1,12 @@
 /** What the messages of a client with leases have in them, RFC 8415, sections 18.2.1 to 18.2.8. */
 
 import { IpAddress, IpPrefix } from '../../address/index.ts'
+import { integerInRange } from '../../errors/index.ts'
 import type { Binding, Dhcpv6LeaseTimes } from './binding.ts'
+import type { Dhcpv6ClientOptions } from './client-interface.ts'
 import { MessageType, OptionCode } from './codes.ts'
+import { encodeDomainName } from './domain-names.ts'
+import { isDuid } from './duid.ts'
 import type { IdentityAssociation, MessageOptions, OfferedLease } from './message.ts'
 
 /** Of RFC 4704, section 4.1: the server is to update the forward zone. */
@@ -15,6 +19,26 @@ export interface ClientIdentity {
   rapidCommit: boolean
   /** Of the prefix wished for; 0 for any. */
   prefixLength: number
+}
+
+/** @throws RangeError or TypeError for an option that cannot be */
+export function clientIdentity(options: Dhcpv6ClientOptions): ClientIdentity {
+  const { duid, delegatedPrefixLength = null, rapidCommit = true, fqdn = null } = options
+  if (!isDuid(duid)) throw new RangeError(`a DUID has 3 to 130 octets, not ${duid.length}`)
+  integerInRange('iaid', options.iaid, 0, 0xffffffff)
+  if (delegatedPrefixLength !== null) integerInRange('delegatedPrefixLength', delegatedPrefixLength, 0, 127)
+  if (fqdn !== null) encodeDomainName(fqdn)
+  return { duid, fqdn, rapidCommit, prefixLength: delegatedPrefixLength ?? 0 }
+}
+
+/** Messages that name the server that is to answer, RFC 8415, section 16; no other may. */
+export function isToOneServer(type: MessageType): boolean {
+  return (
+    type === MessageType.Request ||
+    type === MessageType.Renew ||
+    type === MessageType.Decline ||
+    type === MessageType.Release
+  )
 }
 
 /** What a message is about. */

@@ -695,6 +695,58 @@ describe('what is dropped, section 16', () => {
   })
 })
 
+describe('a Reply of another server than the one that was asked is none', () => {
+  const other = Uint8Array.of(0, 3, 0, 1, 2, 0, 0, 0, 0, 9)
+  /** Another server answers first, and grants everything. */
+  const answerFirst = (link: DhcpLink, kind: number) => {
+    const impostor = new TestServer({ duid: other, addresses: ['2001:db8::bad'] })
+    const { answer } = impostor
+    impostor.answer = (message: Message) => {
+      if (message.type !== kind) return null
+      impostor.bound = true
+      return answer.call(impostor, { ...message, options: { ...message.options, serverId: other } })
+    }
+    link.servers.unshift(impostor)
+  }
+
+  test.each([
+    ['Request', Request, 'requesting', []],
+    ['Renew', Renew, 'renewing', ['bound']],
+    ['Release', Release, 'releasing', ['bound']],
+    ['Decline', Decline, 'declining', ['bound', 'declined']],
+  ] as const)('to a %s', (_, kind, state, events) => {
+    const { client, clock, link, server, heard, next } = setUp()
+    answerFirst(link, kind)
+    if (kind === Request) {
+      while (link.sent.length === 0) clock.advance(MILLISECOND)
+      // Its advertisement is on the way.
+      server.silent = true
+      while (client.state === 'soliciting') clock.advance(MILLISECOND)
+    } else next()
+    server.silent = true
+    if (kind === Renew) clock.advance(100 * SECOND)
+    else if (kind === Decline) client.decline([IpAddress.parse('2001:db8::100')])
+    else if (kind === Release) void client.release()
+    clock.advance(500 * MILLISECOND)
+    expect(client.counters).toMatchObject({ wrongServer: 1 })
+    expect(client.state).toBe(state)
+    expect(heard.map(({ event }) => event)).toEqual(events)
+  })
+
+  test('but any may answer a Rebind, and is the one to ask from then on', () => {
+    const { client, link, server, next } = setUp()
+    next()
+    server.silent = true
+    const second = new TestServer({ duid: other })
+    second.bound = true
+    link.servers.push(second)
+    expect(next()).toMatchObject({ event: 'rebound' })
+    expect(client.lease?.serverId).toEqual(other)
+    expect(next()).toMatchObject({ event: 'renewed' })
+    expect(link.last.message.options.serverId).toEqual(other)
+  })
+})
+
 test.each([
   ['iaid', { iaid: -1 }],
   ['iaid', { iaid: 2 ** 32 }],

@@ -8,26 +8,27 @@
 
 import type { IpAddress } from '../../address/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
-import { integerInRange } from '../../errors/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
-import { type Advertisement, advertisementFrom, endsCollecting, isBetter } from './advertisement.ts'
+import { advertisementFrom, ServerSelection } from './advertisement.ts'
 import { Binding, type Dhcpv6LeaseTimes } from './binding.ts'
 import { Bindings } from './bindings.ts'
 import { buildMessage } from './build-message.ts'
-import type { Dhcpv6ClientOptions, Dhcpv6Events, Dhcpv6Lease, Dhcpv6State } from './client-interface.ts'
+import type { Dhcpv6ClientOptions, Dhcpv6Lease, Dhcpv6State } from './client-interface.ts'
 import {
   associationsFrom,
   associationsOf,
   associationsWith,
   type ClientIdentity,
+  clientIdentity,
   clientOptions,
+  isToOneServer,
 } from './client-messages.ts'
 import { ALL_RELAY_AGENTS_AND_SERVERS, MessageType, StatusCode } from './codes.ts'
 import { configurationFrom, type Dhcpv6Configuration, NO_CONFIGURATION } from './configuration.ts'
-import { newDhcpv6Counters } from './counters.ts'
-import { encodeDomainName } from './domain-names.ts'
-import { duidText, isDuid } from './duid.ts'
+import { type Dhcpv6Counters, newDhcpv6Counters } from './counters.ts'
+import { sameDuid } from './duid.ts'
 import { Exchange, type ExchangeOwner } from './exchange.ts'
+import { LeaseReports } from './lease-reports.ts'
 import type { IdentityAssociation } from './message.ts'
 import {
   CONFIRM,
@@ -48,10 +49,10 @@ import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
 const LONGEST_RESTART_DELAY: Microseconds = 600 * SECOND
 
 export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
-  readonly counters = newDhcpv6Counters()
+  readonly counters: Dhcpv6Counters
   readonly #transport: DhcpTransport
   readonly #clock: Clock
-  readonly #events: Dhcpv6Events
+  readonly #reports: LeaseReports
   readonly #log: Log
   readonly #identity: ClientIdentity
   readonly #bindings: Bindings
@@ -64,7 +65,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   #associations: IdentityAssociation[] = []
   /** That of the lease, or the one that is being asked for it. */
   #serverId: Uint8Array | null = null
-  #best: Advertisement | null = null
+  readonly #selection = new ServerSelection()
   #configuration: Dhcpv6Configuration = NO_CONFIGURATION
   /** SOL_MAX_RT. */
   #solicitMaximum = SOLICIT.maximumTimeout
@@ -77,21 +78,17 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
 
   /** @throws RangeError or TypeError for an option that cannot be */
   constructor(options: Dhcpv6ClientOptions) {
-    const { addresses = true, delegatedPrefixLength = null, rapidCommit = true, fqdn = null } = options
-    if (!isDuid(options.duid)) throw new RangeError(`a DUID has 3 to 130 octets, not ${options.duid.length}`)
-    integerInRange('iaid', options.iaid, 0, 0xffffffff)
-    if (delegatedPrefixLength !== null) integerInRange('delegatedPrefixLength', delegatedPrefixLength, 0, 127)
-    if (fqdn !== null) encodeDomainName(fqdn)
+    this.#identity = clientIdentity(options)
     const bindings: Binding[] = []
-    if (addresses) bindings.push(new Binding('IA_NA', options.iaid))
-    if (delegatedPrefixLength !== null) bindings.push(new Binding('IA_PD', options.iaid))
+    if (options.addresses ?? true) bindings.push(new Binding('IA_NA', options.iaid))
+    if ((options.delegatedPrefixLength ?? null) !== null) bindings.push(new Binding('IA_PD', options.iaid))
     if (bindings.length === 0) throw new TypeError('a DHCPv6 client asks for addresses, a prefix or both')
     this.#bindings = new Bindings(bindings)
-    this.#identity = { duid: options.duid, fqdn, rapidCommit, prefixLength: delegatedPrefixLength ?? 0 }
+    this.counters = options.counters ?? newDhcpv6Counters()
     this.#transport = options.transport
     this.#clock = options.clock
-    this.#events = options.events
     this.#log = options.log ?? SILENT
+    this.#reports = new LeaseReports(options.events, this.#log)
     this.#exchange = new Exchange(options.clock, options.random, new TransmitLimit(options.clock), this.counters, this)
   }
 
@@ -173,8 +170,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     this.#associations = associationsWith(this.#bindings.all, this.#declined)
     this.#exchange.start(DECLINE)
     this.#schedule()
-    this.#log.warn('another host uses addresses that a DHCPv6 server gave', { addresses: texts(held) })
-    this.#events.declined(held)
+    this.#reports.declined(held)
   }
 
   /**
@@ -206,7 +202,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     else if ((this.#state === 'bound' || this.#state === 'renewing') && now >= this.#bindings.rebindAt) this.#rebind()
     else if (this.#state === 'bound' && now >= this.#bindings.renewAt) this.#renew()
     this.#schedule()
-    this.#reportGone(gone)
+    this.#reports.expired(gone)
   }
 
   receiveDatagram(bytes: Uint8Array): void {
@@ -223,12 +219,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   }
 
   transmit(elapsed: number): void {
-    const isToOne =
-      this.#message === MessageType.Request ||
-      this.#message === MessageType.Renew ||
-      this.#message === MessageType.Decline ||
-      this.#message === MessageType.Release
-    const content = { serverId: isToOne ? this.#serverId : null, associations: this.#associations, elapsed }
+    const serverId = isToOneServer(this.#message) ? this.#serverId : null
+    const content = { serverId, associations: this.#associations, elapsed }
     const options = clientOptions(this.#message, this.#identity, content)
     const bytes = buildMessage(this.#message, this.#exchange.transactionId, options)
     this.#transport.send(bytes, ALL_RELAY_AGENTS_AND_SERVERS)
@@ -236,8 +228,9 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
 
   /** The first timeout of a Solicit ends the collecting of advertisements, RFC 8415, section 18.2.1. */
   mayRetransmit(): boolean {
-    if (this.#state !== 'soliciting' || this.#best === null) return true
-    this.#request(this.#best.serverId, this.#best.associations)
+    const { best } = this.#selection
+    if (this.#state !== 'soliciting' || best === null) return true
+    this.#request(best.serverId, best.associations)
     return false
   }
 
@@ -273,15 +266,17 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
       this.counters.emptyAdvertisements++
       return
     }
-    if (endsCollecting(advertisement) || this.#exchange.transmissions > 1) {
-      this.#request(advertisement.serverId, advertisement.associations)
-    } else if (this.#best === null || isBetter(advertisement, this.#best)) {
-      this.#best = advertisement
-    }
+    const taken = this.#selection.consider(advertisement, this.#exchange.transmissions > 1)
+    if (taken !== null) this.#request(taken.serverId, taken.associations)
   }
 
   /** RFC 8415, section 18.2.10. */
   #reply(message: ServerMessage): void {
+    // 16: other servers discard what is addressed to one, so that this is no answer to it.
+    if (isToOneServer(this.#message) && (this.#serverId === null || !sameDuid(message.serverId, this.#serverId))) {
+      this.counters.wrongServer++
+      return
+    }
     switch (this.#state) {
       case 'soliciting':
         // 18.2.1: a Reply to a Solicit has to say that it is one.
@@ -336,8 +331,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     else if (asked === MessageType.Solicit) this.counters.emptyAdvertisements++
     else if (asked === MessageType.Request || this.#bindings.empty) this.#giveUpServer()
     else this.#schedule()
-    this.#reportGone(gone)
-    if (granted > 0) this.#reportGranted(asked)
+    this.#reports.expired(gone)
+    if (granted > 0) this.#reports.granted(asked, this.lease)
   }
 
   #confirmReply({ options }: ServerMessage): void {
@@ -352,13 +347,13 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     const gone = this.#bindings.clear()
     this.#solicit(0)
     this.#schedule()
-    this.#reportGone(gone)
+    this.#reports.expired(gone)
   }
 
   #solicit(delay: Microseconds): void {
     this.#state = 'soliciting'
     this.#message = MessageType.Solicit
-    this.#best = null
+    this.#selection.clear()
     this.#updateAssociations()
     this.#exchange.start(withMaximumTimeout(SOLICIT, this.#solicitMaximum), delay, true)
   }
@@ -368,7 +363,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     this.#state = 'requesting'
     this.#message = MessageType.Request
     this.#serverId = serverId
-    this.#best = null
+    this.#selection.clear()
     this.#associations = associationsFrom(this.#bindings.all, advertised ?? [], this.#identity.prefixLength)
     this.#exchange.start(REQUEST)
     this.#schedule()
@@ -450,25 +445,4 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   #takeSolicitMaximum({ options }: ServerMessage): void {
     this.#solicitMaximum = maximumTimeoutFrom(options.solicitMaximum, this.#solicitMaximum)
   }
-
-  #reportGone(gone: readonly Dhcpv6LeaseTimes[]): void {
-    if (gone.length === 0) return
-    this.#log.warn('DHCPv6 leases have come to their end', { leases: texts(gone) })
-    this.#events.expired(gone)
-  }
-
-  #reportGranted(asked: MessageType): void {
-    const { lease } = this
-    // Whoever heard of leases that are gone may have stopped the client.
-    if (lease === null) return
-    const server = duidText(lease.serverId)
-    this.#log.info('has DHCPv6 leases', { leases: texts([...lease.addresses, ...lease.prefixes]), server })
-    if (asked === MessageType.Renew) this.#events.renewed(lease)
-    else if (asked === MessageType.Rebind) this.#events.rebound(lease)
-    else this.#events.bound(lease)
-  }
-}
-
-function texts(leases: readonly Dhcpv6LeaseTimes[]): string[] {
-  return leases.map(({ prefix }) => prefix.toString())
 }

@@ -3,6 +3,8 @@ export interface Dhcpv6Counters {
   /** Messages sent, those sent again included. */
   sent: number
   retransmitted: number
+  /** Of these, messages that never left: no link-local address, port 546 in use, no packet memory. */
+  unsent: number
   /** Datagrams that came. */
   received: number
   /** Cut short, or with an option that the message hinges on malformed. */
@@ -19,6 +21,8 @@ export interface Dhcpv6Counters {
   wrongClient: number
   /** Without a server identifier. */
   noServer: number
+  /** Of another server than the one that was asked. */
+  wrongServer: number
   /** Advertisements that offer nothing that was asked for. */
   emptyAdvertisements: number
   /** Replies that refuse, with a status. */
@@ -33,6 +37,7 @@ export function newDhcpv6Counters(): Dhcpv6Counters {
   return {
     sent: 0,
     retransmitted: 0,
+    unsent: 0,
     received: 0,
     malformed: 0,
     notForClients: 0,
@@ -41,6 +46,7 @@ export function newDhcpv6Counters(): Dhcpv6Counters {
     wrongTransaction: 0,
     wrongClient: 0,
     noServer: 0,
+    wrongServer: 0,
     emptyAdvertisements: 0,
     refusals: 0,
     optionsIgnored: 0,

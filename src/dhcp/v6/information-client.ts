@@ -5,7 +5,7 @@ import { type Log, SILENT } from '../../log/index.ts'
 import { buildMessage } from './build-message.ts'
 import { ALL_RELAY_AGENTS_AND_SERVERS, INFINITE_SECONDS, MessageType, OptionCode, StatusCode } from './codes.ts'
 import { configurationFrom, type Dhcpv6Configuration } from './configuration.ts'
-import { newDhcpv6Counters } from './counters.ts'
+import { type Dhcpv6Counters, newDhcpv6Counters } from './counters.ts'
 import { isDuid } from './duid.ts'
 import { Exchange, type ExchangeOwner } from './exchange.ts'
 import {
@@ -27,6 +27,8 @@ export interface Dhcpv6InformationClientOptions {
   duid: Uint8Array
   /** Hears of every answer, also when it says the same as the last one. */
   configured(configuration: Dhcpv6Configuration): void
+  /** To count in; default its own. */
+  counters?: Dhcpv6Counters | undefined
   log?: Log | undefined
 }
 
@@ -41,8 +43,8 @@ const REQUESTED_OPTIONS: number[] = [
 
 /** Asks for name servers and the like, and again when the answer is old. */
 export class Dhcpv6InformationClient implements DhcpReceiver, ExchangeOwner, TimerHandler {
-  readonly counters = newDhcpv6Counters()
-  /** The last answer. */
+  readonly counters: Dhcpv6Counters
+  /** The last answer; null before the first, and after `stop`. */
   configuration: Dhcpv6Configuration | null = null
   readonly #options: Dhcpv6InformationClientOptions
   readonly #log: Log
@@ -56,6 +58,7 @@ export class Dhcpv6InformationClient implements DhcpReceiver, ExchangeOwner, Tim
   constructor(options: Dhcpv6InformationClientOptions) {
     if (!isDuid(options.duid)) throw new RangeError(`a DUID has 3 to 130 octets, not ${options.duid.length}`)
     this.#options = options
+    this.counters = options.counters ?? newDhcpv6Counters()
     this.#log = options.log ?? SILENT
     const { clock, random } = options
     this.#exchange = new Exchange(clock, random, new TransmitLimit(clock), this.counters, this)
@@ -69,9 +72,11 @@ export class Dhcpv6InformationClient implements DhcpReceiver, ExchangeOwner, Tim
     this.#ask()
   }
 
+  /** Ends at once, and forgets what was told. */
   stop(): void {
     if (!this.#running) return
     this.#running = false
+    this.configuration = null
     this.#exchange.stop()
     this.#options.clock.disarm(this.#refreshTimer)
     this.#options.transport.close()
