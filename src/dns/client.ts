@@ -1,0 +1,238 @@
+/** The resolver of a stack (RFC 1034, section 5.3.1: a stub resolver): cache, questions under way, servers. */
+import { type Clock, MILLISECOND, type Microseconds, type Random, Timer } from '../clock/index.ts'
+import { integerInRange } from '../errors/index.ts'
+import { type Log, SILENT } from '../log/index.ts'
+import type { DnsAnswer } from './answer.ts'
+import { DnsCache } from './cache.ts'
+import type { DnsErrorCode } from './codes.ts'
+import { type DnsCounters, newDnsCounters } from './counters.ts'
+import { Query, type QueryContext, type QuerySettings } from './query.ts'
+import type { DnsServer } from './server.ts'
+import { type LearntServers, ServerList } from './server-list.ts'
+import { StreamPool } from './stream-pool.ts'
+import type { DnsTransport } from './transport.ts'
+import type { Question } from './wire.ts'
+
+/** Questions under way at once: as many sockets, and a burst that a server's socket takes. */
+const QUESTIONS_AT_ONCE = 256
+
+export interface DnsClientOptions {
+  transport: DnsTransport
+  clock: Clock
+  random: Random
+  log?: Log
+  /** Default: none. */
+  servers?: readonly DnsServer[]
+  /** Milliseconds for one question with all its tries, 1 to 2^31 - 1; default 5,000. Infinity: as long as the tries take. */
+  timeout?: number
+  /** Milliseconds until the next try, 1 to 2^31 - 1; doubles with each round. Default 1,000. */
+  tryTimeout?: number
+  /** Milliseconds beyond which that does not grow; default 4,000 or `tryTimeout`, whichever is more. */
+  longestTryTimeout?: number
+  /** How often each server is asked, 1 to 100; default 4. */
+  tries?: number
+  /** Answers kept, 0 to 1,048,576; default 1,024. */
+  cacheSize?: number
+  /** Begins each question with another server; default false. */
+  rotate?: boolean
+  /** Questions under way at once, 1 to 16,384; default 256. Others wait. */
+  concurrency?: number
+}
+
+/** What a question ended with. */
+export type DnsOutcome = DnsAnswer | DnsErrorCode
+export type DnsCallback = (outcome: DnsOutcome) => void
+
+/** A question under way, and who waits for its answer. */
+class Pending {
+  readonly key: string
+  readonly question: Question
+  readonly waiters = new Set<DnsCallback>()
+  readonly deadline: Timer
+  query: Query | null = null
+
+  constructor(key: string, question: Question, onDeadline: (pending: Pending) => void) {
+    this.key = key
+    this.question = question
+    this.deadline = new Timer({ onTimer: () => onDeadline(this) })
+  }
+}
+
+export class DnsClient {
+  readonly counters: DnsCounters = newDnsCounters()
+  readonly servers: ServerList
+  readonly clock: Clock
+  readonly #log: Log
+  readonly #cache: DnsCache
+  readonly #streams: StreamPool
+  readonly #context: QueryContext
+  readonly #settings: QuerySettings
+  /** Microseconds. */
+  readonly #timeout: Microseconds
+  readonly #concurrency: number
+  readonly #pending = new Map<string, Pending>()
+  /** Of those the ones that have no query yet, in the order of asking. */
+  readonly #waiting = new Set<Pending>()
+  #active = 0
+  #closed = false
+  readonly #localAddresses: { v4: string | null; v6: string | null } = { v4: null, v6: null }
+
+  /** @throws RangeError for an option */
+  constructor(options: DnsClientOptions) {
+    const { transport, clock, random } = options
+    const tryTimeout = integerInRange('tryTimeout', options.tryTimeout ?? 1_000, 1, 2 ** 31 - 1)
+    const longestTryTimeout = options.longestTryTimeout ?? Math.max(tryTimeout, 4_000)
+    integerInRange('longestTryTimeout', longestTryTimeout, 1, 2 ** 31 - 1)
+    const tries = integerInRange('tries', options.tries ?? 4, 1, 2 ** 31 - 1)
+    const timeout = options.timeout ?? 5_000
+    if (timeout !== Number.POSITIVE_INFINITY) integerInRange('timeout', timeout, 1, 2 ** 31 - 1)
+    const cacheSize = integerInRange('cacheSize', options.cacheSize ?? 1_024, 0, 1_048_576)
+    this.clock = clock
+    this.#log = options.log ?? SILENT
+    this.#settings = { tryTimeout, longestTryTimeout, tries }
+    this.#timeout = timeout * MILLISECOND
+    this.#concurrency = integerInRange('concurrency', options.concurrency ?? QUESTIONS_AT_ONCE, 1, 16_384)
+    this.servers = new ServerList(clock, options.rotate ?? false)
+    this.servers.configure(options.servers ?? null)
+    this.#cache = new DnsCache(clock, this.counters, cacheSize)
+    const localAddressFor = (server: string) => this.#localAddresses[server.includes(':') ? 'v6' : 'v4']
+    this.#streams = new StreamPool(transport, clock, random, this.counters, localAddressFor)
+    this.#context = {
+      transport,
+      clock,
+      random,
+      counters: this.counters,
+      servers: this.servers,
+      streams: this.#streams,
+      localAddressFor,
+    }
+  }
+
+  /** Questions that have no answer yet. */
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  get cacheSize(): number {
+    return this.#cache.size
+  }
+
+  /** The servers from now on; those that the network offers no longer count. What was learnt from others is forgotten. */
+  setServers(servers: readonly DnsServer[]): void {
+    this.servers.configure(servers)
+    this.#changed()
+  }
+
+  /**
+   * The servers and search domains that the network offers, DHCP's or a router's, instead of what the same source said
+   * before; they count while the application names none itself. Null: it offers none any more.
+   */
+  learnServers(source: 'dhcp' | 'dhcpv6' | 'router', learnt: LearntServers | null): void {
+    this.servers.learn(source, learnt)
+    this.#changed()
+  }
+
+  #changed(): void {
+    // Another server may see another world.
+    this.#cache.clear()
+    this.#log.debug('name servers', { servers: this.servers.servers })
+  }
+
+  /** Where questions come from; null: what routes give. */
+  setLocalAddress(v4: string | null, v6: string | null): void {
+    this.#localAddresses.v4 = v4
+    this.#localAddresses.v6 = v6
+  }
+
+  /**
+   * Asks. `callback` is called once, never from inside this call, and not after cancelling.
+   * @returns cancels
+   */
+  ask(question: Question, callback: DnsCallback): () => void {
+    this.counters.questions++
+    const key = `${question.type}/${question.name.toLowerCase()}`
+    const answer = this.#cache.get(key)
+    if (answer !== null || this.#closed) return this.#soon(answer ?? 'ECANCELLED', callback)
+    let pending = this.#pending.get(key)
+    if (pending === undefined) {
+      pending = new Pending(key, question, (late) => this.#settle(late, late.query?.failure ?? 'ETIMEOUT'))
+      this.#pending.set(key, pending)
+      this.#waiting.add(pending)
+      if (this.#timeout < Number.POSITIVE_INFINITY) this.clock.arm(pending.deadline, this.clock.now() + this.#timeout)
+      if (this.#active >= this.#concurrency) this.counters.delayed++
+      else this.#startSoon()
+    } else this.counters.coalesced++
+    const joined = pending
+    // Of its own, so that the same callback may wait twice.
+    const waiter: DnsCallback = (outcome) => callback(outcome)
+    joined.waiters.add(waiter)
+    return () => {
+      if (!joined.waiters.delete(waiter) || joined.waiters.size > 0 || this.#pending.get(key) !== joined) return
+      this.#remove(joined)
+      this.#startMore()
+    }
+  }
+
+  #soon(outcome: DnsOutcome, callback: DnsCallback): () => void {
+    let cancelled = false
+    queueMicrotask(() => {
+      if (!cancelled) callback(outcome)
+    })
+    return () => {
+      cancelled = true
+    }
+  }
+
+  #starting = false
+
+  /** Not from inside `ask`, whose caller has no way to cancel yet. */
+  #startSoon(): void {
+    if (this.#starting) return
+    this.#starting = true
+    queueMicrotask(() => {
+      this.#starting = false
+      this.#startMore()
+    })
+  }
+
+  #startMore(): void {
+    for (const pending of this.#waiting) {
+      if (this.#active >= this.#concurrency) break
+      this.#waiting.delete(pending)
+      this.#active++
+      const query = new Query(this.#context, pending.question, this.#settings, (result) =>
+        this.#settle(pending, result),
+      )
+      pending.query = query
+      query.start()
+    }
+  }
+
+  #settle(pending: Pending, outcome: DnsOutcome): void {
+    if (this.#pending.get(pending.key) !== pending) return
+    this.#remove(pending)
+    if (typeof outcome !== 'string') this.#cache.put(pending.key, outcome)
+    this.#startSoon()
+    for (const waiter of pending.waiters) waiter(outcome)
+  }
+
+  #remove(pending: Pending): void {
+    this.#pending.delete(pending.key)
+    this.clock.disarm(pending.deadline)
+    if (this.#waiting.delete(pending)) return
+    this.#active--
+    pending.query?.cancel()
+  }
+
+  /** Ends everything under way with ECANCELLED, and all connections. */
+  close(): void {
+    this.#closed = true
+    this.cancel()
+    this.#streams.close()
+  }
+
+  /** Ends every question with ECANCELLED. */
+  cancel(): void {
+    for (const pending of [...this.#pending.values()]) this.#settle(pending, 'ECANCELLED')
+  }
+}

@@ -1,0 +1,18 @@
+export type { DnsAnswer } from './answer.ts'
+export { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'
+export { type DnsErrorCode, RECORD_TYPES, type RecordType } from './codes.ts'
+export { type DnsCounters, newDnsCounters } from './counters.ts'
+export type {
+  CaaData,
+  DnsRecord,
+  MxData,
+  NaptrData,
+  RecordData,
+  SoaData,
+  SrvData,
+  TlsaData,
+} from './record.ts'
+export { type DnsServer, formatServer, parseServer, parseServers } from './server.ts'
+export type { LearntServers } from './server-list.ts'
+export type { DatagramHandler, DnsDatagrams, DnsStream, DnsTransport, StreamHandler } from './transport.ts'
+export type { Question } from './wire.ts'

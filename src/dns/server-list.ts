@@ -1,0 +1,119 @@
+import { type Clock, MINUTE, type Microseconds, SECOND } from '../clock/index.ts'
+import { type DnsServer, formatServer } from './server.ts'
+
+/** How long a server that failed is asked after the others. */
+const DEMOTION: Microseconds = 30 * SECOND
+/** How long it is remembered that a server does not understand EDNS. */
+const WITHOUT_EDNS: Microseconds = 15 * MINUTE
+/** Learnt ones that are kept: what a network offers, not what anybody sends. */
+export const MOST_LEARNT_SERVERS = 16
+const MOST_SEARCH_DOMAINS = 32
+
+/** A server and what we know about it. */
+export class ServerState {
+  readonly server: DnsServer
+  readonly key: string
+  /** Asked after the others until then. */
+  demotedUntil: Microseconds = Number.NEGATIVE_INFINITY
+  withoutEdnsUntil: Microseconds = Number.NEGATIVE_INFINITY
+
+  constructor(server: DnsServer) {
+    this.server = server
+    this.key = formatServer(server)
+  }
+}
+
+/** What a source other than the application says: DHCP, or a router's advertisement. */
+export interface LearntServers {
+  readonly servers: readonly DnsServer[]
+  readonly searchList?: readonly string[]
+}
+
+/**
+ * The servers that are asked, and in which order. Those that the application names count alone; otherwise those that the
+ * network offers, DHCP's before those of routers (RFC 8106, section 5.3.1).
+ */
+export class ServerList {
+  readonly #clock: Clock
+  readonly #rotate: boolean
+  #configured: ServerState[] | null = null
+  readonly #learnt = new Map<string, { states: ServerState[]; searchList: readonly string[] }>()
+  #next = 0
+
+  /** @param rotate begins each question with another server, as `options rotate` of resolv.conf */
+  constructor(clock: Clock, rotate: boolean) {
+    this.#clock = clock
+    this.#rotate = rotate
+  }
+
+  /** Null: only what is learnt counts. */
+  configure(servers: readonly DnsServer[] | null): void {
+    this.#configured = servers?.map((server) => this.#known(server)) ?? null
+  }
+
+  /** What one source says from now on, instead of what it said before; null: nothing any more. */
+  learn(source: string, learnt: LearntServers | null): void {
+    if (learnt === null) {
+      this.#learnt.delete(source)
+      return
+    }
+    const states = learnt.servers.slice(0, MOST_LEARNT_SERVERS).map((server) => this.#known(server))
+    this.#learnt.set(source, { states, searchList: (learnt.searchList ?? []).slice(0, MOST_SEARCH_DOMAINS) })
+  }
+
+  /** What is known of a server stays known. */
+  #known(server: DnsServer): ServerState {
+    const key = formatServer(server)
+    return this.#states().find((state) => state.key === key) ?? new ServerState(server)
+  }
+
+  get servers(): DnsServer[] {
+    return this.#states().map(({ server }) => server)
+  }
+
+  /** What the network offers; the application's own list comes before it. */
+  get learntSearchList(): string[] {
+    return [...new Set(this.#sources().flatMap(({ searchList }) => searchList))]
+  }
+
+  #sources() {
+    return [...this.#learnt]
+      .sort(([one], [other]) => Number(other === 'dhcp') - Number(one === 'dhcp'))
+      .map(([, each]) => each)
+  }
+
+  #states(): ServerState[] {
+    if (this.#configured !== null) return this.#configured
+    const states = this.#sources().flatMap((source) => source.states)
+    return states.filter((state, index) => states.findIndex(({ key }) => key === state.key) === index)
+  }
+
+  /** The order for one question: as configured, those that failed lately last. */
+  order(): ServerState[] {
+    const states = this.#states()
+    const now = this.#clock.now()
+    const start = this.#rotate && states.length > 0 ? this.#next++ % states.length : 0
+    const rotated = [...states.slice(start), ...states.slice(0, start)]
+    return [
+      ...rotated.filter(({ demotedUntil }) => demotedUntil <= now),
+      ...rotated.filter(({ demotedUntil }) => demotedUntil > now),
+    ]
+  }
+
+  failed(state: ServerState): void {
+    state.demotedUntil = this.#clock.now() + DEMOTION
+  }
+
+  answered(state: ServerState): void {
+    state.demotedUntil = Number.NEGATIVE_INFINITY
+  }
+
+  /** RFC 6891, section 7. */
+  refusedEdns(state: ServerState): void {
+    state.withoutEdnsUntil = this.#clock.now() + WITHOUT_EDNS
+  }
+
+  understandsEdns(state: ServerState): boolean {
+    return state.withoutEdnsUntil <= this.#clock.now()
+  }
+}

@@ -1,0 +1,50 @@
+import type { DnsServer } from './server.ts'
+
+/**
+ * What resolving needs of the network below. The stack passes it in: the resolver knows neither UDP nor TCP nor TLS. All
+ * handlers are called from outside of the calls made here.
+ */
+export interface DnsTransport {
+  /**
+   * A socket at a random port (RFC 5452, section 9.2) that gets datagrams of this server only.
+   * @throws an error with a code: no way to the server
+   */
+  datagrams(server: DnsServer, localAddress: string | null, handler: DatagramHandler): Promise<DnsDatagrams>
+  /**
+   * A connection to a server, encrypted and the server authenticated if it is one for TLS (RFC 7858, RFC 8310).
+   * @param signal gives up
+   * @throws an error with a code
+   */
+  stream(
+    server: DnsServer,
+    localAddress: string | null,
+    handler: StreamHandler,
+    signal: AbortSignal,
+  ): Promise<DnsStream>
+}
+
+export interface DnsDatagrams {
+  /** What cannot be sent is reported by `failed`, or lost. */
+  send(bytes: Buffer): void
+  close(): void
+}
+
+export interface DatagramHandler {
+  /** `bytes` is valid only during the call. */
+  datagram(bytes: Buffer): void
+  /** Nobody is there, or no way leads there. */
+  failed(): void
+}
+
+export interface DnsStream {
+  write(bytes: Buffer): void
+  /** Ends it; the handler is not called again. */
+  close(): void
+}
+
+export interface StreamHandler {
+  /** `bytes` is valid only during the call. */
+  data(bytes: Buffer): void
+  /** It has ended, in whatever way. */
+  ended(): void
+}
