@@ -15,6 +15,9 @@ import type { Question } from './wire.ts'
 
 /** Questions under way at once: as many sockets, and a burst that a server's socket takes. */
 const QUESTIONS_AT_ONCE = 256
+export const DEFAULT_CACHE_SIZE = 1_024
+/** Milliseconds; MirageOS's. */
+export const DEFAULT_TIMEOUT = 5_000
 
 export interface DnsClientOptions {
   transport: DnsTransport
@@ -84,9 +87,9 @@ export class DnsClient {
     const longestTryTimeout = options.longestTryTimeout ?? Math.max(tryTimeout, 4_000)
     integerInRange('longestTryTimeout', longestTryTimeout, 1, 2 ** 31 - 1)
     const tries = integerInRange('tries', options.tries ?? 4, 1, 2 ** 31 - 1)
-    const timeout = options.timeout ?? 5_000
+    const timeout = options.timeout ?? DEFAULT_TIMEOUT
     if (timeout !== Number.POSITIVE_INFINITY) integerInRange('timeout', timeout, 1, 2 ** 31 - 1)
-    const cacheSize = integerInRange('cacheSize', options.cacheSize ?? 1_024, 0, 1_048_576)
+    const cacheSize = integerInRange('cacheSize', options.cacheSize ?? DEFAULT_CACHE_SIZE, 0, 1_048_576)
     this.clock = clock
     this.#log = options.log ?? SILENT
     this.#settings = { tryTimeout, longestTryTimeout, tries }
