@@ -19,6 +19,18 @@ export class Waiter<Value> {
   }
 }
 
+/** A promise of something that will come one way or the other: it is never rejected. */
+export class Completion {
+  readonly promise: Promise<void>
+  resolve!: () => void
+
+  constructor() {
+    this.promise = new Promise<void>((resolve) => {
+      this.resolve = resolve
+    })
+  }
+}
+
 /** A promise that is rejected already, and never unhandled. */
 export function refused<Value>(error: Error): Promise<Value> {
   const promise = Promise.reject<Value>(error)

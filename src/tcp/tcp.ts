@@ -37,6 +37,9 @@ import { answerInTimeWait, TimeWaitAnswer } from './time-wait-arrives.ts'
 import { TouchedConnections } from './touched-connections.ts'
 import * as wire from './wire.ts'
 
+/** To read the clock costs as much as a part of a packet; so many take about ten microseconds. */
+const SHORT_BURST = 4
+
 export class Tcp implements IpProtocolHandler, TcpContext {
   readonly memory: PacketMemory
   readonly settings: TcpSettings
@@ -63,6 +66,8 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly #touched = new TouchedConnections()
   #inBurst = false
   #burstTime: Microseconds = 0
+  /** Packets of this burst so far. */
+  #burstPackets = 0
   #closed = false
 
   /**
@@ -170,6 +175,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       this.#inBurst = true
       this.#burstTime = this.clock.now()
     }
+    this.#burstPackets++
     const { counters } = this
     counters.InSegs++
     const view = packet.memory.view
@@ -297,9 +303,10 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   endOfBurst(): void {
-    // Application code runs in here; what it sends joins this burst.
+    // Application code runs in here; what it sends joins this burst. A short one is still of the time at which it began.
+    if (!this.#inBurst || this.#burstPackets > SHORT_BURST) this.#burstTime = this.clock.now()
     this.#inBurst = true
-    this.#burstTime = this.clock.now()
+    this.#burstPackets = 0
     let current: Connection | null = null
     try {
       this.#passiveOpen.deliver()
@@ -359,13 +366,16 @@ export class Tcp implements IpProtocolHandler, TcpContext {
       this.#table.delete(connection)
       return
     }
+    let record: TimeWait
     if (this.#timeWaits.size >= this.settings.maximumTimeWait) {
-      const oldest = this.#timeWaits.oldest!
-      this.#timeWaits.delete(oldest)
-      this.#table.delete(oldest)
+      record = this.#timeWaits.oldest!
+      this.#timeWaits.delete(record)
+      this.#table.delete(record)
+      record.remember(connection)
       this.counters.TCPTimeWaitOverflow++
+    } else {
+      record = new TimeWait(connection)
     }
-    const record = new TimeWait(connection)
     this.counters.TW++
     this.#table.replace(connection, record)
     this.#timeWaits.add(record)

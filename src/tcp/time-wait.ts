@@ -9,13 +9,13 @@ import type { ConnectionKey } from './connection-table.ts'
 import type { SequenceNumber } from './sequence-number.ts'
 
 export class TimeWait implements ConnectionKey {
-  readonly incomingPorts: number
-  path: Path
-  readonly sendNext: SequenceNumber
-  readonly receiveNext: SequenceNumber
-  readonly timestamps: boolean
-  readonly timestampOffset: number
-  recentTimestamp: number
+  incomingPorts!: number
+  path!: Path
+  sendNext!: SequenceNumber
+  receiveNext!: SequenceNumber
+  timestamps!: boolean
+  timestampOffset!: number
+  recentTimestamp!: number
   expiry: Microseconds = 0
   /** When a segment that cannot be right was last answered. */
   lastAnswer: Microseconds = Number.NEGATIVE_INFINITY
@@ -23,6 +23,11 @@ export class TimeWait implements ConnectionKey {
   following: TimeWait | null = null
 
   constructor(connection: Connection) {
+    this.remember(connection)
+  }
+
+  /** Becomes the record of this connection. A busy server's list is full: then each new record is the oldest, reused. */
+  remember(connection: Connection): void {
     this.incomingPorts = connection.incomingPorts
     this.path = connection.path
     this.sendNext = connection.sendNext
@@ -30,6 +35,7 @@ export class TimeWait implements ConnectionKey {
     this.timestamps = connection.timestamps
     this.timestampOffset = connection.timestampOffset
     this.recentTimestamp = connection.recentTimestamp
+    this.lastAnswer = Number.NEGATIVE_INFINITY
   }
 
   /** As our header has them. */

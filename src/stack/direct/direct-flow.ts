@@ -7,7 +7,7 @@ import type { Connection, ConnectionUser, ReceiveSink, TcpInfo } from '../../tcp
 import { FlowIterator } from '../flow-iterator.ts'
 import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
-import { DONE, ignore, refused, Waiter } from '../waiter.ts'
+import { Completion, DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { FlowDuplex } from './flow-duplex.ts'
 
@@ -41,7 +41,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   #endSeen = false
   #reader: Waiter<Buffer | null> | null = null
   #writer: Waiter<void> | null = null
-  #finisher: Waiter<void> | null = null
+  #finisher: Completion | null = null
   #closed: Waiter<void> | null = null
   #duplex: FlowDuplex | null = null
   #readable: ReadableStream<Uint8Array> | null = null
@@ -126,7 +126,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
     }
     if (this.#reader !== null) this.#answerReader()
     this.#finish(this.#writer, failure)
-    this.#finish(this.#finisher, failure)
+    this.#finisher?.resolve()
     this.#finish(this.#closed, failure)
     this.#writer = null
     this.#duplex?.connectionClosed(failure, code === 'ECONNABORTED')
@@ -303,11 +303,12 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
       this.abort()
       return DONE
     }
-    this.shutdown('both').catch(ignore)
+    this.#discard()
+    if (this.#failure === null) this.connection.shutdownWrite()
     if (this.#gone || this.connection.isFinished) return DONE
-    this.#finisher ??= new Waiter()
+    this.#finisher ??= new Completion()
     if (linger !== undefined) this.#linger(linger)
-    return this.#finisher.promise.catch(ignore)
+    return this.#finisher.promise
   }
 
   /** Resets the connection unless the peer has acknowledged everything within so many seconds. */
@@ -316,7 +317,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
     const timer = new Timer({ onTimer: () => this.abort() })
     clock.arm(timer, clock.now() + seconds * SECOND)
     const disarm = () => clock.disarm(timer)
-    this.#finisher!.promise.then(disarm, disarm)
+    this.#finisher!.promise.then(disarm)
   }
 
   abort(): void {

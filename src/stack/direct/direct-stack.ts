@@ -138,17 +138,18 @@ export class DirectStack implements Stack, FlowOwner {
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
     const flow = new DirectFlow(connection, this)
     connection.user = flow
-    const failed = (error: unknown) => {
-      // A connection that failed makes its handler fail too, which is nothing to report.
-      if (connection.user !== null) this.log.error('a flow handler failed', { error, ...flow.remote })
-      flow.abort()
-    }
     try {
       const result = onFlow(flow)
-      if (result instanceof Promise) result.catch(failed)
+      if (result instanceof Promise) result.catch((error) => this.#handlerFailed(flow, error))
     } catch (error) {
-      failed(error)
+      this.#handlerFailed(flow, error)
     }
+  }
+
+  #handlerFailed(flow: DirectFlow, error: unknown): void {
+    // A connection that failed makes its handler fail too, which is nothing to report.
+    if (flow.connection.user !== null) this.log.error('a flow handler failed', { error, ...flow.remote })
+    flow.abort()
   }
 
   connect(options: ConnectOptions): Promise<Flow> {
