@@ -123,13 +123,16 @@ describeWithNamespaces('the relay', () => {
   async function ping(count: number, milliseconds: number, loss: number) {
     await using left = await Namespace.create()
     await using right = await Namespace.create()
-    for (const [namespace, address] of [
-      [left, '10.0.0.1/24'],
-      [right, '10.0.0.2/24'],
+    for (const [namespace, address, mac, peer, peerMac] of [
+      [left, '10.0.0.1/24', '02:00:00:00:00:01', '10.0.0.2', '02:00:00:00:00:02'],
+      [right, '10.0.0.2/24', '02:00:00:00:00:02', '10.0.0.1', '02:00:00:00:00:01'],
     ] as const) {
       await namespace.run('ip', ['tuntap', 'add', 'link0', 'mode', 'tap'])
+      await namespace.run('ip', ['link', 'set', 'link0', 'address', mac])
       await namespace.run('ip', ['address', 'add', address, 'dev', 'link0'])
       await namespace.run('ip', ['link', 'set', 'link0', 'up'])
+      // A lost ARP frame would keep the kernel from sending a hundred echo requests, which the relay then never sees.
+      await namespace.run('ip', ['neighbour', 'add', peer, 'lladdr', peerMac, 'dev', 'link0', 'nud', 'permanent'])
     }
     const ends = [left, right].map(({ pid }) => `tap:/proc/${pid}/ns/net:link0`)
     const relay = left.spawn(generator.path, ['relay', ...ends, String(milliseconds), String(loss), '1'])

@@ -3,7 +3,7 @@
  * to make one probe sequence long. Deletion shifts back; there are no tombstones.
  */
 
-import { IPV4_MAPPED_WORD, type IpAddress } from '../address/index.ts'
+import type { IpAddress } from '../address/index.ts'
 import type { KeyedHash } from '../clock/index.ts'
 
 /**
@@ -44,7 +44,7 @@ export class ConnectionTable<Entry extends ConnectionKey> {
     remote3: number,
     incomingPorts: number,
   ): Entry | null {
-    const hash = this.#hashOf(local0, local1, local2, local3, remote0, remote1, remote2, remote3, incomingPorts)
+    const hash = this.#hash.hash9(local0, local1, local2, local3, remote0, remote1, remote2, remote3, incomingPorts)
     const entries = this.#entries
     const hashes = this.#hashes
     for (let i = hash & this.#mask; ; i = (i + 1) & this.#mask) {
@@ -133,7 +133,7 @@ export class ConnectionTable<Entry extends ConnectionKey> {
 
   #hashOfEntry(entry: Entry): number {
     const { source, destination } = entry.path
-    return this.#hashOf(
+    return this.#hash.hash9(
       source.word0,
       source.word1,
       source.word2,
@@ -144,21 +144,5 @@ export class ConnectionTable<Entry extends ConnectionKey> {
       destination.word3,
       entry.incomingPorts,
     )
-  }
-
-  #hashOf(
-    local0: number,
-    local1: number,
-    local2: number,
-    local3: number,
-    remote0: number,
-    remote1: number,
-    remote2: number,
-    remote3: number,
-    ports: number,
-  ): number {
-    // Between IPv4 addresses the upper words are the same for all.
-    if (local2 === IPV4_MAPPED_WORD && local0 === 0 && local1 === 0) return this.#hash.hash3(local3, remote3, ports)
-    return this.#hash.hash9(local0, local1, local2, local3, remote0, remote1, remote2, remote3, ports)
   }
 }

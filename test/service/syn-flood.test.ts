@@ -60,7 +60,8 @@ describeWithNamespaces('a service under 50,000 SYNs a second', () => {
     expect(after.tcp.SyncookiesSent).toBeGreaterThan(sent / 2)
     // Half-open connections, and nothing else.
     expect(Math.max(...heaps, after.heap)).toBeLessThan(before.heap + BACKLOG * 4096)
-    expect(after.external).toBeLessThan(before.external + 1_000_000)
+    // 60 bytes for each SYN would be more than this. Less would also tell of what a starved collector has yet to free.
+    expect(after.external).toBeLessThan(before.external + 15_000_000)
     expect(after).toMatchObject({ packets: 0, receiveBytes: 0 })
     expect(attacked.complaints).toBe('')
   })
