@@ -71,8 +71,8 @@ describe('a message that a packet was too big', () => {
     expect([connection.path.mtu, connection.segmentSize]).toEqual([1500, 1460])
   })
 
-  test('waits for a timeout when packets of that size have got through (RFC 5927, 7.2): the path has changed', () => {
-    const { peer, connection, exchange, tcp } = connected()
+  test('waits for a late acknowledgment when packets of that size have got through (RFC 5927, 7.2): the path has changed', () => {
+    const { peer, connection, exchange, clock, tcp } = connected()
     exchange(2920)
     connection.write(pattern(2920), null)
     const sent = segments(peer)
@@ -80,10 +80,13 @@ describe('a message that a packet was too big', () => {
     peer.expectNothing()
     expect(tcp.counters.TCPPmtuHeld).toBe(1)
     expect([connection.path.mtu, connection.segmentSize]).toEqual([1500, 1460])
-    // A tail loss probe, which does not get through either, and then the timer.
-    expect(peer.next(1 * SECOND)).toBeTcp({ seq: sent[1][0], length: 1460 })
+    // It is late well before two round trips have passed, and before a tail loss probe.
+    const before = clock.now()
     expect(peer.next(1 * SECOND)).toBeTcp({ seq: sent[0][0], length: 960 })
+    expect((clock.now() - before) / ROUND_TRIP).toBeGreaterThan(1.2)
+    expect((clock.now() - before) / ROUND_TRIP).toBeLessThan(1.8)
     expect([connection.path.mtu, connection.segmentSize]).toEqual([1000, 960])
+    expect(tcp.counters.TCPTimeouts).toBe(0)
   })
 
   test('is forgotten when the segment that it speaks of arrives', () => {

@@ -39,6 +39,10 @@ export function runTimers(connection: Connection): void {
   const { recovery } = connection
   if (recovery !== null && connection.state !== State.Closed) {
     if (recovery.reorderingAt <= now) reorderingTimeout(connection, recovery, now)
+    if (recovery.claimDueAt <= now) {
+      recovery.claimDueAt = NEVER
+      believeClaim(connection, recovery)
+    }
     // What was held back goes out at the end of this call.
     if (recovery.paceAt <= now) recovery.paceAt = NEVER
   }
@@ -52,7 +56,7 @@ function rearm(connection: Connection, now: number): void {
   let next = Math.min(connection.retransmitAt, connection.acknowledgeAt)
   const { recovery, idleTimers } = connection
   if (idleTimers !== null) next = Math.min(next, idleTimers.next)
-  if (recovery !== null) next = Math.min(next, recovery.reorderingAt, recovery.paceAt)
+  if (recovery !== null) next = Math.min(next, recovery.reorderingAt, recovery.paceAt, recovery.claimDueAt)
   if (next === NEVER) next = rest(connection, now)
   if (next !== NEVER) connection.schedule(next)
 }

@@ -120,11 +120,12 @@ export class LossRecovery {
   windowLimitedUntil: SequenceNumber
 
   // Path MTU: payload bytes of the largest segment sent and of the largest delivered at the present segment size (maxsizesent
-  // and maxsizeacked of RFC 5927, 7.2), and what an ICMP message says that waits for a timeout; 0: none.
+  // and maxsizeacked of RFC 5927, 7.2), and what an ICMP message says that waits for its proof; 0: none.
   largestSent = 0
   largestDelivered = 0
   claimedMtu = 0
   claimedSequence: SequenceNumber = sequenceNumber(0)
+  claimDueAt: Microseconds = NEVER
   /** RFC 4821, where it is used. */
   mtuProbing: MtuProbing | null = null
 
