@@ -2,6 +2,7 @@ import { IpAddress } from '../address/index.ts'
 import type { Neighbor } from '../arp/index.ts'
 import { addressSum4 } from '../checksum/index.ts'
 import type { Ip, Path } from '../ip/index.ts'
+import type { PathMtus } from './path-mtus.ts'
 import { baseSum, HEADER_LENGTH } from './wire.ts'
 
 /** Counts changes of routes and addresses. */
@@ -11,7 +12,7 @@ export interface Generation {
 
 /**
  * Everything that the sending of a packet to one destination needs, found once. Fields change only in the one path that is
- * used for all passing strangers.
+ * used for all passing strangers, and with what is learnt of the MTU.
  */
 export class Ipv4Path implements Path {
   readonly ip: Ip
@@ -20,14 +21,8 @@ export class Ipv4Path implements Path {
   readonly largestPacket = 65_535
   addressSum = 0
   readonly isBroadcast: boolean
-  mtu: number
   /** What the first link takes, whatever is known of the path behind it. */
   readonly linkMtu: number
-  /** Until when `mtu` is one that was learnt, microseconds; 0 if it is the link's. */
-  mtuExpiry = 0
-  /** Routers may cut packets: less was claimed than what we go down to (as Linux, "lock"). */
-  mayBeCut = false
-
   sourceAddress = 0
   destinationAddress = 0
   /** Sum over the header's words that are the same for every packet. */
@@ -48,6 +43,11 @@ export class Ipv4Path implements Path {
   sibling: Ipv4Path | null = null
 
   readonly #current: Generation
+  readonly #mtus: PathMtus
+  /** Of `#mtus`, when this path looked there last; -1: never. */
+  #mtuVersion = -1
+  #mtu: number
+  #mayBeCut = false
   #generation: number
   // Made when they are asked for: most strangers are answered without.
   #source: IpAddress | null = null
@@ -56,6 +56,7 @@ export class Ipv4Path implements Path {
   constructor(
     ip: Ip,
     current: Generation,
+    mtus: PathMtus,
     source: number,
     destination: number,
     nextHop: number,
@@ -71,7 +72,8 @@ export class Ipv4Path implements Path {
     this.neighbor = neighbor
     this.hasDefaultSource = hasDefaultSource
     this.isBroadcast = isBroadcast
-    this.mtu = mtu
+    this.#mtus = mtus
+    this.#mtu = mtu
     this.linkMtu = mtu
     this.defaultHopLimit = hopLimit
     this.identification = identification
@@ -90,6 +92,25 @@ export class Ipv4Path implements Path {
     return this.#destination
   }
 
+  get mtu(): number {
+    if (this.#mtuVersion !== this.#mtus.version) this.#lookForMtu()
+    return this.#mtu
+  }
+
+  /** Routers may cut packets: less was claimed than what we go down to (as Linux, "lock"). */
+  get mayBeCut(): boolean {
+    if (this.#mtuVersion !== this.#mtus.version) this.#lookForMtu()
+    return this.#mayBeCut
+  }
+
+  #lookForMtu(): void {
+    this.#mtuVersion = this.#mtus.version
+    // Nothing limits what we send to ourselves.
+    const known = this.isLocal ? null : this.#mtus.find(this.destinationAddress)
+    this.#mtu = known === null ? this.linkMtu : Math.min(known.mtu, this.linkMtu)
+    this.#mayBeCut = known?.mayBeCut ?? false
+  }
+
   get isLocal(): boolean {
     return this.neighbor === null
   }
@@ -101,6 +122,7 @@ export class Ipv4Path implements Path {
   /** Makes it the path to another host. Only for a path that nobody keeps. */
   redirect(source: number, destination: number, nextHop: number, neighbor: Neighbor): void {
     this.#generation = this.#current.generation
+    this.#mtuVersion = -1
     this.nextHop = nextHop
     this.neighbor = neighbor
     this.#source = this.#destination = null

@@ -515,6 +515,32 @@ describe('paths', () => {
     expect(send()).toBeIp({ dontFragment: true })
   })
 
+  test('a lower path MTU outlives routes, addresses and the path cache, and holds for strangers', () => {
+    const { host } = setUp({ ipv4: { pathCacheSize: 16 } })
+    const kept = pathTo(host, '8.8.8.8')
+    for (let i = 0; i < 40; i++) pathTo(host, `192.0.2.${i}`)
+    const path = pathTo(host, '8.8.8.8')
+    expect(path).not.toBe(kept)
+    host.ipv4.lowerMtu(path, 1400)
+    // Of connections that hold a path which the cache has lost.
+    expect(kept.mtu).toBe(1400)
+    host.ipv4.addAddress(IpPrefix.parse('10.0.0.7/24'))
+    host.ipv4.addRoute(IpPrefix.parse('8.0.0.0/8'), address(PEER_ADDRESS))
+    expect(kept.isStale).toBe(true)
+    expect([pathTo(host, '8.8.8.8').mtu, pathTo(host, '8.8.8.8', '10.0.0.7').mtu]).toEqual([1400, 1400])
+    const seen: number[] = []
+    host.ipv4.addProtocol(PROTOCOL, {
+      receive: (packet) => seen.push(host.ipv4.passingPath(packet)!.mtu),
+      receiveError() {},
+      endOfBurst() {},
+    })
+    host.ipv4.removeAddress(address('10.0.0.7'))
+    host.receive(frame({ source: '8.8.4.4' }), frame({ source: '8.8.8.8' }), frame({ source: '8.8.4.4' }))
+    expect(seen).toEqual([1500, 1400, 1500])
+    host.advance(10 * MINUTE)
+    expect([kept.mtu, pathTo(host, '8.8.8.8').mtu]).toEqual([1500, 1500])
+  })
+
   test('lowered MTUs are bounded', () => {
     const { host } = setUp()
     const first = pathTo(host, '192.0.0.1')

@@ -1,20 +1,33 @@
 import { type Clock, MINUTE, type Microseconds, Timer, type TimerHandler } from '../clock/index.ts'
-import type { Ipv4Path } from './ipv4-path.ts'
 
 /** RFC 1191, section 6.3, and Linux (mtu_expires): then a larger packet may try again. */
 const EXPIRY: Microseconds = 10 * MINUTE
 /** Linux (min_pmtu): nobody makes us cut our data into crumbs. Where a path is really as narrow, routers cut it. */
 const LEAST_MTU = 552
-/** Paths whose MTU is lowered at a time; the oldest gets the link's back before another is added. */
+/** Destinations whose MTU is lowered at a time; the oldest gets the link's back before another is added. */
 const LIMIT = 1024
 
-/** Path MTUs that ICMP told us, RFC 1191; each is forgotten after ten minutes. */
+/** What is known of the way to one destination. */
+export interface LearntMtu {
+  readonly destination: number
+  mtu: number
+  /** Routers may cut packets: less was claimed than what we go down to (as Linux, "lock"). */
+  mayBeCut: boolean
+  expiry: Microseconds
+}
+
+/**
+ * Path MTUs that ICMP told us, RFC 1191, by destination: they outlive routes, addresses and paths, and are forgotten after
+ * ten minutes.
+ */
 export class PathMtus implements TimerHandler {
+  /** Grows when `find` may give another answer than before: paths keep what they found until then. */
+  version = 0
   readonly #clock: Clock
   readonly #linkMtu: number
   readonly #timer = new Timer(this)
   /** Oldest first, so that the first is the next to expire. */
-  readonly #lowered = new Set<Ipv4Path>()
+  readonly #lowered = new Map<number, LearntMtu>()
 
   constructor(clock: Clock, linkMtu: number) {
     this.#clock = clock
@@ -25,41 +38,46 @@ export class PathMtus implements TimerHandler {
     return this.#lowered.size
   }
 
-  lower(path: Ipv4Path, mtu: number): void {
+  find(destination: number): LearntMtu | null {
+    return this.#lowered.get(destination) ?? null
+  }
+
+  lower(destination: number, mtu: number): void {
     const isTooSmall = mtu < LEAST_MTU
     const least = Math.max(mtu, Math.min(LEAST_MTU, this.#linkMtu))
-    if (least >= path.mtu && (path.mayBeCut || !isTooSmall)) return
-    path.mtu = Math.min(least, path.mtu)
-    path.mayBeCut ||= isTooSmall
-    path.mtuExpiry = this.#clock.now() + EXPIRY
-    this.#lowered.delete(path)
-    this.#lowered.add(path)
-    if (this.#lowered.size > LIMIT) this.#restoreFirst()
-    if (!this.#timer.armed) this.#clock.arm(this.#timer, path.mtuExpiry)
+    const known = this.find(destination) ?? { destination, mtu: this.#linkMtu, mayBeCut: false, expiry: 0 }
+    if (least >= known.mtu && (known.mayBeCut || !isTooSmall)) return
+    known.mtu = Math.min(least, known.mtu)
+    known.mayBeCut ||= isTooSmall
+    known.expiry = this.#clock.now() + EXPIRY
+    this.#lowered.delete(destination)
+    this.#lowered.set(destination, known)
+    if (this.#lowered.size > LIMIT) this.#forgetFirst()
+    if (!this.#timer.armed) this.#clock.arm(this.#timer, known.expiry)
+    this.version++
   }
 
   onTimer(): void {
     const now = this.#clock.now()
-    for (const path of this.#lowered) {
-      if (path.mtuExpiry > now) {
-        this.#clock.arm(this.#timer, path.mtuExpiry)
+    for (const known of this.#lowered.values()) {
+      if (known.expiry > now) {
+        this.#clock.arm(this.#timer, known.expiry)
         return
       }
-      this.#restoreFirst()
+      this.#forgetFirst()
     }
   }
 
   clear(): void {
     this.#clock.disarm(this.#timer)
     this.#lowered.clear()
+    this.version++
   }
 
-  #restoreFirst(): void {
-    for (const path of this.#lowered) {
-      this.#lowered.delete(path)
-      path.mtu = this.#linkMtu
-      path.mtuExpiry = 0
-      path.mayBeCut = false
+  #forgetFirst(): void {
+    for (const destination of this.#lowered.keys()) {
+      this.#lowered.delete(destination)
+      this.version++
       return
     }
   }

@@ -168,6 +168,7 @@ export class Paths {
     return new Ipv4Path(
       this.#ip,
       this,
+      this.#mtus,
       source.word3,
       to,
       to,
@@ -213,6 +214,7 @@ export class Paths {
       this.#passing = new Ipv4Path(
         this.#ip,
         this,
+        this.#mtus,
         source,
         destination,
         nextHop,
@@ -237,13 +239,9 @@ export class Paths {
     return this.routing.lookup4(destination)
   }
 
-  /** Lowers the MTU of a path, and of others to the same destination. */
-  lowerMtu(given: Ipv4Path, mtu: number): void {
-    if (given.isLocal) return
-    this.#mtus.lower(given, mtu)
-    for (let other = this.#cache.first(given.destinationAddress); other !== null; other = other.sibling) {
-      this.#mtus.lower(other, mtu)
-    }
+  /** Lowers the MTU of a path, and of all others to the same destination. */
+  lowerMtu({ isLocal, destinationAddress }: Ipv4Path, mtu: number): void {
+    if (!isLocal) this.#mtus.lower(destinationAddress, mtu)
   }
 
   #findPath(destination: IpAddress, source: IpAddress | null): Ipv4Path | 'ENETUNREACH' | 'EADDRNOTAVAIL' {
@@ -290,6 +288,7 @@ export class Paths {
     return new Ipv4Path(
       this.#ip,
       this,
+      this.#mtus,
       chosen.word3,
       address,
       nextHop,
