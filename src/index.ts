@@ -4,6 +4,19 @@ export * from './address/index.ts'
 export * from './arp/index.ts'
 export * from './capture/index.ts'
 export * from './clock/index.ts'
+export {
+  type Dhcpv6Configuration,
+  Dhcpv6Configurator,
+  type Dhcpv6ConfiguratorOptions,
+  type Dhcpv6Counters,
+  type Dhcpv6Event,
+  type Dhcpv6HostOptions,
+  type Dhcpv6Lease,
+  type Dhcpv6LeaseTimes,
+  type Dhcpv6Operation,
+  type Dhcpv6Settings,
+  newDhcpv6,
+} from './dhcp/index.ts'
 export { AbortError, SystemError, type SystemErrorCode, type SystemErrorDetails } from './errors/index.ts'
 export * from './ethernet/index.ts'
 export * from './icmp/index.ts'

@@ -2,6 +2,7 @@ import { IpAddress, type IpFamily, IpPrefix } from '../address/index.ts'
 import { Arp, type ArpOptions } from '../arp/index.ts'
 import { FileSink, PcapngWriter } from '../capture/index.ts'
 import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index.ts'
+import { checkedDhcpv6Settings, type Dhcpv6Settings, newDhcpv6 } from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Icmp, type IcmpOptions, Icmpv6 } from '../icmp/index.ts'
 import type { Ip } from '../ip/index.ts'
@@ -44,6 +45,11 @@ export interface CreateStackOptions {
   /** How IPv6 addresses are made, checked and chosen. */
   ipv6Settings?: Omit<Ipv6HostOptions, 'cidr' | 'gateway' | 'acceptRouterAdvertisements' | 'interfaceName' | 'log'>
   /**
+   * DHCPv6: true, the default, follows the flags of router advertisements; false leaves it out. Addresses that it gives are
+   * added when they are there, which `createStack` does not wait for.
+   */
+  dhcpv6?: boolean | Dhcpv6Settings
+  /**
    * Whether `createStack` waits until it is known whether the address of `ipv6` can be used, so that whoever listens next
    * can be reached. Default true. The clock has to run meanwhile.
    */
@@ -69,7 +75,7 @@ export interface CreateStackOptions {
 /**
  * Picks and composes a stack: the long way of `DirectStack` or `SocketStack` in one call.
  * @throws TypeError or RangeError for an option; SystemError for the tap device (EPERM, EACCES, EBUSY, ENOENT, ...); the
- *   errors of `open` for the capture file
+ *   errors of `open` for the capture file and of DHCPv6's `duidFile`
  */
 export async function createStack(options?: CreateStackOptions & { net?: 'direct' }): Promise<DirectStack>
 export async function createStack(options?: CreateStackOptions): Promise<Stack>
@@ -82,6 +88,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   // Checked before a device is opened, so that a typing error leaves nothing behind.
   const families = chosenFamilies(options)
   tcpSettings(options.tcp)
+  const dhcpv6Settings = dhcpv6SettingsFrom(options.dhcpv6 ?? true)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()
@@ -122,12 +129,18 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       ips.push(layer)
     }
     const udp = new Udp(ips, random)
+    const dhcpv6 =
+      six === null || dhcpv6Settings === null
+        ? null
+        : await newDhcpv6({ host: six.ipv6, udp, clock, random, settings: dhcpv6Settings, log: logs('dhcp') })
+    if (dhcpv6 !== null) made.push({ close: () => dhcpv6.close(false) })
     const tcp = new Tcp(ips, { clock, random, settings: options.tcp, log: logs('tcp') })
     const stack = new DirectStack({
       netif,
       ethernet,
       ...four,
       ...six,
+      dhcpv6,
       udp,
       tcp,
       clock,
@@ -141,6 +154,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       },
     })
     six?.ipv6.start()
+    dhcpv6?.start()
     // An interface that is lost meanwhile ends the wait.
     if (options.awaitAddresses ?? true) await Promise.race([stack.addressesChecked(), stack.closed])
     return stack
@@ -156,6 +170,16 @@ function captureWriter(file: string, log: Log): PcapngWriter {
     onError: (error) =>
       log.warn('the capture has stopped: frames are left out from here', { file, error: error.message }),
   })
+}
+
+/** @returns null for none @throws TypeError or RangeError naming what is wrong */
+function dhcpv6SettingsFrom(given: boolean | Dhcpv6Settings): Dhcpv6Settings | null {
+  if (typeof given === 'boolean') return given ? {} : null
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(`dhcpv6 is true, false or an object of settings, not ${JSON.stringify(given)}`)
+  }
+  checkedDhcpv6Settings(given)
+  return given
 }
 
 interface Families {

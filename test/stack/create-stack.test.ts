@@ -7,6 +7,9 @@ test.each([
   [{ ipv4: 'fd00::1/64' }, /ipv4 is an IPv4 address/],
   [{ ipv4: 'nonsense' }, /"nonsense"/],
   [{ ipv4Gateway: 'fd00::1' }, /ipv4Gateway is an IPv4 address/],
+  [{ dhcpv6: 'on' }, /dhcpv6 is true, false or an object of settings, not "on"/],
+  [{ dhcpv6: { mode: 'always' } }, /mode of DHCPv6 is flags, stateful or stateless, not "always"/],
+  [{ dhcpv6: { renew: true } }, /no DHCPv6 setting is called renew/],
   [{ tcp: { synRetries: 1.5 } }, /synRetries/],
 ])('refuses %j', async (options, message) => {
   await expect(createStack(options as CreateStackOptions)).rejects.toThrow(message)

@@ -13,7 +13,10 @@ export interface Dhcpv6Settings {
   delegatedPrefixLength?: number | null | undefined
   /** Whether a server may give leases at once, by two messages instead of four; default true. */
   rapidCommit?: boolean | undefined
-  /** Whether leases go back to the server when the stack closes; default false, so that the next run gets the same ones. */
+  /**
+   * Whether leases go back to the server when the stack closes, unless that has a grace of 0; it then waits up to two seconds
+   * for the answer. Default false, so that the next run gets the same ones.
+   */
   release?: boolean | undefined
   /**
    * A file that keeps the DUID, by which servers know this host again, from run to run; made if it is not there. Default: none;

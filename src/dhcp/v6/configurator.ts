@@ -149,9 +149,12 @@ export class Dhcpv6Configurator implements TimerHandler {
     this.#stateless.linkChanged()
   }
 
-  /** Gives leases back if the settings say so (two seconds at most) and takes their addresses from the interface. Idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /**
+   * Takes the addresses of leases from the interface, and gives them back if the settings say so: two seconds at most. Idempotent.
+   * @param mayRelease whether there still is a way to say so
+   */
+  close(mayRelease = true): Promise<void> {
+    this.#closing ??= this.#close(mayRelease && this.#settings.release)
     return this.#closing
   }
 
@@ -199,13 +202,13 @@ export class Dhcpv6Configurator implements TimerHandler {
     this.#operation = 'none'
   }
 
-  async #close(): Promise<void> {
+  async #close(release: boolean): Promise<void> {
     this.#started = false
     this.#clock.disarm(this.#hold)
     // RFC 8415, 18.2.7: out of use first.
     const held = this.lease?.addresses ?? []
     for (const { prefix } of held) this.#removeAddress(prefix.address)
-    if (this.#settings.release && this.lease !== null) {
+    if (release && this.lease !== null) {
       const timer = new Timer({ onTimer: () => this.#stateful.stop() })
       this.#clock.arm(timer, this.#clock.now() + RELEASE_TIME)
       // Resolved by `stop`, too.

@@ -25,6 +25,7 @@ export {
 } from './duid.ts'
 export { DuidFile } from './duid-file.ts'
 export { Dhcpv6InformationClient, type Dhcpv6InformationClientOptions } from './information-client.ts'
+export { type Dhcpv6HostOptions, newDhcpv6 } from './join-host.ts'
 export type { NtpServers } from './message.ts'
 export type { DhcpReceiver, DhcpTransport } from './transport.ts'
 export { UdpDhcpTransport, type UdpDhcpTransportOptions } from './udp-transport.ts'

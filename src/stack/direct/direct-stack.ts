@@ -1,6 +1,7 @@
 import { IpAddress, type IpPrefix } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
+import type { Dhcpv6Configurator } from '../../dhcp/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
@@ -28,6 +29,7 @@ import { DONE, Waiter } from '../waiter.ts'
 import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
+import { type NetworkConfiguration, networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
 
 /** How often failures of datagram handlers are logged. */
 const REPORT_INTERVAL: Microseconds = SECOND
@@ -50,6 +52,8 @@ export interface DirectStackLayers {
   /** The two of IPv6: both or none. */
   ipv6?: Ipv6Host | null
   icmpv6?: Icmpv6 | null
+  /** With IPv6 only. */
+  dhcpv6?: Dhcpv6Configurator | null
   udp: Udp
   tcp: Tcp
   /** Default: that of `tcp`. */
@@ -71,6 +75,8 @@ export class DirectStack implements Stack, FlowOwner {
   /** Null without IPv6, as the next one. `ipv6.addresses` tells the states of its addresses. */
   readonly ipv6: Ipv6Host | null
   readonly icmpv6: Icmpv6 | null
+  /** Null without IPv6, and where it is not wanted. Its `lease` has the delegated prefixes, `onEvent` tells what happens. */
+  readonly dhcpv6: Dhcpv6Configurator | null
   readonly udpLayer: Udp
   readonly tcp: Tcp
   readonly clock: Clock
@@ -93,6 +99,7 @@ export class DirectStack implements Stack, FlowOwner {
     this.icmp = layers.icmp ?? null
     this.ipv6 = layers.ipv6 ?? null
     this.icmpv6 = layers.icmpv6 ?? null
+    this.dhcpv6 = layers.dhcpv6 ?? null
     this.udpLayer = layers.udp
     this.tcp = layers.tcp
     this.clock = layers.clock ?? layers.tcp.clock
@@ -109,6 +116,16 @@ export class DirectStack implements Stack, FlowOwner {
     const tell = (type: AddressEventType, prefix: IpPrefix) => handler({ type, prefix, interface: this.netif.name })
     this.ipv4?.onAddress(tell)
     this.ipv6?.onAddress(tell)
+  }
+
+  /** DNS servers and the like, as routers and DHCPv6 servers tell them. */
+  get configuration(): NetworkConfiguration {
+    return networkConfiguration(this.ipv6, this.dhcpv6)
+  }
+
+  /** Whenever `configuration` may be another than before. */
+  onConfiguration(handler: (configuration: NetworkConfiguration) => void): void {
+    onNetworkConfiguration(this.ipv6, this.dhcpv6, () => handler(this.configuration))
   }
 
   /** Resolves as soon as it is known of each address that a person gave whether it can be used; `addresses` tells which. */
@@ -248,11 +265,13 @@ export class DirectStack implements Stack, FlowOwner {
     for (const socket of [...this.#sockets]) await socket.close()
     if (grace > 0) await this.#lastFlow(grace)
     // However releasing goes, the stack is closed then: what went wrong is told by `close`.
-    await this.#release().finally(() => this.#closed.resolve())
+    await this.#release(grace > 0).finally(() => this.#closed.resolve())
   }
 
-  async #release(): Promise<void> {
+  /** @param hasTime whether there is time to tell others */
+  async #release(hasTime: boolean): Promise<void> {
     this.tcp.close()
+    await this.dhcpv6?.close(hasTime)
     this.icmp?.close()
     this.icmpv6?.close()
     this.ipv4?.close()

@@ -1,0 +1,58 @@
+import type { IpAddress, IpPrefix } from '../../address/index.ts'
+import type { Dhcpv6Configurator } from '../../dhcp/index.ts'
+import type { Ipv6Host } from '../../ipv6/index.ts'
+
+/** What routers and DHCPv6 servers say of the network besides addresses and routes, as of now. */
+export interface NetworkConfiguration {
+  /** In the order in which to ask them; link-local ones are of the stack's interface. */
+  readonly dnsServers: readonly IpAddress[]
+  /** Domains to complete short names with. */
+  readonly searchList: readonly string[]
+  readonly ntpServers: readonly IpAddress[]
+  /** Those that are told by name (RFC 5908). */
+  readonly ntpServerNames: readonly string[]
+  /** Ours to give on, RFC 8415, section 6.3; `validUntil` is a point of time of the stack's clock. */
+  readonly delegatedPrefixes: readonly { readonly prefix: IpPrefix; readonly validUntil: number }[]
+  /** Of NAT64, RFC 8781. */
+  readonly nat64Prefixes: readonly IpPrefix[]
+  /** Where to ask for leave to use the network, RFC 8910; null if that is not said. */
+  readonly captivePortal: string | null
+}
+
+/** RFC 8106, section 5.3.1: what DHCP says comes before what routers say. */
+export function networkConfiguration(ipv6: Ipv6Host | null, dhcpv6: Dhcpv6Configurator | null): NetworkConfiguration {
+  const told = dhcpv6?.configuration
+  const advertised = ipv6?.discovery.configuration
+  const prefixes = dhcpv6?.lease?.prefixes ?? []
+  return {
+    dnsServers: union(told?.dnsServers, advertised?.dnsServers),
+    searchList: union(told?.domainSearch, advertised?.searchList),
+    ntpServers: told?.ntpServers.addresses ?? [],
+    ntpServerNames: told?.ntpServers.names ?? [],
+    delegatedPrefixes: prefixes.map(({ prefix, validUntil }) => ({ prefix, validUntil })),
+    nat64Prefixes: advertised?.nat64Prefixes.map(({ value }) => value) ?? [],
+    captivePortal: advertised?.captivePortal ?? null,
+  }
+}
+
+/** Calls `handler` whenever routers or servers have said something else, though perhaps nothing that counts here. */
+export function onNetworkConfiguration(
+  ipv6: Ipv6Host | null,
+  dhcpv6: Dhcpv6Configurator | null,
+  handler: () => void,
+): void {
+  ipv6?.onConfiguration(handler)
+  dhcpv6?.onEvent(handler)
+}
+
+function union<Value extends { toString(): string }>(
+  first: readonly Value[] = [],
+  second: readonly { readonly value: Value }[] = [],
+): Value[] {
+  const byName = new Map<string, Value>()
+  for (const value of [...first, ...second.map(({ value }) => value)]) {
+    const name = value.toString().toLowerCase()
+    if (!byName.has(name)) byName.set(name, value)
+  }
+  return [...byName.values()]
+}
