@@ -52,12 +52,17 @@ describe('IpAddress', () => {
     ['ff02::1', { isMulticast: true }],
     ['240.0.0.1', {}],
     ['10.0.0.1', {}],
-    ['fe80::1', {}],
+    ['fe80::1', { isLinkLocal: true }],
+    ['febf:ffff::1', { isLinkLocal: true }],
+    ['fec0::1', {}],
+    ['169.254.0.1', { isLinkLocal: true }],
+    ['169.255.0.1', {}],
   ])('%s is %j and nothing else', (text, expected) => {
     expect(IpAddress.parse(text)).toMatchObject({
       isUnspecified: false,
       isLoopback: false,
       isMulticast: false,
+      isLinkLocal: false,
       ...expected,
     })
   })

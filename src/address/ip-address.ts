@@ -83,6 +83,11 @@ export class IpAddress {
     return this.family === 4 ? this.word3 >>> 28 === 14 : this.word0 >>> 24 === 0xff
   }
 
+  /** 169.254.0.0/16 (RFC 3927, 2.1) and fe80::/10 (RFC 4291, 2.5.6). */
+  get isLinkLocal(): boolean {
+    return this.family === 4 ? this.word3 >>> 16 === 0xa9fe : this.word0 >>> 22 === 0x3fa
+  }
+
   equals(other: IpAddress): boolean {
     return (
       this.word3 === other.word3 &&

@@ -12,7 +12,7 @@ export const LINK_LOCAL_PREFIX = new IpPrefix(IpAddress.fromWords(0xfe800000, 0,
 
 /** fe80::/10. */
 export function isLinkLocal(address: IpAddress): boolean {
-  return address.family === 6 && isLinkLocalWord(address.word0)
+  return address.family === 6 && address.isLinkLocal
 }
 
 /** The same of the first word of an address. */

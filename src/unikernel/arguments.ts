@@ -6,6 +6,8 @@ interface Common {
   doc: string
   /** One letter: `-c` for `--count`. */
   short?: string
+  /** Another name for it on the command line, without the dashes: `colour`. `--help` does not show it. */
+  alias?: string
   /** What stands for the value in `--help`; default a word for the type. */
   placeholder?: string
   /** There is no start without it. Not together with `default`. */

@@ -31,8 +31,24 @@ function parseHostPrefix(text: string): IpPrefix | undefined {
   }
 }
 
+/** The same for IPv6. */
+function parseHostPrefix6(text: string): IpPrefix | undefined {
+  if (!/^[\da-f:.]+\/\d{1,3}$/i.test(text)) return undefined
+  try {
+    const prefix = IpPrefix.parse(text)
+    const { address, length, network } = prefix
+    if (prefix.family !== 6 || length === 0) return undefined
+    if (address.isMulticast || address.isUnspecified || address.isLoopback) return undefined
+    // RFC 4291, 2.6.1: that is the address of all routers of the network; RFC 6164: not between two of them.
+    return length < 127 && address.equals(network.address) ? undefined : prefix
+  } catch {
+    return undefined
+  }
+}
+
 /**
- * What every unikernel understands.
+ * What every unikernel understands. Addresses and families have the names, the meaning and the defaults that they have in
+ * MirageOS.
  * @param application the unikernel's name, which is the source of its own log lines
  */
 export function bootArguments(application: string) {
@@ -63,6 +79,26 @@ export function bootArguments(application: string) {
       type: 'address',
       family: 4,
       doc: 'the router to other networks, an address in the network of --ipv4',
+    },
+    ipv6: {
+      type: 'custom',
+      expected: "a host's IPv6 address with its prefix length such as fd00::2/64",
+      parse: parseHostPrefix6,
+      placeholder: 'ADDRESS/LENGTH',
+      doc: 'an IPv6 address to answer on, and its network, beside those that routers advertise',
+    },
+    ipv6Gateway: {
+      type: 'address',
+      family: 6,
+      doc: 'the router to other IPv6 networks, in the network of --ipv6 or link-local',
+    },
+    ipv4Only: { type: 'boolean', doc: 'no IPv6' },
+    ipv6Only: { type: 'boolean', doc: 'no IPv4' },
+    acceptRouterAdvertisements: {
+      type: 'boolean',
+      alias: 'accept-router-advertisement',
+      default: true,
+      doc: 'whether IPv6 routers are asked for, and addresses made from what they advertise',
     },
     capture: {
       type: 'custom',
@@ -109,14 +145,28 @@ export type BootValues = ArgumentValues<BootArguments>
 
 /** @throws BadArgument for values that fit each on its own but not together */
 export function checkTogether(values: BootValues): void {
-  const { net, capture, ipv4, ipv4Gateway } = values
+  const { net, capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only } = values
   if (net === 'socket' && capture !== undefined) {
     throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
   }
-  if (ipv4Gateway === undefined || net === 'socket') return
-  const gateway = IpAddress.parse(ipv4Gateway)
-  const isHost = parseHostPrefix(`${ipv4Gateway}/${ipv4.length}`) !== undefined
-  if (!isHost || !ipv4.contains(gateway) || gateway.equals(ipv4.address)) {
-    throw new BadArgument(`--ipv4-gateway: expected another address in ${ipv4.network}, not "${ipv4Gateway}"`)
+  if (net === 'socket') return
+  if (ipv4Only && ipv6Only) {
+    throw new BadArgument('--ipv6-only: expected only without --ipv4-only, no family is left with both')
+  }
+  if (ipv4Gateway !== undefined && !ipv6Only) checkGateway('--ipv4-gateway', IpAddress.parse(ipv4Gateway), ipv4)
+  if (ipv6Gateway === undefined || ipv4Only) return
+  const gateway = IpAddress.parse(ipv6Gateway)
+  if (gateway.isLinkLocal && ipv6?.address.equals(gateway) !== true) return
+  if (ipv6 === undefined) {
+    throw new BadArgument(`--ipv6-gateway: expected a link-local address without --ipv6, not "${ipv6Gateway}"`)
+  }
+  checkGateway('--ipv6-gateway', gateway, ipv6)
+}
+
+function checkGateway(name: string, gateway: IpAddress, own: IpPrefix): void {
+  // RFC 4291, 2.6.1: in IPv6 also the address of all routers of the network.
+  const isHost = own.family === 6 || parseHostPrefix(`${gateway}/${own.length}`) !== undefined
+  if (!isHost || !own.contains(gateway) || gateway.equals(own.address)) {
+    throw new BadArgument(`${name}: expected another address in ${own.network}, not "${gateway}"`)
   }
 }

@@ -25,12 +25,17 @@ export function parseCommandLine<const A extends ArgumentDeclarations>(
   const options = new Map<string, Option>()
   const config: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {}
   for (const [name, declaration] of Object.entries(declarations)) {
-    options.set(optionName(name), { name, declaration, given: [] })
+    const option: Option = { name, declaration, given: [] }
+    const type = declaration.type === 'boolean' ? 'boolean' : 'string'
+    options.set(optionName(name), option)
     config[optionName(name)] = {
-      type: declaration.type === 'boolean' ? 'boolean' : 'string',
+      type,
       multiple: true,
       ...(declaration.short === undefined ? {} : { short: declaration.short }),
     }
+    if (declaration.alias === undefined) continue
+    options.set(declaration.alias, option)
+    config[declaration.alias] = { type, multiple: true }
   }
   const { tokens } = parseArgs({
     args: [...argv],

@@ -94,6 +94,14 @@ describe('boot arguments', () => {
     ['--ipv4', '0.0.0.0/0'],
     ['--ipv4-gateway', '10.0.1.1'],
     ['--ipv4-gateway', '10.0.0.2'],
+    ['--ipv6', 'fd00::/64'],
+    ['--ipv6', 'fd00::2'],
+    ['--ipv6', 'ff02::1/64'],
+    ['--ipv6', '::1/128'],
+    ['--ipv6', '10.0.0.2/24'],
+    ['--ipv6-gateway', 'fd00::1'],
+    ['--ipv6-gateway', '10.0.0.1'],
+    ['--accept-router-advertisement=perhaps', 'perhaps'],
     ['--interface', 'a-name-that-is-too-long'],
     ['--interface', '..'],
     ['--net', 'both'],
@@ -104,8 +112,10 @@ describe('boot arguments', () => {
     ['--grace', '1'],
   ])('%s %s: one line that names it, exit code 64, and no stack', async (option, value) => {
     const trial = new Trial()
-    expect(await trial.start({}, option, value)).toBe(64)
-    expect(trial.stderr).toMatch(new RegExp(`^trial: ${option}: expected .*, not "${value.replace(/[.]/g, '\\.')}"\n$`))
+    const argv = option.includes('=') ? [option] : [option, value]
+    expect(await trial.start({}, ...argv)).toBe(64)
+    const name = option.replace(/=.*/, 's?')
+    expect(trial.stderr).toMatch(new RegExp(`^trial: ${name}: expected .*, not "${value.replace(/[.]/g, '\\.')}"\n$`))
     expect(trial.stdout).toBe('')
     expect(trial.created).toEqual([])
   })
@@ -113,6 +123,47 @@ describe('boot arguments', () => {
   test.each(['10.0.0.2/31', '10.0.0.3/31', '10.0.0.2/32', '172.16.0.1/12'])('--ipv4 %s is fine', async (ipv4) => {
     const trial = new Trial()
     expect(await trial.start({}, '--ipv4', ipv4)).toBe(0)
+  })
+
+  test.each<[string[], object]>([
+    [['--ipv6=fd00::2/64', '--ipv6-gateway=fd00::1'], { ipv6: 'fd00::2/64', ipv6Gateway: 'fd00::1' }],
+    [['--ipv6', 'FD00::2/127', '--ipv6-gateway', 'fd00::3'], { ipv6: 'fd00::2/127', ipv6Gateway: 'fd00::3' }],
+    [['--ipv6-gateway=fe80::1'], { ipv6Gateway: 'fe80::1' }],
+    [['--ipv4-only'], { ipv4Only: true }],
+    [['--ipv6-only=true'], { ipv6Only: true }],
+    [['--ipv6-only', '--no-ipv6-only'], {}],
+    [['--accept-router-advertisements'], {}],
+    [['--accept-router-advertisements=false'], { acceptRouterAdvertisements: false }],
+    [['--no-accept-router-advertisements'], { acceptRouterAdvertisements: false }],
+    [['--accept-router-advertisement', 'false'], { acceptRouterAdvertisements: false }],
+  ])('%j', async (argv, options) => {
+    const trial = new Trial()
+    expect(await trial.start({}, ...argv)).toBe(0)
+    const usual = { net: 'direct', interface: 'tap0', ipv4: '10.0.0.2/24', logs: expect.any(Function) }
+    expect(trial.created).toEqual([{ ...usual, ...options }])
+  })
+
+  test('families and their addresses have to fit together', async () => {
+    const trial = new Trial()
+    const refused = async (...argv: string[]) => {
+      trial.stderr = ''
+      expect(await trial.start({}, ...argv)).toBe(64)
+      return trial.stderr
+    }
+    expect(await refused('--ipv4-only', '--ipv6-only')).toMatch(
+      /^trial: --ipv6-only: expected only without --ipv4-only/,
+    )
+    expect(await refused('--ipv6=fd00::2/64', '--ipv6-gateway=fd00::2')).toMatch(
+      /expected another address in fd00::\/64/,
+    )
+    expect(await refused('--ipv6=fd00::2/64', '--ipv6-gateway=fd01::1')).toMatch(
+      /expected another address in fd00::\/64/,
+    )
+    expect(trial.created).toEqual([])
+    expect(await trial.start({}, '--ipv4-only', '--ipv6=fd00::2/64')).toBe(0)
+    expect(trial.stderr).toMatch(/without effect with --ipv4-only unused=\["ipv6"\]/)
+    expect(await trial.start({}, '--ipv6-only', '--ipv4=10.0.0.5/24', '--ipv4-gateway=10.9.0.1')).toBe(0)
+    expect(trial.stderr).toMatch(/without effect with --ipv6-only unused=\["ipv4","ipv4Gateway"\]/)
   })
 
   test('with --net socket, --capture is refused and what has no effect is said', async () => {
@@ -164,10 +215,17 @@ describe('addresses', () => {
     const prefix = IpPrefix.parse('fd00::2/64')
     trial.stack?.tell({ type: 'added', prefix, interface: 'tap0' })
     trial.stack?.tell({ type: 'added', prefix, interface: 'tap0' })
+    trial.stack?.tell({ type: 'deprecated', prefix, interface: 'tap0' })
     trial.stack?.tell({ type: 'removed', prefix, interface: 'tap0' })
-    expect(trial.stdout).toBe(
-      'trial answers on 10.0.0.2\ntrial answers on fd00::2\ntrial no longer answers on fd00::2\n',
-    )
+    trial.stack?.tell({ type: 'dadFailed', prefix, interface: 'tap0' })
+    trial.stack?.tell({ type: 'added', prefix: IpPrefix.parse('fe80::2/64'), interface: 'tap0' })
+    expect(trial.stdout.split('\n')).toEqual([
+      'trial answers on 10.0.0.2',
+      'trial answers on fd00::2',
+      'trial no longer answers on fd00::2',
+      'trial answers on fe80::2%tap0',
+      '',
+    ])
     trial.signals.emit('SIGINT')
     expect(await running).toBe(0)
   })

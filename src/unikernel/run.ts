@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import type { IpPrefix } from '../address/index.ts'
+import type { IpAddress } from '../address/index.ts'
 import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
@@ -87,6 +87,16 @@ function asksForHelp(argv: readonly string[]): boolean {
         argument === '-h' ||
         (argument.startsWith('--help=') && parseValue({ type: 'boolean', doc: '' }, argument.slice(7)) === true),
     )
+}
+
+/** Boot arguments that have no effect where one of the families is not there. */
+const OF_IPV4 = ['ipv4', 'ipv4Gateway']
+const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements']
+const OF_FAMILIES = ['ipv4Only', 'ipv6Only']
+
+/** `fe80::1%tap0`: what a person on this machine has to write to reach it; RFC 4007, section 11. */
+function withZone(address: IpAddress, zone: string): string {
+  return address.family === 6 && address.isLinkLocal ? `${address}%${zone}` : address.toString()
 }
 
 type Streams = Required<Pick<RunOptions, 'stdout' | 'stderr'>>
@@ -184,11 +194,11 @@ class Run {
   }
 
   async #createStack(): Promise<Stack> {
-    const { net, interface: name, ipv4, ipv4Gateway, capture, given } = this.#values
-    if (net === 'socket') {
-      const unused = ['interface', 'ipv4', 'ipv4Gateway'].filter((each) => given.has(each))
-      if (unused.length > 0) this.#logs('unikernel').warn('without effect with --net socket', { unused })
-    }
+    const { net, interface: name, ipv4, ipv4Gateway, ipv6, ipv6Gateway, capture } = this.#values
+    const { ipv4Only, ipv6Only, acceptRouterAdvertisements } = this.#values
+    if (net === 'socket') this.#warnOfUnused('--net socket', ['interface', ...OF_IPV4, ...OF_IPV6, ...OF_FAMILIES])
+    else if (ipv4Only) this.#warnOfUnused('--ipv4-only', OF_IPV6)
+    else if (ipv6Only) this.#warnOfUnused('--ipv6-only', OF_IPV4)
     // Loaded here, so that `--help` and a bad argument do not wait for the whole stack.
     const create = this.#options.createStack ?? (await import('../stack/index.ts')).createStack
     return create({
@@ -197,27 +207,36 @@ class Run {
       ipv4: ipv4.toString(),
       logs: this.#logs,
       ...(ipv4Gateway === undefined ? {} : { ipv4Gateway }),
+      ...(ipv6 === undefined ? {} : { ipv6: ipv6.toString() }),
+      ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }),
+      ...(ipv4Only ? { ipv4Only } : {}),
+      ...(ipv6Only ? { ipv6Only } : {}),
+      ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
       ...(capture === undefined ? {} : { capture }),
     })
+  }
+
+  #warnOfUnused(why: string, names: readonly string[]): void {
+    const unused = names.filter((each) => this.#values.given.has(each))
+    if (unused.length > 0) this.#logs('unikernel').warn(`without effect with ${why}`, { unused })
   }
 
   /** One line for each address, now and whenever one comes or goes. */
   #announce(stack: Stack): void {
     const { stdout } = this.#options
-    const { name } = this.#values
+    const { name, interface: device } = this.#values
     const shown = new Set<string>()
-    const show = (prefix: IpPrefix) => {
-      const address = prefix.address.toString()
-      if (shown.has(address)) return
-      shown.add(address)
-      stdout.write(`${name} answers on ${address}\n`)
+    const show = (text: string) => {
+      if (shown.has(text)) return
+      shown.add(text)
+      stdout.write(`${name} answers on ${text}\n`)
     }
-    stack.onAddress(({ type, prefix }) => {
-      if (type === 'added') show(prefix)
-      else if (type === 'removed' && shown.delete(prefix.address.toString()))
-        stdout.write(`${name} no longer answers on ${prefix.address}\n`)
+    stack.onAddress(({ type, prefix, interface: zone }) => {
+      const text = withZone(prefix.address, zone)
+      if (type === 'added') show(text)
+      else if (type === 'removed' && shown.delete(text)) stdout.write(`${name} no longer answers on ${text}\n`)
     })
-    for (const prefix of stack.addresses) show(prefix)
+    for (const { address } of stack.addresses) show(stack.kind === 'direct' ? withZone(address, device) : `${address}`)
   }
 
   /** The application's exit code, once it has ended or is to be stopped. */
