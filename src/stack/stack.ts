@@ -4,6 +4,7 @@ import type { CongestionControlName, TcpInfo } from '../tcp/index.ts'
 
 /** One end of a connection or of a datagram, as text and number. */
 export interface Endpoint {
+  /** Link-local addresses of IPv6 name their interface, `fe80::1%tap0`; where an address is asked for they need not. */
   readonly address: string
   /** 0 to 65,535. */
   readonly port: number
@@ -95,8 +96,10 @@ export interface CloseOptions {
 export interface ListenOptions {
   /** 0 to 65,535; 0 takes a free one. */
   port: number
-  /** One of the stack's addresses; default all of them, of both families. */
+  /** One of the stack's addresses, or `0.0.0.0` for all of IPv4; default `::`, all of them, of both families. */
   address?: string
+  /** With `::` or without an address: only IPv6; as in `net.Server.listen`. Default false. */
+  ipv6Only?: boolean
   /** Connections that may wait for being accepted; 1 to 65,535; default 4,096, or 511 on the socket stack. */
   backlog?: number
   /**
@@ -160,8 +163,10 @@ export interface ConnectOptions {
 export interface UdpOptions {
   /** 0 to 65,535; default 0, a free one. */
   port?: number
-  /** One of the stack's addresses; default all. */
+  /** One of the stack's addresses, or `0.0.0.0` for all of IPv4; default `::`, all of them, of both families. */
   address?: string
+  /** With `::` or without an address: only IPv6; as in `dgram.createSocket`. Default false. */
+  ipv6Only?: boolean
   /** Only datagrams from this endpoint, and `send` goes there; ICMP errors are then reported by `onError`. */
   remote?: Endpoint
   /** Allows sending to broadcast addresses; default false, then EACCES. */

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../address/index.ts'
+import { IPV4_MAPPED_WORD, type IpAddress } from '../address/index.ts'
 import type { Microseconds } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type CongestionControlName, congestionControlName } from './congestion/index.ts'
@@ -29,7 +29,7 @@ export interface ListenerOptions {
  * nobody has accepted yet.
  */
 export class Listener {
-  /** Null: all addresses of all families. */
+  /** Null: all addresses of all families. The unspecified one of a family: all of that. */
   readonly address: IpAddress | null
   readonly port: number
   /** Bound of each queue. */
@@ -98,7 +98,7 @@ export class Listener {
 
 /** The listeners of one address and port: one, or several that all asked for `reusePort`. */
 export class ListenerGroup {
-  /** Null: all addresses of all families. */
+  /** Null: all addresses of all families. The unspecified one of a family: all of that. */
   readonly address: IpAddress | null
   readonly port: number
   readonly members: Listener[]
@@ -122,7 +122,7 @@ export class ListenerGroup {
   }
 }
 
-/** Listeners by port, then by address: a specific address wins over all addresses. */
+/** Listeners by port, then by address: a specific address wins over all of a family, and that over all. */
 export class ListenerTable {
   readonly #byPort = new Map<number, ListenerGroup[]>()
 
@@ -130,11 +130,14 @@ export class ListenerTable {
   find(port: number, word0: number, word1: number, word2: number, word3: number): ListenerGroup | null {
     const groups = this.#byPort.get(port)
     if (groups === undefined) return null
+    const family = word2 === IPV4_MAPPED_WORD && word1 === 0 && word0 === 0 ? 4 : 6
     let wildcard: ListenerGroup | null = null
     for (let i = 0; i < groups.length; i++) {
       const address = groups[i].address
-      if (address === null) wildcard = groups[i]
-      else if (
+      if (address === null) wildcard ??= groups[i]
+      else if (address.isUnspecified) {
+        if (address.family === family) wildcard = groups[i]
+      } else if (
         address.word3 === word3 &&
         address.word2 === word2 &&
         address.word1 === word1 &&
@@ -191,5 +194,6 @@ function isSame(a: IpAddress | null, b: IpAddress | null): boolean {
 }
 
 function overlaps(a: IpAddress | null, b: IpAddress | null): boolean {
-  return a === null || b === null || a.equals(b)
+  if (a === null || b === null || a.equals(b)) return true
+  return a.family === b.family && (a.isUnspecified || b.isUnspecified)
 }

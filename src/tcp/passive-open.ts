@@ -58,10 +58,10 @@ export class PassiveOpen {
     options: ListenerOptions,
     ips: readonly Ip[],
   ): Listener {
-    if (address?.isUnspecified) address = null
     const details = { address: String(address ?? '::'), port }
     const reusePort = options.reusePort ?? false
-    if (address !== null && !ips.some((ip) => ip.isLocalAddress(address))) {
+    const isOurs = (ip: Ip, own: IpAddress) => (own.isUnspecified ? ip.family === own.family : ip.isLocalAddress(own))
+    if (address !== null && !ips.some((ip) => isOurs(ip, address))) {
       throw new SystemError('EADDRNOTAVAIL', 'listen', details)
     }
     if (port === 0) {

@@ -108,7 +108,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
 
   /**
    * Passive open.
-   * @param address null for all
+   * @param address null for all, the unspecified address of a family for all of that
    * @param port 0 for a free one
    * @param backlog connections that may wait for the end of their handshake, and for being accepted, each
    * @throws SystemError EADDRINUSE, EADDRNOTAVAIL

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../address/index.ts'
+import { IPV4_MAPPED_WORD, type IpAddress, type IpFamily } from '../address/index.ts'
 import type { IpErrorKind, Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import type { Udp } from './udp.ts'
@@ -32,6 +32,8 @@ export class UdpBinding {
   readonly receiver: UdpReceiver
   /** Null for all our addresses. */
   readonly address: IpAddress | null
+  /** Null for both. */
+  readonly family: IpFamily | null
   readonly port: number
   /** The one peer of a connected binding. */
   readonly remoteAddress: IpAddress | null
@@ -57,6 +59,7 @@ export class UdpBinding {
     udp: Udp,
     receiver: UdpReceiver,
     address: IpAddress | null,
+    family: IpFamily | null,
     port: number,
     remoteAddress: IpAddress | null,
     remotePort: number,
@@ -66,6 +69,7 @@ export class UdpBinding {
     this.#udp = udp
     this.receiver = receiver
     this.address = address
+    this.family = family
     this.port = port
     this.remoteAddress = remoteAddress
     this.remotePort = remotePort
@@ -104,6 +108,9 @@ export class UdpBinding {
         return 0
       }
       score += 1
+    } else if (this.family !== null) {
+      const isMapped = local2 === IPV4_MAPPED_WORD && local1 === 0 && local0 === 0
+      if (isMapped !== (this.family === 4)) return 0
     }
     if (remoteAddress !== null) {
       if (

@@ -11,7 +11,7 @@ import * as wire from './wire.ts'
 const MAX_DATA = 65_535 - 20 - wire.HEADER_LENGTH
 
 export interface UdpBindOptions {
-  /** One of our addresses; default all of them, of all families. */
+  /** One of our addresses, or the unspecified one of a family for all of that; default all of them, of all families. */
   address?: IpAddress | null
   /** 0 to 65,535; 0, the default, picks a free one at random. */
   port?: number
@@ -61,7 +61,9 @@ export class Udp implements IpProtocolHandler {
     const broadcast = options.broadcast ?? false
     const shared = options.shared ?? false
     let address = options.address ?? null
+    const family = remote?.address.family ?? address?.family ?? null
     if (address?.isUnspecified) address = null
+    if (family !== null && this.#ipOf(family) === null) return 'EADDRNOTAVAIL'
     let port = options.port ?? 0
     if (!isPort(port) || (remote !== null && (!isPort(remote.port) || remote.port === 0))) return 'EINVAL'
     const bound = address
@@ -80,8 +82,8 @@ export class Udp implements IpProtocolHandler {
     if (port === 0) {
       port = pickEphemeralPort(this.#random, (candidate) => !this.#ports.has(candidate))
       if (port === 0) return 'EADDRINUSE'
-    } else if (this.#isTaken(address, port, remoteAddress, remotePort, shared)) return 'EADDRINUSE'
-    const binding = new UdpBinding(this, receiver, address, port, remoteAddress, remotePort, broadcast, shared)
+    } else if (this.#isTaken(address, family, port, remoteAddress, remotePort, shared)) return 'EADDRINUSE'
+    const binding = new UdpBinding(this, receiver, address, family, port, remoteAddress, remotePort, broadcast, shared)
     binding.next = this.#ports.get(port) ?? null
     this.#ports.set(port, binding)
     return binding
@@ -264,6 +266,7 @@ export class Udp implements IpProtocolHandler {
 
   #isTaken(
     address: IpAddress | null,
+    family: IpFamily | null,
     port: number,
     remoteAddress: IpAddress | null,
     remotePort: number,
@@ -271,6 +274,7 @@ export class Udp implements IpProtocolHandler {
   ): boolean {
     for (let other = this.#ports.get(port) ?? null; other !== null; other = other.next) {
       if (shared && other.shared) continue
+      if (family !== null && other.family !== null && family !== other.family) continue
       if (address !== null && other.address !== null && !address.equals(other.address)) continue
       // A connected binding takes only what comes from its peer, so that it stands beside others.
       const sameRemote =

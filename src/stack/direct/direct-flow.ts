@@ -10,6 +10,7 @@ import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { Completion, DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
 import { FlowDuplex } from './flow-duplex.ts'
+import { addressText } from './zones.ts'
 
 /** The most that one `read` returns. */
 const READ_LIMIT = 262_144
@@ -23,6 +24,8 @@ type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
 export interface FlowOwner {
   readonly clock: Clock
   readonly log: Log
+  /** What stands behind link-local addresses. */
+  readonly zone: string
   /** The peer has acknowledged all that a flow had to say, or the flow's connection is gone. */
   flowFinished(): void
 }
@@ -57,12 +60,14 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   }
 
   get local(): Endpoint {
-    this.#local ??= { address: this.connection.localAddress.toString(), port: this.connection.localPort }
+    const { localAddress, localPort } = this.connection
+    this.#local ??= { address: addressText(localAddress, this.#owner.zone), port: localPort }
     return this.#local
   }
 
   get remote(): Endpoint {
-    this.#remote ??= { address: this.connection.remoteAddress.toString(), port: this.connection.remotePort }
+    const { remoteAddress, remotePort } = this.connection
+    this.#remote ??= { address: addressText(remoteAddress, this.#owner.zone), port: remotePort }
     return this.#remote
   }
 

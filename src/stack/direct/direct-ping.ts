@@ -1,10 +1,10 @@
-import { IpAddress } from '../../address/index.ts'
 import { AbortError, SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { EchoHandler, EchoRequest, Icmp, Icmpv6 } from '../../icmp/index.ts'
 import { IpErrorKind } from '../../ip/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
-import { checkAddress, checkInteger } from '../options.ts'
+import { checkInteger } from '../options.ts'
 import type { PingOptions, PingReply } from '../stack.ts'
+import { parseAddress } from './zones.ts'
 
 const DEFAULT_TIMEOUT_MILLISECONDS = 5000
 
@@ -13,10 +13,11 @@ export function ping(
   icmp: Icmp | null,
   icmpv6: Icmpv6 | null,
   address: string,
+  zone: string,
   options: PingOptions,
 ): Promise<PingReply> {
   return new Promise((resolve, reject) => {
-    const destination = IpAddress.parse(checkAddress('address', address))
+    const destination = parseAddress('address', address, zone, 'ping')
     const size = checkInteger('size', options.size ?? 56, 0, 65_507)
     const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT_MILLISECONDS, 1, 2 ** 31 - 1)
     if (options.signal?.aborted) throw new AbortError(options.signal.reason)

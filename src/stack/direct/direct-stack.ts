@@ -1,4 +1,4 @@
-import { IpAddress, type IpPrefix } from '../../address/index.ts'
+import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
 import type { Dhcpv6Configurator } from '../../dhcp/index.ts'
@@ -11,7 +11,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
-import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
+import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
   ConnectOptions,
   Endpoint,
@@ -30,6 +30,7 @@ import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
 import { type NetworkConfiguration, networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
+import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
 
 /** How often failures of datagram handlers are logged. */
 const REPORT_INTERVAL: Microseconds = SECOND
@@ -104,7 +105,19 @@ export class DirectStack implements Stack, FlowOwner {
     this.tcp = layers.tcp
     this.clock = layers.clock ?? layers.tcp.clock
     this.log = (layers.logs ?? silentLogs)('stack')
+    this.#udpOwner = {
+      zone: this.zone,
+      refuseUnchecked: (...given) => this.#refuseUnchecked(...given),
+      udpClosed: (socket) => this.#sockets.delete(socket),
+      flush: () => this.#flushOutsideBurst(),
+      reportFailure: (message, fields) => this.#reportFailure(message, fields),
+    }
     this.ethernet.onClosed((error) => this.#deviceGone(error))
+  }
+
+  /** What stands behind link-local addresses: the name of the interface. */
+  get zone(): string {
+    return this.netif.name
   }
 
   /** Of IPv4 first. */
@@ -142,14 +155,16 @@ export class DirectStack implements Stack, FlowOwner {
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
     this.#checkOpen('listen')
     const port = checkPort('port', options.port, 0)
-    const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const address = parseOwnAddress(options.address, ipv6Only, this.zone, 'listen')
+    this.#refuseUnchecked(address, port, 'listen')
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
     const { reusePort, maximumSegmentSize, congestionControl } = options
     if (reusePort !== undefined) checkBoolean('reusePort', reusePort)
     const fastOpen = checkInteger('fastOpen', options.fastOpen ?? 0, 0, 65_535)
     const accept = (connection: Connection) => this.#accept(connection, onFlow)
     const settings = { reusePort, fastOpen, maximumSegmentSize, congestionControl }
-    return new DirectListener(this.tcp, address, port, backlog, settings, accept)
+    return new DirectListener(this.tcp, address, port, this.zone, backlog, settings, accept)
   }
 
   #accept(connection: Connection, onFlow: (flow: Flow) => unknown): void {
@@ -172,10 +187,10 @@ export class DirectStack implements Stack, FlowOwner {
   connect(options: ConnectOptions): Promise<Flow> {
     return new Promise((resolve, reject) => {
       this.#checkOpen('connect')
-      const remote = IpAddress.parse(checkAddress('address', options.address))
+      const remote = parseAddress('address', options.address, this.zone, 'connect')
       const port = checkPort('port', options.port, 1)
-      const local =
-        options.localAddress === undefined ? null : IpAddress.parse(checkAddress('localAddress', options.localAddress))
+      const { localAddress } = options
+      const local = localAddress === undefined ? null : parseAddress('localAddress', localAddress, this.zone, 'connect')
       const localPort = checkPort('localPort', options.localPort ?? 0, 0)
       if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
       const { signal, fastOpen, maximumSegmentSize, congestionControl } = options
@@ -218,11 +233,16 @@ export class DirectStack implements Stack, FlowOwner {
     return socket
   }
 
-  readonly #udpOwner: UdpOwner = {
-    udpClosed: (socket) => this.#sockets.delete(socket),
-    flush: () => this.#flushOutsideBurst(),
-    reportFailure: (message, fields) => this.#reportFailure(message, fields),
+  /** Nothing starts on an address that somebody else has, or may have: RFC 4862, section 5.4. */
+  #refuseUnchecked(address: IpAddress | null, port: number, syscall: string): void {
+    if (address === null || address.family !== 6) return
+    const own = this.ipv6?.addresses.find((known) => known.address.equals(address))
+    if (own === undefined || own.isUsable) return
+    const hint = own.isTentative ? 'it is still being checked for duplicates' : 'another station has this address'
+    throw new SystemError('EADDRNOTAVAIL', syscall, { address: addressText(address, this.zone), port, hint })
   }
+
+  readonly #udpOwner: UdpOwner
 
   /** A stranger can make a handler fail with every datagram; that is no reason to fill the log. */
   #reportFailure(message: string, fields: Record<string, unknown>): void {
@@ -243,7 +263,7 @@ export class DirectStack implements Stack, FlowOwner {
 
   async ping(address: string, options: PingOptions = {}): Promise<PingReply> {
     this.#checkOpen('ping')
-    return ping(this.icmp, this.icmpv6, address, options)
+    return ping(this.icmp, this.icmpv6, address, this.zone, options)
   }
 
   /** For `DirectFlow` only. */
@@ -331,6 +351,7 @@ export class DirectStack implements Stack, FlowOwner {
 
 /** A listener of this stack. */
 export class DirectListener implements Listener, Acceptor {
+  readonly local: Endpoint
   readonly #tcp: Tcp
   readonly #listener: TcpListener
   readonly #onConnection: (connection: Connection) => void
@@ -339,6 +360,7 @@ export class DirectListener implements Listener, Acceptor {
     tcp: Tcp,
     address: IpAddress | null,
     port: number,
+    zone: string,
     backlog: number,
     options: TcpListenerOptions,
     onConnection: (connection: Connection) => void,
@@ -346,10 +368,7 @@ export class DirectListener implements Listener, Acceptor {
     this.#tcp = tcp
     this.#onConnection = onConnection
     this.#listener = tcp.listen(address, port, backlog, this, options)
-  }
-
-  get local(): Endpoint {
-    return { address: this.#listener.address?.toString() ?? '::', port: this.#listener.port }
+    this.local = { address: address === null ? '::' : addressText(address, zone), port: this.#listener.port }
   }
 
   /** For TCP only. */

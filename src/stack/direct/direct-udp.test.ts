@@ -12,7 +12,8 @@ const peer = { address: PEER_ADDRESS, port: 4000 }
 function setUp(options: UdpOptions = { port: 53 }) {
   const host = new TestHost()
   host.ipv4.addAddress(IpPrefix.parse(`${SECOND_ADDRESS}/24`))
-  const socket = new DirectUdp(host.udp, { udpClosed() {}, flush() {}, reportFailure() {} }, options)
+  const owner = { zone: 'tap0', refuseUnchecked() {}, udpClosed() {}, flush() {}, reportFailure() {} }
+  const socket = new DirectUdp(host.udp, owner, options)
   host.netif.takeFrames()
   return { host, socket }
 }

@@ -3,12 +3,17 @@ import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import { IpErrorKind } from '../../ip/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import type { Udp, UdpBinding, UdpReceiver } from '../../udp/index.ts'
-import { checkAddress, checkPort } from '../options.ts'
+import { checkBoolean, checkPort } from '../options.ts'
 import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
 import { DONE, ignore } from '../waiter.ts'
+import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
 
 /** What a datagram socket needs of its stack. */
 export interface UdpOwner {
+  /** What stands behind link-local addresses. */
+  readonly zone: string
+  /** @throws SystemError EADDRNOTAVAIL for an address of ours of which it is not certain that nobody else has it */
+  refuseUnchecked(address: IpAddress | null, port: number, syscall: string): void
   udpClosed(socket: DirectUdp): void
   reportFailure(message: string, fields: Record<string, unknown>): void
   /** Hands out what was sent, unless a burst is under way, whose end does. */
@@ -34,17 +39,20 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
   /** @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, EACCES; TypeError and RangeError for the options */
   constructor(udp: Udp, owner: UdpOwner, options: UdpOptions) {
     this.#owner = owner
+    const { zone } = owner
     const port = checkPort('port', options.port ?? 0, 0)
-    const address = options.address === undefined ? null : IpAddress.parse(checkAddress('address', options.address))
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const address = parseOwnAddress(options.address, ipv6Only, zone, 'bind')
+    owner.refuseUnchecked(address, port, 'bind')
     const remote =
       options.remote === undefined
         ? null
         : {
-            address: IpAddress.parse(checkAddress('remote.address', options.remote.address)),
+            address: parseAddress('remote.address', options.remote.address, zone, 'bind'),
             port: checkPort('remote.port', options.remote.port, 1),
           }
     const binding = udp.bind(this, {
-      address: address?.isUnspecified ? null : address,
+      address,
       port,
       remote,
       broadcast: options.broadcast ?? false,
@@ -53,11 +61,13 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
       throw new SystemError(binding, 'bind', { address: options.address ?? '::', port })
     }
     this.#binding = binding
-    this.remote = remote === null ? null : { address: remote.address.toString(), port: remote.port }
+    this.remote = remote === null ? null : { address: addressText(remote.address, zone), port: remote.port }
   }
 
   get local(): Endpoint {
-    return { address: this.#binding.address?.toString() ?? '::', port: this.#binding.port }
+    const { address, family, port } = this.#binding
+    const bound = address ?? (family === 4 ? IpAddress.ANY_V4 : IpAddress.ANY_V6)
+    return { address: addressText(bound, this.#owner.zone), port }
   }
 
   onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
@@ -80,7 +90,7 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     ) {
       const address = IpAddress.fromWords(packet.source0, packet.source1, packet.source2, packet.source3)
       this.#fromAddress = address
-      this.#from = { address: address.toString(), port: remotePort }
+      this.#from = { address: addressText(address, this.#owner.zone), port: remotePort }
     }
     this.#noteWhereTo(packet)
     try {
@@ -122,7 +132,7 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     if (to !== undefined) {
       if (this.remote !== null) throw new SystemError('EISCONN', 'send', to)
       if (to.address !== this.#toText || this.#to === null) {
-        this.#to = IpAddress.parse(checkAddress('to.address', to.address))
+        this.#to = parseAddress('to.address', to.address, this.#owner.zone, 'send')
         this.#toText = to.address
       }
       checkPort('to.port', to.port, 1)

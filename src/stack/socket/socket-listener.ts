@@ -34,6 +34,7 @@ export class SocketListener implements Listener {
     const backlog = checkInteger('backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65_535)
     if (options.fastOpen !== undefined) checkInteger('fastOpen', options.fastOpen, 0, 65_535)
     if (options.reusePort !== undefined) checkBoolean('reusePort', options.reusePort)
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
     // `highWaterMark` is missing from the types of Node 20 and there since 20.1.
     const server = createServer({ allowHalfOpen: true, highWaterMark: BUFFER_BYTES } as object, onConnection)
     await new Promise<void>((resolve, reject) => {
@@ -46,7 +47,9 @@ export class SocketListener implements Listener {
         })
       }
       // Without a host Node takes all addresses of both families, or of IPv4 where there is no IPv6.
-      server.listen({ port, host, backlog, exclusive: true, reusePort: options.reusePort } as object, resolve)
+      const own = ipv6Only ? (host ?? '::') : host
+      const settings = { port, host: own, ipv6Only, backlog, exclusive: true, reusePort: options.reusePort }
+      server.listen(settings as object, resolve)
     })
     server.removeAllListeners('error')
     server.on('error', (error) => log.error('the listener failed', { error, port }))

@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
-import { checkAddress, checkPort } from '../options.ts'
+import { checkAddress, checkBoolean, checkPort } from '../options.ts'
 import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
 import { withMapping, withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
@@ -72,7 +72,9 @@ export class SocketUdp implements UdpSocket {
       checkAddress('remote.address', options.remote.address)
       checkPort('remote.port', options.remote.port, 1)
     }
-    const family = address ?? options.remote?.address
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const isAnything = address === undefined || address === '::'
+    const family = isAnything ? (options.remote?.address ?? (ipv6Only ? '::' : undefined)) : address
     if (family !== undefined) {
       return SocketUdp.#bind(options, port, { dual: false, v4: isIPv4(family) }, log, onClosed)
     }
