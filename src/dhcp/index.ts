@@ -1,1 +1,2 @@
+export * from './v4/index.ts'
 export * from './v6/index.ts'

@@ -1,0 +1,16 @@
+export { ArpProber } from './arp-prober.ts'
+export { Dhcpv4Client } from './client.ts'
+export { clientIdFromDuid, clientIdFromMac } from './client-identifier.ts'
+export type { Dhcpv4ClientOptions, Dhcpv4EndReason, Dhcpv4Events, Dhcpv4State } from './client-interface.ts'
+export type { Dhcpv4Counters } from './counters.ts'
+export type { Dhcpv4Configuration, Dhcpv4Lease } from './lease.ts'
+export type { Dhcpv4Route } from './message.ts'
+export type { Dhcpv4LeaseStore } from './remembered-lease.ts'
+export {
+  Dhcpv4Server,
+  type Dhcpv4ServerConfiguration,
+  type Dhcpv4ServerCounters,
+  type Dhcpv4ServerOptions,
+} from './server.ts'
+export type { AddressProber, Dhcpv4Receiver, Dhcpv4Transport } from './transport.ts'
+export { UdpDhcpv4Transport } from './udp-transport.ts'

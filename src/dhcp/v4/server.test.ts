@@ -1,0 +1,279 @@
+/** Clients and servers on a virtual network: every frame is there, from ARP to DHCP, and none of it is scripted. */
+import { describe, expect, test } from 'vitest'
+import { captureOnFailure } from '../../../test/support/capture-on-failure.ts'
+import { IpAddress, IpPrefix } from '../../address/index.ts'
+import { Arp, SHORT_PROBE_TIMES } from '../../arp/index.ts'
+import { MINUTE, SECOND, SeededRandom, VirtualClock } from '../../clock/index.ts'
+import { Ethernet } from '../../ethernet/index.ts'
+import { Ipv4 } from '../../ipv4/index.ts'
+import { VirtualNetwork, type VirtualPortOptions } from '../../netif/index.ts'
+import { PacketMemory } from '../../packet/index.ts'
+import { Udp } from '../../udp/index.ts'
+import { AddressPool } from './address-pool.ts'
+import { ArpProber } from './arp-prober.ts'
+import { Dhcpv4Client } from './client.ts'
+import type { Dhcpv4ClientOptions } from './client-interface.ts'
+import type { Dhcpv4Lease } from './lease.ts'
+import { Dhcpv4Server, type Dhcpv4ServerOptions } from './server.ts'
+import { UdpDhcpv4Transport } from './udp-transport.ts'
+
+const ip = (text: string) => IpAddress.parse(text)
+const HOUR = 60 * MINUTE
+
+class Link {
+  readonly clock = new VirtualClock()
+  readonly random: SeededRandom
+  readonly memory = new PacketMemory({ smallSlots: 512, largeSlots: 8, debug: true })
+  readonly network: VirtualNetwork
+
+  constructor(seed = 1) {
+    this.random = new SeededRandom(seed)
+    this.network = captureOnFailure(new VirtualNetwork({ clock: this.clock, random: this.random, memory: this.memory }))
+  }
+
+  host(cidr?: string, port: VirtualPortOptions = {}) {
+    const ethernet = new Ethernet(this.network.port(port))
+    const arp = new Arp(ethernet, this.clock, this.random)
+    const ipv4 = new Ipv4(ethernet, arp, { cidr, clock: this.clock, random: this.random })
+    return { ethernet, arp, ipv4, udp: new Udp([ipv4], this.random) }
+  }
+
+  server(options: Partial<Dhcpv4ServerOptions> = {}, cidr = '10.0.0.1/24') {
+    const host = this.host(cidr)
+    const pool: [IpAddress, IpAddress] = [ip('10.0.0.50'), ip('10.0.0.59')]
+    const server = new Dhcpv4Server({ ...host, clock: this.clock, address: IpPrefix.parse(cidr), pool, ...options })
+    server.start()
+    return { ...host, server }
+  }
+
+  /** Takes what it is given into use, as a stack does. */
+  client(options: Partial<Dhcpv4ClientOptions> = {}, port: VirtualPortOptions = {}) {
+    const host = this.host(undefined, port)
+    const events: string[] = []
+    const client: Dhcpv4Client = new Dhcpv4Client({
+      transport: new UdpDhcpv4Transport(host.ipv4, host.udp),
+      clock: this.clock,
+      random: this.random,
+      mac: host.ethernet.mac,
+      prober: new ArpProber(host.arp),
+      events: {
+        bound: ({ address }: Dhcpv4Lease) => {
+          events.push(`bound ${address}`)
+          host.ipv4.addAddress(address, { defense: 'defend', lost: () => client.decline() })
+        },
+        renewed: () => events.push('renewed'),
+        rebound: ({ serverId }) => events.push(`rebound by ${serverId}`),
+        expired: ({ address }, reason) => {
+          events.push(`expired ${reason}`)
+          host.ipv4.removeAddress(address.address)
+        },
+        declined: (address) => events.push(`declined ${address}`),
+      },
+      ...options,
+    })
+    return { ...host, client, events }
+  }
+
+  end(...clients: { client: Dhcpv4Client }[]): void {
+    for (const { client } of clients) client.stop()
+    this.clock.advance(10 * SECOND)
+    expect(this.memory.inUse).toBe(0)
+  }
+}
+
+describe('a client and a server', () => {
+  test.each([false, true])(
+    'bound within eight seconds, most of them for conflict detection; answers by broadcast: %s',
+    (broadcast) => {
+      const link = new Link()
+      const { server } = link.server()
+      const host = link.client({ broadcast })
+      host.client.start()
+      link.clock.advance(8 * SECOND)
+      expect(host.events).toEqual(['bound 10.0.0.50/24'])
+      expect(host.ipv4.addresses.map(String)).toEqual(['10.0.0.50/24'])
+      expect(host.arp.counters).toMatchObject({ probesSent: 3, probeConflicts: 0 })
+      expect(server.counters).toMatchObject({ offers: 1, acknowledgments: 1, malformed: 0 })
+      link.end(host)
+    },
+  )
+
+  test('with rapid commit and short probes in half a second', () => {
+    const link = new Link()
+    link.server({ rapidCommit: true })
+    const host = link.host()
+    const events: string[] = []
+    const client = new Dhcpv4Client({
+      transport: new UdpDhcpv4Transport(host.ipv4, host.udp),
+      clock: link.clock,
+      random: link.random,
+      mac: host.ethernet.mac,
+      prober: new ArpProber(host.arp, SHORT_PROBE_TIMES),
+      events: { bound: () => events.push('bound'), renewed() {}, rebound() {}, expired() {}, declined() {} },
+    })
+    client.start()
+    link.clock.advance(SECOND / 2)
+    expect(events).toEqual(['bound'])
+    link.end({ client })
+  })
+
+  test('a day: renewed by unicast each half hour, without a broadcast', () => {
+    const link = new Link()
+    const { server, ipv4 } = link.server()
+    const host = link.client()
+    host.client.start()
+    link.clock.advance(24 * HOUR)
+    expect(host.events.slice(1)).toEqual(new Array(host.events.length - 1).fill('renewed'))
+    expect(host.events.length).toBeGreaterThan(47)
+    expect(server.counters).toMatchObject({ offers: 1, refusals: 0 })
+    // The first two; all others find the way by ARP.
+    expect(host.client.counters.sent).toBe(host.events.length + 1)
+    expect(ipv4.counters.invalidSource).toBe(0)
+    link.end(host)
+  })
+
+  test('over a link that loses every third frame', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const link = new Link(seed)
+      link.server()
+      const host = link.client({}, { loss: 0.33 })
+      host.client.start()
+      link.clock.advance(10 * MINUTE)
+      expect(host.events[0]).toMatch(/^bound/)
+      link.end(host)
+    }
+  })
+
+  test('rebound by the other server when the first is gone, expired when both are, bound again when one returns', () => {
+    const link = new Link()
+    const first = link.server()
+    const second = link.server({ authoritative: false }, '10.0.0.2/24')
+    const host = link.client()
+    host.client.start()
+    link.clock.advance(MINUTE)
+    const asked = [first, second].find(({ server }) => server.counters.acknowledgments === 1)!
+    const other = asked === first ? second : first
+    asked.server.stop()
+    other.server.stop()
+    const adopting = link.server({}, '10.0.0.3/24')
+    link.clock.advance(HOUR)
+    expect(host.events).toContain('rebound by 10.0.0.3')
+    adopting.server.stop()
+    link.clock.advance(2 * HOUR)
+    expect(host.events.at(-1)).toBe('expired expired')
+    expect(host.ipv4.addresses).toEqual([])
+    adopting.server.start()
+    link.clock.advance(2 * MINUTE)
+    expect(host.events.at(-1)).toMatch(/^bound/)
+    link.end(host)
+  })
+
+  test('an address that another host has is declined, and the next one is better', () => {
+    const link = new Link()
+    const { server } = link.server()
+    link.host('10.0.0.50/24')
+    const host = link.client()
+    host.client.start()
+    link.clock.advance(30 * SECOND)
+    expect(host.events).toEqual(['declined 10.0.0.50', 'bound 10.0.0.51/24'])
+    expect(server.counters.declines).toBe(1)
+    link.end(host)
+  })
+
+  test('a host that takes our address later: defended once, then declined', () => {
+    const link = new Link()
+    link.server()
+    const host = link.client()
+    host.client.start()
+    link.clock.advance(MINUTE)
+    link.host('10.0.0.50/24')
+    link.clock.advance(MINUTE)
+    expect(host.events).toEqual(['bound 10.0.0.50/24', 'expired conflict', 'declined 10.0.0.50', 'bound 10.0.0.51/24'])
+    expect(host.arp.counters).toMatchObject({ defenses: 1, addressesLost: 1 })
+    link.end(host)
+  })
+
+  test('a remembered address of another network is refused, and a new one follows at once', async () => {
+    const link = new Link()
+    const { server } = link.server()
+    const store = { load: () => '{"address":"192.168.7.7/24","server":"192.168.7.1","expires":null}', save() {} }
+    const host = link.client({ store })
+    host.client.start()
+    await new Promise((resolve) => setImmediate(resolve))
+    link.clock.advance(8 * SECOND)
+    expect(host.events).toEqual(['bound 10.0.0.50/24'])
+    expect(server.counters.refusals).toBe(1)
+    link.end(host)
+  })
+
+  test('a server gives an address that was released to others, in the end', () => {
+    const link = new Link()
+    const { server } = link.server({ pool: [ip('10.0.0.50'), ip('10.0.0.50')] })
+    const [one, two] = [link.client(), link.client()]
+    one.client.start()
+    link.clock.advance(10 * SECOND)
+    two.client.start()
+    link.clock.advance(10 * SECOND)
+    expect(two.events).toEqual([])
+    expect(server.counters.exhausted).toBeGreaterThan(0)
+    one.client.release()
+    link.clock.advance(70 * SECOND)
+    expect(server.counters.releases).toBe(1)
+    expect(two.events).toEqual(['bound 10.0.0.50/24'])
+    link.end(two)
+  })
+
+  test('twenty clients at once: each has an address of its own, and the lot stays within its pool', () => {
+    const link = new Link()
+    const { server } = link.server({ pool: [ip('10.0.0.50'), ip('10.0.0.63')] })
+    const clients = Array.from({ length: 20 }, () => link.client())
+    for (const { client } of clients) client.start()
+    link.clock.advance(2 * MINUTE)
+    const addresses = clients.flatMap(({ ipv4 }) => ipv4.addresses.map(String))
+    expect(addresses).toHaveLength(14)
+    expect(new Set(addresses).size).toBe(14)
+    expect(server.counters.exhausted).toBeGreaterThan(0)
+    link.end(...clients)
+  })
+})
+
+describe('a pool', () => {
+  const pool = (clock = new VirtualClock()) => new AddressPool(clock, ip('10.0.0.50'), ip('10.0.0.52'))
+
+  test('gives what is wanted if it is free, and always the same to one client', () => {
+    const some = pool()
+    expect(`${some.offer('a', ip('10.0.0.52'))}`).toBe('10.0.0.52')
+    expect(`${some.offer('b', ip('10.0.0.52'))}`).toBe('10.0.0.50')
+    expect(`${some.offer('c', ip('192.168.0.1'))}`).toBe('10.0.0.51')
+    expect(some.offer('d', null)).toBe(null)
+    expect(`${some.offer('a', ip('10.0.0.50'))}`).toBe('10.0.0.52')
+  })
+
+  test('takes back offers after a minute, leases at their end, declined addresses after ten minutes', () => {
+    const clock = new VirtualClock()
+    const some = new AddressPool(clock, ip('10.0.0.50'), ip('10.0.0.50'))
+    some.offer('a', null)
+    clock.advance(59 * SECOND)
+    expect(some.offer('b', null)).toBe(null)
+    clock.advance(SECOND)
+    expect(some.offer('b', null)).not.toBe(null)
+    some.lease('b', ip('10.0.0.50'), 3600)
+    clock.advance(3599 * SECOND)
+    expect(some.isLeased('b')).toBe(true)
+    expect(some.offer('c', null)).toBe(null)
+    clock.advance(SECOND)
+    expect(some.offer('c', null)).not.toBe(null)
+    some.decline('c')
+    clock.advance(599 * SECOND)
+    expect(some.offer('c', null)).toBe(null)
+    clock.advance(SECOND)
+    expect(some.offer('c', null)).not.toBe(null)
+  })
+
+  test('is not larger than 65,536, nor empty', () => {
+    const clock = new VirtualClock()
+    expect(() => new AddressPool(clock, ip('10.0.0.50'), ip('10.0.0.49'))).toThrow('pool')
+    expect(() => new AddressPool(clock, ip('10.0.0.0'), ip('10.1.0.0'))).toThrow('pool')
+    expect(() => new AddressPool(clock, ip('127.255.255.255'), ip('128.0.0.5'))).not.toThrow()
+  })
+})
