@@ -100,6 +100,17 @@ export function bootArguments(application: string) {
       default: true,
       doc: 'whether IPv6 routers are asked for, and addresses made from what they advertise',
     },
+    dhcpv6: {
+      type: 'choice',
+      choices: ['flags', 'stateful', 'stateless', 'off'],
+      default: 'flags',
+      doc: 'whether DHCPv6 is asked for addresses and configuration: as IPv6 routers say, both, the latter alone, or not',
+    },
+    dhcpv6DuidFile: {
+      type: 'string',
+      placeholder: 'FILE',
+      doc: 'keeps what DHCPv6 servers know this instance by from run to run',
+    },
     capture: {
       type: 'custom',
       expected: 'the name of a file that ends in .pcapng',

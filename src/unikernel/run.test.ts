@@ -102,6 +102,7 @@ describe('boot arguments', () => {
     ['--ipv6-gateway', 'fd00::1'],
     ['--ipv6-gateway', '10.0.0.1'],
     ['--accept-router-advertisement=perhaps', 'perhaps'],
+    ['--dhcpv6', 'always'],
     ['--interface', 'a-name-that-is-too-long'],
     ['--interface', '..'],
     ['--net', 'both'],
@@ -136,6 +137,10 @@ describe('boot arguments', () => {
     [['--accept-router-advertisements=false'], { acceptRouterAdvertisements: false }],
     [['--no-accept-router-advertisements'], { acceptRouterAdvertisements: false }],
     [['--accept-router-advertisement', 'false'], { acceptRouterAdvertisements: false }],
+    [['--dhcpv6', 'flags'], {}],
+    [['--dhcpv6', 'off', '--dhcpv6-duid-file', 'duid'], { dhcpv6: false }],
+    [['--dhcpv6', 'stateful'], { dhcpv6: { mode: 'stateful' } }],
+    [['--dhcpv6-duid-file', 'duid'], { dhcpv6: { mode: 'flags', duidFile: 'duid' } }],
   ])('%j', async (argv, options) => {
     const trial = new Trial()
     expect(await trial.start({}, ...argv)).toBe(0)

@@ -91,8 +91,14 @@ function asksForHelp(argv: readonly string[]): boolean {
 
 /** Boot arguments that have no effect where one of the families is not there. */
 const OF_IPV4 = ['ipv4', 'ipv4Gateway']
-const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements']
+const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements', 'dhcpv6', 'dhcpv6DuidFile']
 const OF_FAMILIES = ['ipv4Only', 'ipv6Only']
+
+/** Of `createStack`; nothing where its default is what is wanted. */
+function dhcpv6Option({ dhcpv6, dhcpv6DuidFile: duidFile }: Pick<BootValues, 'dhcpv6' | 'dhcpv6DuidFile'>) {
+  if (dhcpv6 === 'off') return { dhcpv6: false }
+  return dhcpv6 === 'flags' && duidFile === undefined ? {} : { dhcpv6: { mode: dhcpv6, duidFile } }
+}
 
 /** `fe80::1%tap0`: what a person on this machine has to write to reach it; RFC 4007, section 11. */
 function withZone(address: IpAddress, zone: string): string {
@@ -212,6 +218,7 @@ class Run {
       ...(ipv4Only ? { ipv4Only } : {}),
       ...(ipv6Only ? { ipv6Only } : {}),
       ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
+      ...dhcpv6Option(this.#values),
       ...(capture === undefined ? {} : { capture }),
     })
   }
