@@ -5,6 +5,17 @@ export * from './arp/index.ts'
 export * from './capture/index.ts'
 export * from './clock/index.ts'
 export {
+  type Dhcpv4Configuration,
+  type Dhcpv4Configurator,
+  type Dhcpv4Counters,
+  type Dhcpv4EndReason,
+  type Dhcpv4Event,
+  type Dhcpv4Lease,
+  type Dhcpv4Route,
+  Dhcpv4Server,
+  type Dhcpv4ServerConfiguration,
+  type Dhcpv4ServerOptions,
+  type Dhcpv4Settings,
   type Dhcpv6Configuration,
   Dhcpv6Configurator,
   type Dhcpv6ConfiguratorOptions,

@@ -27,6 +27,8 @@ import * as wire from './wire.ts'
 
 /** The total length field has 16 bits. */
 const MAX_PACKET = 65_535
+/** RFC 791, section 3.2: what every module has to forward whole. */
+const LEAST_MTU = 68
 
 export interface Ipv4Options {
   /** Own address and its network, `10.0.0.2/24`; more through `addAddress`. Without one, addresses come later. */
@@ -151,9 +153,14 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     return this.#reassembly.kept
   }
 
-  /** Largest IP packet that the link carries, in bytes. */
+  /** Largest IP packet that goes out on the link, in bytes: the interface's, or less (`setMtu`). */
   get mtu(): number {
-    return this.#ethernet.mtu
+    return this.#paths.linkMtu
+  }
+
+  /** @param mtu 68 bytes (RFC 791, section 3.2) up to the interface's @throws RangeError */
+  setMtu(mtu: number): void {
+    this.#paths.setLinkMtu(integerInRange('mtu', mtu, LEAST_MTU, this.#ethernet.mtu))
   }
 
   addProtocol(protocol: number, handler: IpProtocolHandler): void {

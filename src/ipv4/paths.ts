@@ -28,7 +28,7 @@ export class Paths {
   readonly #ip: Ip
   readonly #arp: Arp
   readonly #random: Random
-  readonly #linkMtu: number
+  #linkMtu: number
   readonly #cache: PathCache
   readonly #mtus: PathMtus
   readonly #addressHandlers: AddressHandler[] = []
@@ -63,6 +63,18 @@ export class Paths {
   /** Told of each address just before it goes; one handler. */
   onLeaving(handler: (address: IpAddress) => void): void {
     this.#leavingHandler = handler
+  }
+
+  /** Largest packet that goes out on the link. */
+  get linkMtu(): number {
+    return this.#linkMtu
+  }
+
+  setLinkMtu(mtu: number): void {
+    if (mtu === this.#linkMtu) return
+    this.#linkMtu = mtu
+    this.#passing = null
+    this.#changed()
   }
 
   /** Stops all timers. */

@@ -2,7 +2,15 @@ import { IpAddress, type IpFamily, IpPrefix } from '../address/index.ts'
 import { Arp, type ArpOptions } from '../arp/index.ts'
 import { FileSink, PcapngWriter } from '../capture/index.ts'
 import { type Clock, HostClock, type Random, SecureRandom } from '../clock/index.ts'
-import { checkedDhcpv6Settings, type Dhcpv6Settings, newDhcpv6 } from '../dhcp/index.ts'
+import {
+  checkedDhcpv4Settings,
+  checkedDhcpv6Settings,
+  type Dhcpv4Configurator,
+  type Dhcpv4Settings,
+  type Dhcpv6Settings,
+  newDhcpv4,
+  newDhcpv6,
+} from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Icmp, type IcmpOptions, Icmpv6 } from '../icmp/index.ts'
 import type { Ip } from '../ip/index.ts'
@@ -13,7 +21,7 @@ import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
-import { DirectStack } from './direct/index.ts'
+import { addProbedAddress, DirectStack, firstAddress } from './direct/index.ts'
 import { SocketStack } from './socket/index.ts'
 import type { Stack } from './stack.ts'
 import { ignore } from './waiter.ts'
@@ -25,10 +33,15 @@ export interface CreateStackOptions {
   interface?: string
   /** Any other frame carrier instead of a tap device. The stack closes it. */
   netif?: Netif
-  /** Own address and its network. Default `10.0.0.2/24`. */
+  /** Own address and its network. Default `10.0.0.2/24`, or with `dhcp` none but that of the server. */
   ipv4?: string
   /** Default gateway; an address on that network. */
   ipv4Gateway?: string
+  /**
+   * DHCPv4: true or its settings; default false. `createStack` waits for an address (`awaitAddresses`, and `wait` of the
+   * settings); without an answer the search goes on behind it.
+   */
+  dhcp?: boolean | Dhcpv4Settings
   /**
    * Own IPv6 address and its network, `fd00::2/64`. Default none: a link-local address, and what routers advertise. Unless
    * duplicate address detection passes (1 to 2 s), nothing answers on it.
@@ -50,10 +63,12 @@ export interface CreateStackOptions {
    */
   dhcpv6?: boolean | Dhcpv6Settings
   /**
-   * Whether `createStack` waits until it is known whether the address of `ipv6` can be used, so that whoever listens next
-   * can be reached. Default true. The clock has to run meanwhile.
+   * Whether `createStack` waits until it is known whether the address of `ipv6` can be used, and until DHCPv4 has an address,
+   * so that whoever listens next can be reached. Default true. The clock has to run meanwhile.
    */
   awaitAddresses?: boolean
+  /** Ends that wait. */
+  signal?: AbortSignal
   /** Writes every frame to this pcapng file, which is created or emptied. `close()` rejects if that failed. */
   capture?: string
   /** Default: the host's monotonic clock. */
@@ -64,8 +79,12 @@ export interface CreateStackOptions {
   logs?: LogFactory
   /** Packet memory of the tap device, 48 MiB by default; a `netif` brings its own. */
   memory?: PacketMemoryOptions
-  /** Size of the neighbour table, and whether our address is announced. */
-  arp?: Omit<ArpOptions, 'log'>
+  /**
+   * Size of the neighbour table, whether our address is announced, and what becomes of it if another station uses it. With
+   * `probe` the link is asked whether anybody has the address of `ipv4` before it is used (RFC 5227, 4 to 7 s), and
+   * `createStack` rejects with EADDRINUSE if so; default false.
+   */
+  arp?: Omit<ArpOptions, 'log'> & { probe?: boolean }
   /** Limits of ICMP, for each family: errors that are sent, and pings under way. */
   icmp?: Omit<IcmpOptions, 'clock' | 'random'>
   /** What differs from `DEFAULT_TCP_SETTINGS`. */
@@ -88,7 +107,8 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   // Checked before a device is opened, so that a typing error leaves nothing behind.
   const families = chosenFamilies(options)
   tcpSettings(options.tcp)
-  const dhcpv6Settings = dhcpv6SettingsFrom(options.dhcpv6 ?? true)
+  const dhcpv4Settings = settingsFrom('dhcp', options.dhcp ?? false, checkedDhcpv4Settings)
+  const dhcpv6Settings = settingsFrom('dhcpv6', options.dhcpv6 ?? true, checkedDhcpv6Settings)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()
@@ -114,8 +134,11 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     if (families.ipv4 !== null) {
       const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
       made.push(arp)
-      const ipv4 = new Ipv4(ethernet, arp, { ...families.ipv4, clock, random })
+      const { probe = false } = options.arp ?? {}
+      const ipv4 = new Ipv4(ethernet, arp, { ...(probe ? {} : families.ipv4), clock, random })
       made.push(ipv4)
+      const { cidr, gateway } = families.ipv4
+      if (probe && cidr !== undefined) await addProbedAddress(ipv4, arp, cidr, gateway)
       four = { arp, ipv4, icmp: new Icmp(ipv4, { ...options.icmp, clock, random }) }
       ips.push(ipv4)
     }
@@ -129,6 +152,16 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       ips.push(layer)
     }
     const udp = new Udp(ips, random)
+    let dhcp: Dhcpv4Configurator | null = null
+    if (four !== null && dhcpv4Settings !== null) {
+      const flush = () => {
+        if (!ethernet.inBurst) ethernet.flush()
+      }
+      const { mac } = ethernet
+      const log = logs('dhcp')
+      dhcp = await newDhcpv4({ ...four, udp, clock, random, mac, settings: dhcpv4Settings, flush, log })
+      made.push({ close: () => dhcp?.close(false) })
+    }
     const dhcpv6 =
       six === null || dhcpv6Settings === null
         ? null
@@ -140,6 +173,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       ethernet,
       ...four,
       ...six,
+      dhcp,
       dhcpv6,
       udp,
       tcp,
@@ -154,9 +188,14 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       },
     })
     six?.ipv6.start()
+    dhcp?.start()
     dhcpv6?.start()
-    // An interface that is lost meanwhile ends the wait.
-    if (options.awaitAddresses ?? true) await Promise.race([stack.addressesChecked(), stack.closed])
+    if (options.awaitAddresses ?? true) {
+      const addresses = [stack.addressesChecked()]
+      if (four !== null && dhcp !== null) addresses.push(firstAddress(four.ipv4, dhcp, clock, options.signal))
+      // An interface that is lost meanwhile ends the wait.
+      await Promise.race([Promise.all(addresses), stack.closed])
+    }
     return stack
   } catch (error) {
     for (const each of made.reverse()) await Promise.resolve(each.close()).catch(ignore)
@@ -173,17 +212,21 @@ function captureWriter(file: string, log: Log): PcapngWriter {
 }
 
 /** @returns null for none @throws TypeError or RangeError naming what is wrong */
-function dhcpv6SettingsFrom(given: boolean | Dhcpv6Settings): Dhcpv6Settings | null {
-  if (typeof given === 'boolean') return given ? {} : null
+function settingsFrom<Settings extends object>(
+  name: string,
+  given: boolean | Settings,
+  check: (settings: Settings) => unknown,
+): Settings | null {
+  if (typeof given === 'boolean') return given ? ({} as Settings) : null
   if (typeof given !== 'object' || given === null) {
-    throw new TypeError(`dhcpv6 is true, false or an object of settings, not ${JSON.stringify(given)}`)
+    throw new TypeError(`${name} is true, false or an object of settings, not ${JSON.stringify(given)}`)
   }
-  checkedDhcpv6Settings(given)
+  check(given)
   return given
 }
 
 interface Families {
-  ipv4: { cidr: string; gateway?: string } | null
+  ipv4: { cidr?: string; gateway?: string } | null
   ipv6: Ipv6HostOptions | null
 }
 
@@ -191,7 +234,12 @@ interface Families {
 function chosenFamilies(options: CreateStackOptions): Families {
   const { ipv4Only = false, ipv6Only = false, acceptRouterAdvertisements = true, ipv6Settings = {} } = options
   if (ipv4Only && ipv6Only) throw new TypeError('ipv4Only and ipv6Only together leave a stack without any addresses')
-  const { ipv4, ipv4Gateway, ipv6, ipv6Gateway } = options
+  const { ipv4, ipv4Gateway, ipv6, ipv6Gateway, dhcp = false } = options
+  // Beside DHCP an address of one's own has to be asked for.
+  const own = ipv4 ?? (dhcp === false ? '10.0.0.2/24' : undefined)
+  if (own === undefined && ipv4Gateway !== undefined) {
+    throw new TypeError('ipv4Gateway takes ipv4: with dhcp alone the server says who the router is')
+  }
   if (ipv6Only && ipv6 === undefined && !acceptRouterAdvertisements && ipv6Settings.linkLocal === false) {
     throw new TypeError('ipv6Only takes an address: ipv6, a link-local one, or router advertisements to make one from')
   }
@@ -199,7 +247,7 @@ function chosenFamilies(options: CreateStackOptions): Families {
     ipv4: ipv6Only
       ? null
       : {
-          cidr: prefixOf('ipv4', ipv4 ?? '10.0.0.2/24', 4),
+          ...(own === undefined ? {} : { cidr: prefixOf('ipv4', own, 4) }),
           ...(ipv4Gateway === undefined ? {} : { gateway: addressOf('ipv4Gateway', ipv4Gateway, 4) }),
         },
     ipv6: ipv4Only

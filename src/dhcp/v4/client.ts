@@ -163,7 +163,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#transport.send(this.#build(MessageType.Release, content), address, lease.serverId)
     this.counters.sent++
     this.#memory?.forget()
-    this.#log.info('gives its address back', { address: lease.address.toString() })
+    this.#log.info('the lease is released', { address: lease.address.toString() })
     this.stop()
     this.#events.expired(lease, 'released')
   }
@@ -353,7 +353,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     }
     this.#lease = lease
     this.#bind(lease)
-    this.#tell('has an address', lease)
+    this.#tell('the lease is bound', lease)
     this.#events.bound(lease)
   }
 
@@ -367,7 +367,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#remembered = null
     this.#memory?.forget()
     this.#armFor(DECLINE_DELAY)
-    this.#log.warn('another host uses the address that a DHCP server gave', { address: address.toString() })
+    this.#log.warn('the address is declined: another host uses it', { address: address.toString() })
     this.#events.declined(address)
   }
 
@@ -394,10 +394,10 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#failedRounds = 0
     this.#bind(lease)
     if (from === 'renewing') {
-      this.#tell('has renewed its address', lease)
+      this.#tell('the lease is renewed', lease)
       this.#events.renewed(lease)
     } else {
-      this.#tell('has its address from another server', lease)
+      this.#tell('the lease is rebound', lease)
       this.#events.rebound(lease)
     }
   }
@@ -507,8 +507,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#clock.disarm(this.#timer)
     if (reason === 'expired') this.#memory?.forget()
     const fields = { address: lease.address.toString(), reason }
-    if (reason === 'replaced') this.#log.info('its address is replaced by another', fields)
-    else this.#log.warn('its address is gone', fields)
+    if (reason === 'replaced') this.#log.info('the lease is replaced by another', fields)
+    else this.#log.warn(reason === 'expired' ? 'the lease has expired' : 'the lease has ended', fields)
     this.#events.expired(lease, reason)
   }
 

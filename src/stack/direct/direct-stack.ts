@@ -1,7 +1,7 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
-import type { Dhcpv6Configurator } from '../../dhcp/index.ts'
+import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
@@ -50,6 +50,8 @@ export interface DirectStackLayers {
   arp?: Arp | null
   ipv4?: Ipv4 | null
   icmp?: Icmp | null
+  /** With IPv4 only. */
+  dhcp?: Dhcpv4Configurator | null
   /** The two of IPv6: both or none. */
   ipv6?: Ipv6Host | null
   icmpv6?: Icmpv6 | null
@@ -73,6 +75,8 @@ export class DirectStack implements Stack, FlowOwner {
   readonly arp: Arp | null
   readonly ipv4: Ipv4 | null
   readonly icmp: Icmp | null
+  /** Null without DHCPv4. `lease` is what it has, `onEvent` tells what happens. */
+  readonly dhcp: Dhcpv4Configurator | null
   /** Null without IPv6, as the next one. `ipv6.addresses` tells the states of its addresses. */
   readonly ipv6: Ipv6Host | null
   readonly icmpv6: Icmpv6 | null
@@ -98,6 +102,7 @@ export class DirectStack implements Stack, FlowOwner {
     this.arp = layers.arp ?? null
     this.ipv4 = layers.ipv4 ?? null
     this.icmp = layers.icmp ?? null
+    this.dhcp = layers.dhcp ?? null
     this.ipv6 = layers.ipv6 ?? null
     this.icmpv6 = layers.icmpv6 ?? null
     this.dhcpv6 = layers.dhcpv6 ?? null
@@ -131,14 +136,14 @@ export class DirectStack implements Stack, FlowOwner {
     this.ipv6?.onAddress(tell)
   }
 
-  /** DNS servers and the like, as routers and DHCPv6 servers tell them. */
+  /** DNS servers and the like, as routers and DHCP servers tell them. */
   get configuration(): NetworkConfiguration {
-    return networkConfiguration(this.ipv6, this.dhcpv6)
+    return networkConfiguration(this.ipv6, this.dhcpv6, this.dhcp)
   }
 
   /** Whenever `configuration` may be another than before. */
   onConfiguration(handler: (configuration: NetworkConfiguration) => void): void {
-    onNetworkConfiguration(this.ipv6, this.dhcpv6, () => handler(this.configuration))
+    onNetworkConfiguration(this.ipv6, this.dhcpv6, this.dhcp, () => handler(this.configuration))
   }
 
   /** Resolves as soon as it is known of each address that a person gave whether it can be used; `addresses` tells which. */
@@ -291,7 +296,7 @@ export class DirectStack implements Stack, FlowOwner {
   /** @param hasTime whether there is time to tell others */
   async #release(hasTime: boolean): Promise<void> {
     this.tcp.close()
-    await this.dhcpv6?.close(hasTime)
+    await Promise.all([this.dhcpv6?.close(hasTime), this.dhcp?.close(hasTime)])
     this.icmp?.close()
     this.icmpv6?.close()
     this.ipv4?.close()

@@ -1,8 +1,8 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
-import type { Dhcpv6Configurator } from '../../dhcp/index.ts'
+import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
 import type { Ipv6Host } from '../../ipv6/index.ts'
 
-/** What routers and DHCPv6 servers say of the network besides addresses and routes, as of now. */
+/** What routers and DHCP servers of both families say of the network besides addresses and routes, as of now. */
 export interface NetworkConfiguration {
   /** In the order in which to ask them; link-local ones are of the stack's interface. */
   readonly dnsServers: readonly IpAddress[]
@@ -13,6 +13,11 @@ export interface NetworkConfiguration {
   readonly ntpServerNames: readonly string[]
   /** Ours to give on, RFC 8415, section 6.3; `validUntil` is a point of time of the stack's clock. */
   readonly delegatedPrefixes: readonly { readonly prefix: IpPrefix; readonly validUntil: number }[]
+  /** The domain that this host is in, and the name that a DHCPv4 server has for it; null if that is not said. */
+  readonly domainName: string | null
+  readonly hostName: string | null
+  /** That of the link, as a DHCPv4 server says it, whether it is obeyed or not; null if that is not said. */
+  readonly mtu: number | null
   /** Of NAT64, RFC 8781. */
   readonly nat64Prefixes: readonly IpPrefix[]
   /** Where to ask for leave to use the network, RFC 8910; null if that is not said. */
@@ -20,16 +25,24 @@ export interface NetworkConfiguration {
 }
 
 /** RFC 8106, section 5.3.1: what DHCP says comes before what routers say. */
-export function networkConfiguration(ipv6: Ipv6Host | null, dhcpv6: Dhcpv6Configurator | null): NetworkConfiguration {
+export function networkConfiguration(
+  ipv6: Ipv6Host | null,
+  dhcpv6: Dhcpv6Configurator | null,
+  dhcpv4: Dhcpv4Configurator | null,
+): NetworkConfiguration {
   const told = dhcpv6?.configuration
+  const told4 = dhcpv4?.configuration
   const advertised = ipv6?.discovery.configuration
   const prefixes = dhcpv6?.lease?.prefixes ?? []
   return {
-    dnsServers: union(told?.dnsServers, advertised?.dnsServers),
-    searchList: union(told?.domainSearch, advertised?.searchList),
-    ntpServers: told?.ntpServers.addresses ?? [],
+    dnsServers: union(told4?.dnsServers, told?.dnsServers, valuesOf(advertised?.dnsServers)),
+    searchList: union(told4?.domainSearch, told?.domainSearch, valuesOf(advertised?.searchList)),
+    ntpServers: union(told4?.ntpServers, told?.ntpServers.addresses),
     ntpServerNames: told?.ntpServers.names ?? [],
     delegatedPrefixes: prefixes.map(({ prefix, validUntil }) => ({ prefix, validUntil })),
+    domainName: told4?.domainName ?? null,
+    hostName: told4?.hostName ?? null,
+    mtu: told4?.mtu ?? null,
     nat64Prefixes: advertised?.nat64Prefixes.map(({ value }) => value) ?? [],
     captivePortal: advertised?.captivePortal ?? null,
   }
@@ -39,18 +52,22 @@ export function networkConfiguration(ipv6: Ipv6Host | null, dhcpv6: Dhcpv6Config
 export function onNetworkConfiguration(
   ipv6: Ipv6Host | null,
   dhcpv6: Dhcpv6Configurator | null,
+  dhcpv4: Dhcpv4Configurator | null,
   handler: () => void,
 ): void {
   ipv6?.onConfiguration(handler)
   dhcpv6?.onEvent(handler)
+  dhcpv4?.onEvent(handler)
 }
 
-function union<Value extends { toString(): string }>(
-  first: readonly Value[] = [],
-  second: readonly { readonly value: Value }[] = [],
-): Value[] {
+function valuesOf<Value>(advertised: readonly { readonly value: Value }[] = []): readonly Value[] {
+  return advertised.map(({ value }) => value)
+}
+
+/** Each once, of whoever names it first. */
+function union<Value extends { toString(): string }>(...lists: readonly (readonly Value[] | undefined)[]): Value[] {
   const byName = new Map<string, Value>()
-  for (const value of [...first, ...second.map(({ value }) => value)]) {
+  for (const value of lists.flatMap((list) => list ?? [])) {
     const name = value.toString().toLowerCase()
     if (!byName.has(name)) byName.set(name, value)
   }
