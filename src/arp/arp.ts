@@ -78,6 +78,11 @@ export class Arp implements EthernetHandler, NeighborContext {
     this.#unreachable = handler
   }
 
+  /** The interface has another MAC address: as RFC 5227, section 2.3 has new addresses announced, ours are once more. */
+  linkLayerChanged(): void {
+    for (const own of this.#own) own.announcement.start()
+  }
+
   /** Answers requests for this address from now on, and announces it. */
   addAddress(address: number, mask: number, use: AddressUse = {}): void {
     const announce = () => this.#sendAnnouncement(address)

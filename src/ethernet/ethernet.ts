@@ -50,7 +50,6 @@ export interface EthernetCounters {
  */
 export class Ethernet implements FrameReceiver {
   readonly netif: Netif
-  readonly mac: MacAddress
   /** Largest payload of a frame in bytes: the interface's MTU when this was made. */
   readonly mtu: number
   readonly memory: PacketMemory
@@ -68,8 +67,9 @@ export class Ethernet implements FrameReceiver {
   /** What frames go out through: the interface, with software in front of what it cannot do itself. */
   readonly #output: Netif
   readonly #bytes: Uint8Array
-  readonly #macHigh: number
-  readonly #macLow: number
+  #mac: MacAddress
+  #macHigh: number
+  #macLow: number
   readonly #etherTypes: number[] = []
   readonly #handlers: EthernetHandler[] = []
   readonly #closeHandlers: ((error: Error | null) => void)[] = []
@@ -82,13 +82,29 @@ export class Ethernet implements FrameReceiver {
   constructor(netif: Netif) {
     this.netif = netif
     this.#output = SoftwareOffload.over(netif)
-    this.mac = netif.mac
+    this.#mac = netif.mac
     this.mtu = netif.mtu
     this.memory = netif.memory
     this.#bytes = netif.memory.bytes
     this.#macHigh = netif.mac.high
     this.#macLow = netif.mac.low
     netif.attach(this)
+  }
+
+  /** Our own address: the interface's, until it is changed. */
+  get mac(): MacAddress {
+    return this.#mac
+  }
+
+  /**
+   * Sends from this address, and takes what is sent to it, from now on. Whoever tells neighbours of it has to do so next.
+   * @throws RangeError for a group address
+   */
+  changeMac(mac: MacAddress): void {
+    if (mac.isMulticast) throw new RangeError(`a station's address is no group address: ${mac}`)
+    this.#mac = mac
+    this.#macHigh = mac.high
+    this.#macLow = mac.low
   }
 
   /** Frames of this EtherType go to `handler`, and `endOfBurst` too, in the order of adding. */

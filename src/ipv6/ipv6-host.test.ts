@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { prefixOption, routerAdvertisement } from '../../test/support/neighbor-discovery-host.ts'
 import { IpAddress, type IpPrefix, MacAddress } from '../address/index.ts'
 import { SECOND, SeededRandom, VirtualClock } from '../clock/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
@@ -20,10 +21,30 @@ class Link {
   host(options: Ipv6HostOptions = {}, mac?: string) {
     const { clock, random } = this
     const netif = this.network.port(mac === undefined ? {} : { mac: MacAddress.parse(mac) })
-    const host = new Ipv6Host(new Ipv6(new Ethernet(netif), { clock, random }), options)
+    const ethernet = new Ethernet(netif)
+    const host = new Ipv6Host(new Ipv6(ethernet, { clock, random }), options)
     const events: string[] = []
     host.onAddress((type: AddressEventType, prefix: IpPrefix) => events.push(`${type} ${prefix.address}`))
-    return { host, events }
+    return { host, events, ethernet }
+  }
+
+  /** A message of a router to all nodes. */
+  receive(host: Ipv6Host, message: number[], router: string): void {
+    const packet = this.memory.allocate(message.length)!
+    packet.end = packet.start + message.length
+    this.memory.bytes.set(message, packet.start)
+    const { word0, word1, word2, word3 } = ip(router)
+    packet.source0 = word0
+    packet.source1 = word1
+    packet.source2 = word2
+    packet.source3 = word3
+    packet.destination0 = 0xff02_0000 | 0
+    packet.destination1 = packet.destination2 = 0
+    packet.destination3 = 1
+    packet.hopLimit = 255
+    packet.multicast = packet.linkMulticast = true
+    host.discovery.receiveControl(packet, message[0])
+    packet.release()
   }
 }
 
@@ -87,6 +108,48 @@ describe('a host', () => {
     expect(host.multicast.isJoined(ip('ff05::1234'))).toBe(true)
     host.ipv6.leaveGroup(ip('ff05::1234'))
     expect(host.multicast.isJoined(ip('ff05::1234'))).toBe(false)
+  })
+
+  test('with two routers takes the address that the first hop of a packet advertises: rule 5.5 of RFC 6724', () => {
+    const link = new Link()
+    const { host } = link.host({ detectionTransmits: 0 })
+    host.start()
+    const advertise = (router: string, prefix: string, preference: number) => {
+      const message = routerAdvertisement({ preference }, prefixOption(prefix, 3600, 3600, 0x40))
+      link.receive(host, message, router)
+    }
+    advertise('fe80::1', '2001:db8:1::/64', 0)
+    advertise('fe80::2', '2001:db8:2::/64', 1)
+    const source = () => {
+      const path = host.ipv6.path(ip('2001:db8:1::99'))
+      return typeof path === 'string' ? path : `${path.source}`
+    }
+    expect(host.ipv6.nextHop(ip('2001:db8:1::99'))?.toString()).toBe('fe80::2')
+    // The longest match (rule 8) would have it the other way round.
+    expect(source()).toMatch(/^2001:db8:2:/)
+    link.receive(host, routerAdvertisement({ lifetime: 0 }), 'fe80::2')
+    expect(source()).toMatch(/^2001:db8:1:/)
+  })
+
+  test('tells neighbours of another MAC address', () => {
+    const link = new Link()
+    const { host, ethernet } = link.host({ cidr: 'fd00::2/64', gateway: 'fd00::1', detectionTransmits: 0 })
+    const peer = link.host({ cidr: 'fd00::1/64', detectionTransmits: 0 }).host
+    host.start()
+    peer.start()
+    link.clock.advance(5 * SECOND)
+    const neighbor = peer.discovery.neighbor(ip('fd00::2'))
+    const packet = link.memory.allocate(8)!
+    packet.end = packet.start + 8
+    peer.ipv6.sendControl(packet, ip('fd00::1'), ip('fd00::2'), 64, null)
+    peer.ipv6.flush()
+    link.clock.advance(SECOND)
+    expect(new MacAddress(neighbor.macHigh, neighbor.macLow)).toEqual(ethernet.mac)
+    ethernet.changeMac(MacAddress.parse('02:00:00:00:99:99'))
+    host.linkLayerChanged()
+    link.clock.advance(SECOND)
+    expect(`${new MacAddress(neighbor.macHigh, neighbor.macLow)}`).toBe('02:00:00:00:99:99')
+    expect(() => ethernet.changeMac(MacAddress.BROADCAST)).toThrow(RangeError)
   })
 
   test.each<[Ipv6HostOptions, RegExp]>([

@@ -124,9 +124,17 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
   }
 
   /** RFC 6724, section 5. */
-  selectSource(destination: IpAddress, candidates: readonly OwnAddress[]): OwnAddress {
-    const { policy } = this
-    return selectSource(candidates, destination, { policy, preferPublic: this.#preferPublic }) ?? candidates[0]
+  selectSource(destination: IpAddress, candidates: readonly OwnAddress[], nextHop: IpAddress): OwnAddress {
+    const { policy, discovery } = this
+    const { advertisers } = discovery
+    // Rule 5.5: what the next hop advertises is marked as its own.
+    const marked = candidates.map((own) => (advertisers.has(nextHop, own.address) ? { ...own, nextHop } : own))
+    return selectSource(marked, destination, { policy, preferPublic: this.#preferPublic, nextHop }) ?? candidates[0]
+  }
+
+  /** The interface has another MAC address: neighbours hear of it, RFC 4861, section 7.2.6. */
+  linkLayerChanged(): void {
+    this.discovery.linkLayerChanged()
   }
 
   // For neighbour discovery.
@@ -139,7 +147,8 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
       return
     }
     const prefix = new IpPrefix(address.address, address.prefixLength)
-    const isNew = ipv6.addAddress(prefix, {
+    const before = ipv6.ownAddresses.find((own) => own.address.equals(address.address))
+    ipv6.addAddress(prefix, {
       // What a person says of the network holds; what routers say of it stands in the prefix list (RFC 5942).
       onLink: address.origin === 'static',
       deprecated: address.state === AddressState.Deprecated,
@@ -149,7 +158,7 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
     if (address.origin === 'static') this.#useGateway()
     // RFC 3590: routers take reports only from a link-local address.
     if (isLinkLocal(address.address) && address.isAssigned) this.multicast.sourceChanged()
-    if (!isNew && address.isAssigned) {
+    if (before !== undefined && address.isAssigned) {
       this.#tell(address.state === AddressState.Deprecated ? 'deprecated' : 'preferred', prefix)
     }
   }

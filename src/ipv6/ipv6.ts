@@ -54,7 +54,6 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   readonly memory: PacketMemory
   readonly clock: Clock
   readonly random: Random
-  readonly mac: MacAddress
   readonly counters: Ipv6Counters = newIpv6Counters()
   readonly #ethernet: Ethernet
   readonly #paths: Paths
@@ -74,7 +73,6 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     this.memory = memory
     this.clock = clock
     this.random = random
-    this.mac = ethernet.mac
     this.#ethernet = ethernet
     this.#chain = new HeaderChain(memory.bytes)
     const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
@@ -83,9 +81,17 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     this.#localQueue = new LocalQueue(clock, this, limit)
     this.#input = new Input(this, this.#paths.local, this.counters, options)
     this.#output = new Output(ethernet, random, this.#paths, this.counters, this.#localQueue)
+    this.#paths.onLeaving((address) => {
+      for (const handler of this.#input.handlers) handler.addressLeaving?.(address)
+    })
     if (options.cidr !== undefined) this.addAddress(IpPrefix.parse(options.cidr))
     if (options.gateway !== undefined) this.setGateway(IpAddress.parse(options.gateway))
     ethernet.addProtocol(EtherType.Ipv6, this)
+  }
+
+  /** Of the interface, now. */
+  get mac(): MacAddress {
+    return this.#ethernet.mac
   }
 
   get addresses(): readonly IpPrefix[] {

@@ -46,6 +46,7 @@ export class Paths {
   readonly #mtus: PathMtus
   readonly #flowHash: KeyedHash
   readonly #addressHandlers: AddressHandler[] = []
+  readonly #leavingHandlers: ((address: IpAddress) => void)[] = []
   readonly #groupHandlers: GroupHandler[] = []
   #selector: SourceSelector = defaultSelector
   #hopLimit = DEFAULT_HOP_LIMIT
@@ -79,6 +80,11 @@ export class Paths {
 
   onAddress(handler: AddressHandler): void {
     this.#addressHandlers.push(handler)
+  }
+
+  /** Hears of an address before it ceases to be ours. */
+  onLeaving(handler: (address: IpAddress) => void): void {
+    this.#leavingHandlers.push(handler)
   }
 
   onGroup(handler: GroupHandler): void {
@@ -145,6 +151,7 @@ export class Paths {
   removeAddress(address: IpAddress): boolean {
     const own = this.local.find(address)
     if (own === null) return false
+    for (const handler of this.#leavingHandlers) handler(address)
     this.local.remove(own)
     if (own.onLink) this.#removeOnLinkRoute(own.prefix)
     this.leaveGroup(solicitedNodeGroup(address))
@@ -341,7 +348,7 @@ export class Paths {
     const isGroup = destination.isMulticast
     const nextHopAddress = isGroup ? destination : this.nextHop(destination)
     if (nextHopAddress === null) return 'ENETUNREACH'
-    const usual = this.#selector.selectSource(destination, addresses).prefix.address
+    const usual = this.#selector.selectSource(destination, addresses, nextHopAddress).prefix.address
     const chosen = source ?? usual
     const nextHop = isGroup ? groupHop(destination) : this.resolver.neighbor(nextHopAddress)
     const path = this.#newPath(chosen, destination, nextHopAddress, nextHop, this.#linkMtu, chosen.equals(usual))

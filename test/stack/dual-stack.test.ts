@@ -1,5 +1,6 @@
 /** What is of one family only, or of both: addresses and their checks, listeners for one or both, zones. In virtual time. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { IpAddress } from '../../src/address/index.ts'
 import { SECOND, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
 import type { Log } from '../../src/log/index.ts'
 import { VirtualNetwork } from '../../src/netif/index.ts'
@@ -170,6 +171,26 @@ describe('listeners', () => {
     expect(logged).toEqual([expect.stringMatching(/MTU is too small for IPv6/)])
     await expect(createStack({ netif: narrow(), ipv6: 'fd00::2/64', clock, random })).rejects.toThrow(/MTU of 1280/)
   })
+})
+
+test('connections and sockets end with their address; a change of the MAC address disturbs nobody', async () => {
+  const [client, server] = await pair()
+  const flows: Flow[] = []
+  await server.listen({ port: 80 }, (flow) => void flows.push(flow))
+  const flow = await clock.settle(client.connect({ address: 'fd00::2', port: 80 }))
+  const pongs = async () => {
+    for (const address of ['10.0.0.2', 'fd00::2']) await clock.settle(client.ping(address))
+  }
+  await pongs()
+  server.changeMac('02:00:00:00:77:77')
+  // ARP believes only the second announcement, as Linux (locktime).
+  clock.advance(3 * SECOND)
+  await pongs()
+  expect(server.ethernet.counters.otherDestination).toBe(0)
+  client.ipv6?.discovery.removeAddress(IpAddress.parse('fd00::1'))
+  expect(await rejection(flow.closed)).toMatchObject({ code: 'EADDRNOTAVAIL', hint: 'our address fd00::1 is gone' })
+  clock.advance(SECOND)
+  expect(await rejection(flows[0].closed)).toMatchObject({ code: 'ECONNRESET' })
 })
 
 describe('zones', () => {

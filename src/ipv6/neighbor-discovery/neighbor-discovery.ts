@@ -18,6 +18,7 @@ import { NeighborCache, type NeighborCacheContext } from './neighbor-cache.ts'
 import { NetworkConfiguration, type NetworkConfigurationContext } from './network-configuration.ts'
 import * as options from './options.ts'
 import { LinkParameters } from './parameters.ts'
+import { PrefixAdvertisers } from './prefix-advertisers.ts'
 import { PrefixList, type PrefixListContext } from './prefix-list.ts'
 import { Redirects } from './redirects.ts'
 import { processRouterAdvertisement, type RouterAdvertisementContext } from './router-advertisement.ts'
@@ -115,6 +116,7 @@ export class NeighborDiscovery
   readonly parameters: LinkParameters
   readonly routers: RouterList
   readonly prefixes: PrefixList
+  readonly advertisers = new PrefixAdvertisers()
   readonly configuration: NetworkConfiguration
   readonly autoconfiguration: AddressAutoconfiguration | null
   readonly temporary: TemporaryAutoconfiguration | null
@@ -187,6 +189,7 @@ export class NeighborDiscovery
     this.#cache.clear()
     this.routers.clear()
     this.prefixes.clear()
+    this.advertisers.clear()
     this.configuration.clear()
     this.#redirects.clear()
   }

@@ -8,6 +8,7 @@ import { endOfLifetime } from './lifetime.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
 import * as options from './options.ts'
 import type { LinkParameters } from './parameters.ts'
+import type { PrefixAdvertisers } from './prefix-advertisers.ts'
 import type { PrefixList } from './prefix-list.ts'
 import type { RouterList } from './router-list.ts'
 import type { TemporaryAutoconfiguration } from './temporary-autoconfiguration.ts'
@@ -22,12 +23,14 @@ export interface RouterAdvertisementContext {
   readonly parameters: LinkParameters
   readonly routers: RouterList
   readonly prefixes: PrefixList
+  readonly advertisers: PrefixAdvertisers
   readonly configuration: NetworkConfiguration
   /** Null where prefixes are not to make addresses. */
   readonly autoconfiguration: AddressAutoconfiguration | null
   /** Null where there are to be no temporary addresses. */
   readonly temporary: TemporaryAutoconfiguration | null
   parametersChanged(): void
+  routesChanged(): void
 }
 
 /** Takes in a valid router advertisement, RFC 4861, section 6.3.4; the sender's link-layer address is somebody else's. */
@@ -53,7 +56,7 @@ export function processRouterAdvertisement(packet: PacketBuffer, context: Router
 function processOption(bytes: Uint8Array, at: number, router: IpAddress, context: RouterAdvertisementContext): boolean {
   switch (bytes[at]) {
     case options.OptionType.PrefixInformation:
-      return processPrefix(bytes, at, context)
+      return processPrefix(bytes, at, router, context)
     case options.OptionType.Mtu:
       return context.parameters.learnMtu(options.mtu(bytes, at))
     case options.OptionType.RouteInformation:
@@ -72,13 +75,14 @@ function processOption(bytes: Uint8Array, at: number, router: IpAddress, context
   }
 }
 
-function processPrefix(bytes: Uint8Array, at: number, context: RouterAdvertisementContext): boolean {
+function processPrefix(bytes: Uint8Array, at: number, router: IpAddress, context: RouterAdvertisementContext): boolean {
   const prefix = options.prefix(bytes, at)
   // RFC 4861, 6.3.4: the link-local prefix is ours already. A prefix of everything would do away with the routers.
   if (prefix === null || prefix.length === 0 || prefix.address.isMulticast || isLinkLocal(prefix.address)) return false
   const valid = options.validLifetime(bytes, at)
   if (options.isOnLink(bytes, at)) context.prefixes.learn(prefix, endOfLifetime(context.clock.now(), valid))
   if (!options.isAutonomous(bytes, at) || context.autoconfiguration === null) return true
+  if (context.advertisers.learn(prefix, router, valid > 0)) context.routesChanged()
   const makesAddresses = context.autoconfiguration.learn(prefix, options.preferredLifetime(bytes, at), valid)
   if (makesAddresses) context.temporary?.learn(prefix)
   return makesAddresses

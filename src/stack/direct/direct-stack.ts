@@ -1,4 +1,4 @@
-import type { IpAddress, IpPrefix } from '../../address/index.ts'
+import { type IpAddress, type IpPrefix, MacAddress } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
 import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
@@ -144,6 +144,17 @@ export class DirectStack implements Stack, FlowOwner {
   /** Whenever `configuration` may be another than before. */
   onConfiguration(handler: (configuration: NetworkConfiguration) => void): void {
     onNetworkConfiguration(this.ipv6, this.dhcpv6, this.dhcp, () => handler(this.configuration))
+  }
+
+  /**
+   * Another MAC address, as when a virtual machine moves: neighbours are told (RFC 5227, 2.3; RFC 4861, 7.2.6).
+   * @throws TypeError for what is no MAC address, RangeError for a group address
+   */
+  changeMac(mac: string): void {
+    this.ethernet.changeMac(MacAddress.parse(mac))
+    this.arp?.linkLayerChanged()
+    this.ipv6?.linkLayerChanged()
+    this.#flushOutsideBurst()
   }
 
   /** Resolves as soon as it is known of each address that a person gave whether it can be used; `addresses` tells which. */
