@@ -27,6 +27,13 @@ export class VirtualWorld {
     this.#hosts++
     return new VirtualHost(this.network, this.clock, this.random, `10.0.0.${this.#hosts}/24`, link, settings)
   }
+
+  /** The next host, of both families: 10.0.0.1 and fd00::1, ... (hexadecimal). */
+  dualHost(link: VirtualPortOptions = {}, settings: Partial<TcpSettings> = {}): VirtualHost {
+    const number = ++this.#hosts
+    const [four, six] = [`10.0.0.${number}/24`, `fd00::${number.toString(16)}/64`]
+    return new VirtualHost(this.network, this.clock, this.random, four, link, settings, six)
+  }
 }
 
 /** A user that records what happens to its connection and reads everything, unless told not to. */
