@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { IpPrefix } from '../address/index.ts'
+import { SANDBOX_VARIABLE } from '../unikernel/index.ts'
 import { Failure } from './failure.ts'
 import { findNamespaceEntry } from './namespace.ts'
 import type { Publication } from './publication.ts'
@@ -36,6 +37,8 @@ export async function runSandbox(options: SandboxOptions): Promise<number> {
     const [program, ...words] = entry.command
     inside = spawn(program!, [...words, process.execPath, ...process.execArgv, insideProgram()], {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      // An application in there knows by this that the tap has no DHCP server on it.
+      env: { ...process.env, [SANDBOX_VARIABLE]: options.interface },
     })
   } catch (error) {
     for (const server of servers) server.close()

@@ -1,5 +1,6 @@
 import { IpAddress, IpPrefix } from '../address/index.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
+import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
 
 /** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
@@ -72,14 +73,24 @@ export function bootArguments(application: string) {
       expected: "a host's IPv4 address with its prefix length such as 10.0.0.2/24",
       parse: parseHostPrefix,
       placeholder: 'ADDRESS/LENGTH',
-      default: '10.0.0.2/24',
-      doc: 'the address to answer on, and its network',
+      doc: `the address to answer on, and its network (without it DHCP, on the sandbox's tap ${DEFAULT_IPV4})`,
     },
     ipv4Gateway: {
       type: 'address',
       family: 4,
       doc: 'the router to other networks, an address in the network of --ipv4',
     },
+    dhcp: {
+      type: 'boolean',
+      doc: "asks a DHCP server for an IPv4 address (default where there is no --ipv4, except on the sandbox's tap)",
+    },
+    dhcpLeaseFile: {
+      type: 'string',
+      placeholder: 'FILE',
+      doc: 'keeps the address from DHCP, so that the next run asks for the same one at once',
+    },
+    dhcpLinkLocal: { type: 'boolean', doc: 'takes a link-local IPv4 address while no DHCP server answers' },
+    dhcpRelease: { type: 'boolean', doc: 'gives the address from DHCP back at the end' },
     ipv6: {
       type: 'custom',
       expected: "a host's IPv6 address with its prefix length such as fd00::2/64",
@@ -154,8 +165,14 @@ export function bootArguments(application: string) {
 export type BootArguments = ReturnType<typeof bootArguments>
 export type BootValues = ArgumentValues<BootArguments>
 
-/** @throws BadArgument for values that fit each on its own but not together */
-export function checkTogether(values: BootValues): void {
+/**
+ * @param sandboxInterface the sandbox's tap device; undefined outside of one
+ * @throws BadArgument for values that fit each on its own but not together
+ */
+export function checkTogether(
+  values: BootValues & { given: ReadonlySet<string> },
+  sandboxInterface: string | undefined,
+): void {
   const { net, capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only } = values
   if (net === 'socket' && capture !== undefined) {
     throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
@@ -164,7 +181,12 @@ export function checkTogether(values: BootValues): void {
   if (ipv4Only && ipv6Only) {
     throw new BadArgument('--ipv6-only: expected only without --ipv4-only, no family is left with both')
   }
-  if (ipv4Gateway !== undefined && !ipv6Only) checkGateway('--ipv4-gateway', IpAddress.parse(ipv4Gateway), ipv4)
+  if (ipv4Gateway !== undefined && !ipv6Only) {
+    if (ipv4 === undefined && wantsDhcp(values, sandboxInterface)) {
+      throw new BadArgument('--ipv4-gateway: expected only with --ipv4, with DHCP the server says who the router is')
+    }
+    checkGateway('--ipv4-gateway', IpAddress.parse(ipv4Gateway), ipv4 ?? IpPrefix.parse(DEFAULT_IPV4))
+  }
   if (ipv6Gateway === undefined || ipv4Only) return
   const gateway = IpAddress.parse(ipv6Gateway)
   if (gateway.isLinkLocal && ipv6?.address.equals(gateway) !== true) return

@@ -15,5 +15,6 @@ export type {
   PrefixArgument,
   StringArgument,
 } from './arguments.ts'
+export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
 export { isUnikernel, type Unikernel, type UnikernelContext, type UnikernelOptions, unikernel } from './unikernel.ts'

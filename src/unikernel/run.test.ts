@@ -15,6 +15,7 @@ class Trial {
   readonly created: CreateStackOptions[] = []
   stack: ShownStack | null = null
   failure: Error | null = null
+  sandboxInterface: string | null = 'tap0'
 
   start(options: Partial<UnikernelOptions<Record<never, never>>>, ...argv: string[]): Promise<number> {
     const application = unikernel({ name: 'trial', start: () => {}, ...options })
@@ -24,6 +25,7 @@ class Trial {
       stderr: { write: (text) => (this.stderr += text) },
       signals: this.signals,
       uncaught: this.uncaught,
+      sandboxInterface: this.sandboxInterface,
       createStack: async (created) => {
         this.created.push(created)
         if (this.failure !== null) throw this.failure
@@ -146,6 +148,43 @@ describe('boot arguments', () => {
     expect(await trial.start({}, ...argv)).toBe(0)
     const usual = { net: 'direct', interface: 'tap0', ipv4: '10.0.0.2/24', logs: expect.any(Function) }
     expect(trial.created).toEqual([{ ...usual, ...options }])
+  })
+
+  describe('outside the sandbox', () => {
+    const dhcp = { hostName: 'trial' }
+    test.each<[string[], object]>([
+      [[], { dhcp, signal: expect.any(AbortSignal) }],
+      [['--dhcp'], { dhcp, signal: expect.any(AbortSignal) }],
+      [['--name=web-1'], { dhcp: { hostName: 'web-1' }, signal: expect.any(AbortSignal) }],
+      [
+        ['--dhcp-lease-file=lease', '--dhcp-link-local', '--dhcp-release'],
+        { dhcp: { ...dhcp, leaseFile: 'lease', linkLocal: true, release: true }, signal: expect.any(AbortSignal) },
+      ],
+      [['--no-dhcp'], { ipv4: '10.0.0.2/24' }],
+      [['--ipv4=10.0.0.7/24'], { ipv4: '10.0.0.7/24' }],
+      [['--ipv4=10.0.0.7/24', '--dhcp'], { ipv4: '10.0.0.7/24', dhcp, signal: expect.any(AbortSignal) }],
+      [['--ipv6-only'], { ipv4: '10.0.0.2/24', ipv6Only: true }],
+    ])('%j', async (argv, options) => {
+      const trial = new Trial()
+      trial.sandboxInterface = null
+      expect(await trial.start({}, ...argv)).toBe(0)
+      expect(trial.created).toEqual([{ net: 'direct', interface: 'tap0', logs: expect.any(Function), ...options }])
+    })
+
+    test('inside, DHCP may be asked for outright, and is the default on another tap', async () => {
+      const trial = new Trial()
+      expect(await trial.start({}, '--dhcp')).toBe(0)
+      expect(await trial.start({}, '--interface=tap7')).toBe(0)
+      expect(trial.created.map((created) => created.dhcp)).toEqual([dhcp, dhcp])
+    })
+
+    test('with DHCP alone the server says who the router is', async () => {
+      const trial = new Trial()
+      trial.sandboxInterface = null
+      expect(await trial.start({}, '--ipv4-gateway=10.0.0.1')).toBe(64)
+      expect(trial.stderr).toMatch(/^trial: --ipv4-gateway: expected only with --ipv4/)
+      expect(await trial.start({}, '--ipv4-gateway=10.0.0.1', '--no-dhcp')).toBe(0)
+    })
   })
 
   test('families and their addresses have to fit together', async () => {

@@ -7,6 +7,7 @@ import { BadArgument } from './arguments.ts'
 import { type BootValues, bootArguments, checkTogether } from './boot-arguments.ts'
 import { parseCommandLine } from './command-line.ts'
 import { helpText } from './help.ts'
+import { ipv4Options, SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 import { createLogs } from './logs.ts'
 import { TrackedStack } from './tracked-stack.ts'
 import type { Unikernel, UnikernelContext } from './unikernel.ts'
@@ -39,6 +40,8 @@ export interface RunOptions {
     off(event: Uncaught, handler: (error: unknown) => void): unknown
   }
   createStack?: (options: CreateStackOptions) => Promise<Stack>
+  /** The tap device of the sandbox that this runs in; default what the environment says, null for none. */
+  sandboxInterface?: string | null
 }
 
 /**
@@ -62,7 +65,7 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
       return 0
     }
     values = parseCommandLine({ ...boot, ...unikernel.arguments }, argv) as typeof values
-    checkTogether(values)
+    checkTogether(values, sandboxInterfaceOf(options))
   } catch (error) {
     if (!(error instanceof BadArgument)) throw error
     stderr.write(`${unikernel.name}: ${error.message}\n`)
@@ -89,8 +92,12 @@ function asksForHelp(argv: readonly string[]): boolean {
     )
 }
 
+function sandboxInterfaceOf({ sandboxInterface }: RunOptions): string | undefined {
+  return sandboxInterface === undefined ? process.env[SANDBOX_VARIABLE] : (sandboxInterface ?? undefined)
+}
+
 /** Boot arguments that have no effect where one of the families is not there. */
-const OF_IPV4 = ['ipv4', 'ipv4Gateway']
+const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
 const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements', 'dhcpv6', 'dhcpv6DuidFile']
 const OF_FAMILIES = ['ipv4Only', 'ipv6Only']
 
@@ -200,7 +207,7 @@ class Run {
   }
 
   async #createStack(): Promise<Stack> {
-    const { net, interface: name, ipv4, ipv4Gateway, ipv6, ipv6Gateway, capture } = this.#values
+    const { net, interface: name, ipv6, ipv6Gateway, capture } = this.#values
     const { ipv4Only, ipv6Only, acceptRouterAdvertisements } = this.#values
     if (net === 'socket') this.#warnOfUnused('--net socket', ['interface', ...OF_IPV4, ...OF_IPV6, ...OF_FAMILIES])
     else if (ipv4Only) this.#warnOfUnused('--ipv4-only', OF_IPV6)
@@ -210,9 +217,8 @@ class Run {
     return create({
       net,
       interface: name,
-      ipv4: ipv4.toString(),
+      ...ipv4Options(this.#values, sandboxInterfaceOf(this.#options), this.#stopping.signal),
       logs: this.#logs,
-      ...(ipv4Gateway === undefined ? {} : { ipv4Gateway }),
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.toString() }),
       ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }),
       ...(ipv4Only ? { ipv4Only } : {}),
