@@ -1,4 +1,5 @@
 export { type CreateStackOptions, createStack } from './create-stack.ts'
 export { DirectFlow, DirectStack, type DirectStackLayers, type NetworkConfiguration } from './direct/index.ts'
+export { NodeModuleOwner, type NodeModuleSet } from './node-modules.ts'
 export { SocketStack, type SocketStackOptions } from './socket/index.ts'
 export * from './stack.ts'

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { IpPrefix } from '../address/index.ts'
 import type { CongestionControlName, TcpInfo } from '../tcp/index.ts'
+import type { NodeModuleSet } from './node-modules.ts'
 
 /** One end of a connection or of a datagram, as text and number. */
 export interface Endpoint {
@@ -224,7 +225,7 @@ export interface StackEvents {
 }
 
 /** What an application sees of the network, whichever stack it runs on. */
-export interface Stack extends StackEvents, AsyncDisposable {
+export interface Stack extends StackEvents, NodeModuleSet, AsyncDisposable {
   readonly kind: 'direct' | 'socket'
   /** The addresses that the stack answers on now. */
   readonly addresses: readonly IpPrefix[]

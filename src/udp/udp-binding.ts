@@ -44,6 +44,8 @@ export class UdpBinding {
   broadcast: boolean
   /** Whether it takes datagrams to addresses that are not ours, as far as the internet layer lets them through. */
   takesForeign = false
+  /** TTL or hop limit of what it sends: 1 to 255, or 0 for the default. */
+  hopLimit = 0
   /** The next binding of the same port. */
   next: UdpBinding | null = null
 

@@ -164,7 +164,7 @@ export class Udp implements IpProtocolHandler {
     packet.checksumStart = at
     packet.checksumField = at + wire.CHECKSUM
     this.counters.sent++
-    path.ip.send(packet, path, IpProtocol.Udp, 0, 0)
+    path.ip.send(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
     return null
   }
 

@@ -1,26 +1,29 @@
-import type {
-  ConnectOptions,
-  Flow,
-  Listener,
-  ListenOptions,
-  PingOptions,
-  PingReply,
-  Stack,
-  StackEvents,
-  UdpOptions,
-  UdpSocket,
+import {
+  type ConnectOptions,
+  type Flow,
+  type Listener,
+  type ListenOptions,
+  NodeModuleOwner,
+  type NodeModuleSet,
+  type PingOptions,
+  type PingReply,
+  type Stack,
+  type StackEvents,
+  type UdpOptions,
+  type UdpSocket,
 } from '../stack/index.ts'
 
 /**
  * A stack that knows whether an application still has something open on it, as Node's event loop does for a process.
  * It counts, and is in no data path.
  */
-export class TrackedStack implements Stack {
+export class TrackedStack extends NodeModuleOwner implements Stack {
   readonly #stack: Stack
   readonly #open = new Set<object>()
   #onIdle: (() => void) | null = null
 
   constructor(stack: Stack) {
+    super()
     this.#stack = stack
   }
 
@@ -30,6 +33,10 @@ export class TrackedStack implements Stack {
 
   get addresses() {
     return this.#stack.addresses
+  }
+
+  get nodeModules(): NodeModuleSet {
+    return this.#stack
   }
 
   /** Resolves as soon as no listener, UDP socket or flow is open. */

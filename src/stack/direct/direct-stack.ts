@@ -11,6 +11,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
+import { NodeModuleMakerPlace, NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
   ConnectOptions,
@@ -66,8 +67,17 @@ export interface DirectStackLayers {
   onClosed?: () => Promise<void> | void
 }
 
+/** A user of a connection whom a stack that closes waits for. */
+interface Finishing {
+  /** It has nothing left to say; then `flowFinished` has been called. */
+  readonly isDone: boolean
+}
+
 /** The stack of this project: everything from the frame to the application happens in this process. */
-export class DirectStack implements Stack, FlowOwner {
+export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
+  /** Who makes `net` and its like: the folder `node`, for whom this is. */
+  static readonly nodeModuleMaker = new NodeModuleMakerPlace<DirectStack>()
+
   readonly kind = 'direct'
   readonly netif: Netif
   readonly ethernet: Ethernet
@@ -96,6 +106,7 @@ export class DirectStack implements Stack, FlowOwner {
   #onFlowDone: (() => void) | null = null
 
   constructor(layers: DirectStackLayers) {
+    super()
     this.#layers = layers
     this.netif = layers.netif
     this.ethernet = layers.ethernet
@@ -166,6 +177,10 @@ export class DirectStack implements Stack, FlowOwner {
         if (!ipv6.isChecking) resolve()
       })
     })
+  }
+
+  get nodeModules(): NodeModuleSet {
+    return DirectStack.nodeModuleMaker.make(this)
   }
 
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
@@ -282,7 +297,7 @@ export class DirectStack implements Stack, FlowOwner {
     return ping(this.icmp, this.icmpv6, address, this.zone, options)
   }
 
-  /** For `DirectFlow` only. */
+  /** For users of connections only: one of them has become done. */
   flowFinished(): void {
     this.#onFlowDone?.()
   }
@@ -330,9 +345,9 @@ export class DirectStack implements Stack, FlowOwner {
         resolve()
       }
       const timer = new Timer({ onTimer: done })
-      const flows: DirectFlow[] = []
+      const flows: Finishing[] = []
       this.tcp.forEachConnection(({ user }) => {
-        if (user instanceof DirectFlow) flows.push(user)
+        if (user !== null && 'isDone' in user) flows.push(user as typeof user & Finishing)
       })
       // A flow that is done stays so: each is waited for once, in turn, and not looked at again.
       let next = 0

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { IpPrefix } from '../../address/index.ts'
 import { SystemError } from '../../errors/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
+import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkInteger } from '../options.ts'
 import type {
   ConnectOptions,
@@ -27,13 +28,34 @@ import { SocketUdp } from './socket-udp.ts'
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1_000
 
+const OWN_MODULES: NodeModuleSet = {
+  get net() {
+    return process.getBuiltinModule('node:net')
+  },
+  get dgram() {
+    return process.getBuiltinModule('node:dgram')
+  },
+  get tls() {
+    return process.getBuiltinModule('node:tls')
+  },
+  get http() {
+    return process.getBuiltinModule('node:http')
+  },
+  get https() {
+    return process.getBuiltinModule('node:https')
+  },
+  get http2() {
+    return process.getBuiltinModule('node:http2')
+  },
+}
+
 export interface SocketStackOptions {
   /** Default: no logs. */
   logs?: LogFactory
 }
 
 /** The operating system's own network stack behind the `Stack` interface, over `node:net` and `node:dgram`. */
-export class SocketStack implements Stack {
+export class SocketStack extends NodeModuleOwner implements Stack {
   readonly kind = 'socket'
   readonly #log: Log
   readonly #addresses = new HostAddresses()
@@ -47,6 +69,7 @@ export class SocketStack implements Stack {
   #onLastFlow: (() => void) | null = null
 
   constructor(options: SocketStackOptions = {}) {
+    super()
     this.#log = (options.logs ?? silentLogs)('stack')
     // Every attempt to connect listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
@@ -54,6 +77,11 @@ export class SocketStack implements Stack {
 
   get addresses(): readonly IpPrefix[] {
     return this.#addresses.current
+  }
+
+  /** Node's own. */
+  get nodeModules(): NodeModuleSet {
+    return OWN_MODULES
   }
 
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {

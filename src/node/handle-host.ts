@@ -1,0 +1,29 @@
+import type { DirectStack } from '../stack/index.ts'
+import { EventLoopHold } from './event-loop.ts'
+import { type Lookup, numericLookup } from './lookup.ts'
+import { Turns } from './turns.ts'
+
+/** What the handles of one stack share. */
+export class HandleHost {
+  readonly stack: DirectStack
+  readonly turns = new Turns()
+  readonly hold = new EventLoopHold()
+  /** How names become addresses. */
+  lookup: Lookup = numericLookup
+
+  constructor(stack: DirectStack) {
+    this.stack = stack
+  }
+}
+
+const hosts = new WeakMap<DirectStack, HandleHost>()
+
+/** The one of a stack. @throws Error if this version of Node lacks what handles need */
+export function handleHost(stack: DirectStack): HandleHost {
+  let host = hosts.get(stack)
+  if (host === undefined) {
+    host = new HandleHost(stack)
+    hosts.set(stack, host)
+  }
+  return host
+}

@@ -1,0 +1,1 @@
+export { NodeModules } from './node-modules.ts'

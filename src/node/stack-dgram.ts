@@ -1,0 +1,41 @@
+/** `stack.dgram`: the module `dgram` of Node, on a stack. */
+import dgram, { type RemoteInfo, type Socket, type SocketOptions, type SocketType } from 'node:dgram'
+import type { HandleHost } from './handle-host.ts'
+import { nodeInternals } from './internals.ts'
+import { type OriginalHandle, UdpHandle } from './udp-handle.ts'
+
+export type DgramModule = typeof dgram
+
+type OnMessage = (message: Buffer, from: RemoteInfo) => void
+
+/** Makes `stack.dgram`. */
+export function stackDgram(host: HandleHost): DgramModule {
+  const StackSocket = datagramSocketClass(host)
+  return {
+    ...dgram,
+    Socket: StackSocket,
+    createSocket: (options: SocketType | SocketOptions, onMessage?: OnMessage): Socket =>
+      Reflect.construct(StackSocket, [options, onMessage]),
+  } as DgramModule
+}
+
+/** A `dgram.Socket` whose handle is the stack's. Callable without `new`, as Node's own. */
+export function datagramSocketClass(host: HandleHost): typeof Socket {
+  const { datagramStateSymbol, ownerSymbol } = nodeInternals()
+  const Base = dgram.Socket
+  const StackSocket = function (this: unknown, options: SocketType | SocketOptions, onMessage?: OnMessage) {
+    const named = typeof options === 'string' ? { type: options } : options
+    const looking = typeof named === 'object' && named !== null && named.lookup === undefined
+    const words = [looking ? { ...named, lookup: host.lookup } : options, onMessage]
+    const socket = Reflect.construct(Base, words, new.target ?? StackSocket) as Socket & { type: SocketType }
+    const state = (socket as unknown as Record<symbol, { handle: OriginalHandle }>)[datagramStateSymbol]
+    const handle = new UdpHandle(host, state.handle, socket.type === 'udp6' ? 6 : 4)
+    Object.assign(handle, { [ownerSymbol]: socket })
+    Object.assign(state, { handle })
+    return socket
+  } as unknown as typeof Socket
+  Object.setPrototypeOf(StackSocket, Base)
+  StackSocket.prototype = Base.prototype
+  Object.defineProperty(StackSocket, 'name', { value: 'Socket' })
+  return StackSocket
+}

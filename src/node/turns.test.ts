@@ -1,0 +1,98 @@
+import { setImmediate as pass } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { Turns, type TurnTaker } from './turns.ts'
+
+/** Tells `count` events, each by calling `work`. */
+function taker(count: number, work: () => void = () => {}): TurnTaker & { told: number } {
+  return {
+    isQueued: false,
+    told: 0,
+    takeTurn() {
+      if (this.told === count) return false
+      this.told++
+      work()
+      return true
+    },
+  }
+}
+
+test('nobody is called at once, everybody in the same pass', async () => {
+  const turns = new Turns()
+  const both = [taker(1), taker(2)]
+  for (const each of both) turns.add(each)
+  expect(both.map(({ told }) => told)).toEqual([0, 0])
+  await pass()
+  expect(both.map(({ told }) => told)).toEqual([1, 2])
+})
+
+test('ticks and promises run after each event', async () => {
+  const order: string[] = []
+  const turns = new Turns()
+  const noisy = (name: string) =>
+    taker(2, () => {
+      order.push(name)
+      process.nextTick(() => order.push(`${name} tick`))
+      Promise.resolve().then(() => order.push(`${name} promise`))
+    })
+  turns.add(noisy('a'))
+  turns.add(noisy('b'))
+  await pass()
+  const each = (name: string) => [name, `${name} tick`, `${name} promise`]
+  expect(order).toEqual([...each('a'), ...each('a'), ...each('b'), ...each('b')])
+})
+
+test('who asks twice has one turn', async () => {
+  const turns = new Turns()
+  const one = taker(1)
+  turns.add(one)
+  turns.add(one)
+  await pass()
+  expect([one.told, one.isQueued]).toEqual([1, false])
+})
+
+test('one that has much to tell lets the others have their turns', async () => {
+  const order: string[] = []
+  const turns = new Turns()
+  turns.add(taker(40, () => order.push('much')))
+  turns.add(taker(1, () => order.push('little')))
+  await pass()
+  expect(order.indexOf('little')).toBe(32)
+  await pass()
+  expect(order).toHaveLength(41)
+})
+
+test('a pass ends in time, and the rest has the next one', async () => {
+  const turns = new Turns()
+  const busy = () => {
+    const end = performance.now() + 1
+    while (performance.now() < end);
+  }
+  const all = Array.from({ length: 64 }, () => taker(1, busy))
+  for (const each of all) turns.add(each)
+  await pass()
+  const told = () => all.filter((each) => each.told === 1).length
+  expect(told()).toBeLessThan(64)
+  while (told() < 64) await pass()
+})
+
+test('what one throws is an uncaught exception, and the others have their turns', async () => {
+  const turns = new Turns()
+  const failing = taker(2, () => {
+    throw new Error('of the application')
+  })
+  const other = taker(1)
+  turns.add(failing)
+  turns.add(other)
+  const caught: string[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => caught.push(error.message))
+  try {
+    for (let i = 0; i < 4; i++) await pass()
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+  expect(caught).toEqual(['of the application', 'of the application'])
+  expect([failing.told, other.told]).toEqual([2, 1])
+})

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SocketStack } from '../../src/stack/index.ts'
+import { type Cases, observe } from './behaviour.ts'
+import { opening } from './cases/net-opening.ts'
+import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
+
+const SUITES: Record<string, Cases> = {
+  'net: opening': opening,
+}
+
+const nodes = new SocketStack()
+let ours: LoopbackStack
+
+beforeAll(async () => {
+  ours = await loopbackStack()
+})
+
+afterAll(async () => {
+  await nodes.close(0)
+  expect(await ours.close()).toEqual({ packets: 0, timers: 0 })
+})
+
+for (const [suite, cases] of Object.entries(SUITES)) {
+  describe(suite, () => {
+    for (const [name, run] of Object.entries(cases)) {
+      test(name, async () => {
+        const theirs = await observe(run, nodes)
+        expect(theirs, 'a case that sees nothing shows nothing').not.toEqual([])
+        expect(theirs.filter((line) => /^(TIMED OUT|FAILED)/.test(line))).toEqual([])
+        expect(await observe(run, ours.stack)).toEqual(theirs)
+      })
+    }
+  })
+}
