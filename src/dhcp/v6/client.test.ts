@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DhcpLink, refuse, type ServerSettings, TestServer } from '../../../test/support/dhcpv6-server.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { IpAddress, IpPrefix } from '../../address/index.ts'
 import { MILLISECOND, SECOND, SeededRandom, VirtualClock } from '../../clock/index.ts'
 import type { Dhcpv6LeaseTimes } from './binding.ts'
 import { buildMessage } from './build-message.ts'
 import { Dhcpv6Client } from './client.ts'
-import type { Dhcpv6ClientOptions, Dhcpv6Lease } from './client-interface.ts'
+import type { Dhcpv6ClientOptions, Dhcpv6Events, Dhcpv6Lease } from './client-interface.ts'
 import { INFINITE_SECONDS, MessageType, OptionCode, StatusCode } from './codes.ts'
 import type { IdentityAssociation, Message } from './message.ts'
 
@@ -694,6 +695,50 @@ describe('what is dropped, section 16', () => {
     expect(client.state).toBe('bound')
   })
 })
+
+test.each([
+  [120, 'renewed', Renew],
+  [180, 'rebound', Rebind],
+] as const)('a process that slept for %i s goes on as if time had passed: %s', (duration, event, message) => {
+  const { client, clock, link, heard } = setUpAsleep()
+  clock.advance(5 * SECOND)
+  expect(client.state).toBe('bound')
+  clock.sleep(duration * SECOND)
+  clock.advance(SECOND)
+  expect(link.last.message.type).toBe(message)
+  expect(heard).toEqual(['bound', event])
+})
+
+test('a process that slept longer than its leases last has none, and looks for servers anew', () => {
+  const { client, clock, link, heard } = setUpAsleep()
+  clock.advance(5 * SECOND)
+  clock.sleep(400 * SECOND)
+  expect(heard).toEqual(['bound', 'expired'])
+  expect(client.lease).toBeNull()
+  clock.advance(5 * SECOND)
+  expect(link.types).toEqual([Solicit, Request, Solicit, Request])
+  expect(heard).toEqual(['bound', 'expired', 'bound'])
+})
+
+function setUpAsleep() {
+  const clock = new LeapingClock()
+  const link = new DhcpLink(clock)
+  link.servers.push(new TestServer())
+  const heard: string[] = []
+  const note = (event: string) => () => void heard.push(event)
+  const names = ['bound', 'renewed', 'rebound', 'expired', 'declined'] as const
+  const events = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as Dhcpv6Events
+  const client = new Dhcpv6Client({
+    transport: link,
+    clock,
+    random: new SeededRandom(1),
+    duid: DUID,
+    iaid: IAID,
+    events,
+  })
+  client.start()
+  return { client, clock, link, heard }
+}
 
 describe('a Reply of another server than the one that was asked is none', () => {
   const other = Uint8Array.of(0, 3, 0, 1, 2, 0, 0, 0, 0, 9)

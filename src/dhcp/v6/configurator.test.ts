@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DhcpLink, type ServerSettings, TestServer } from '../../../test/support/dhcpv6-server.ts'
 import {
@@ -328,6 +329,50 @@ describe('closing', () => {
     expect(clock.now() - before).toBe(2 * SECOND)
     expect(link.types.filter((type) => type === Release)).toHaveLength(2)
   })
+})
+
+test('whatever happens: addresses are those of the lease, and nothing is left of it after closing', () => {
+  const step = fc.record({
+    action: fc.constantFrom('flags', 'conflict', 'link', 'addresses', 'silence', 'forget', 'static', 'wait', 'wait'),
+    value: fc.nat(7),
+    wait: fc.oneof(fc.nat(20), fc.nat(400)),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), fc.boolean(), (steps, release) => {
+      const all = setUp({ renewAfter: 20, rebindAfter: 40, preferred: 50, valid: 60 }, { release }).started()
+      const { host, clock, server, dhcp, link, advertise, events } = all
+      const { discovery } = host
+      for (const { action, value, wait } of steps) {
+        const address = `2001:db8::${value + 1}`
+        if (action === 'flags') advertise(value << 5)
+        else if (action === 'conflict') host.receive(neighborAdvertisement(address, 0x20), { destination: 'ff02::1' })
+        else if (action === 'link') dhcp.linkChanged()
+        else if (action === 'addresses') server.settings.addresses = value === 0 ? [] : [address, `2001:db8::${value}`]
+        else if (action === 'silence') server.silent = value % 2 === 0
+        else if (action === 'forget') server.bound = false
+        else if (action === 'static' && value === 0) discovery.addAddress(ip('2001:db8::2'), 64)
+        clock.advance(wait * SECOND)
+        const leased = new Set(dhcp.lease?.addresses.map(({ prefix }) => `${prefix.address}`))
+        for (const own of discovery.addresses) {
+          if (own.origin === 'dhcp') expect(leased.delete(`${own.address}`)).toBe(true)
+          else leased.delete(`${own.address}`)
+        }
+        expect([...leased]).toEqual([])
+        if (dhcp.operation !== 'stateful') expect(dhcp.lease).toBeNull()
+      }
+      const before = link.sent.length
+      void dhcp.close()
+      expect(discovery.addresses.some(({ origin }) => origin === 'dhcp')).toBe(false)
+      clock.advance(2 * SECOND)
+      discovery.close()
+      advertise(MANAGED)
+      clock.advance(60 * MINUTE)
+      expect(link.sent.length - before).toBeLessThanOrEqual(release ? 3 : 0)
+      expect(clock.armedTimers).toBe(0)
+      expect(events.filter((event) => event === 'bound').length).toBeLessThanOrEqual(link.sent.length)
+    }),
+    { numRuns: 150 },
+  )
 })
 
 describe('settings', () => {
