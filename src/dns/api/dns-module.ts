@@ -1,0 +1,281 @@
+/** `stack.dns`: the API of node:dns and node:dns/promises on a stack of ours. */
+import { AsyncResource } from 'node:async_hooks'
+import dns from 'node:dns'
+import type { DnsClient, DnsClientOptions } from '../client.ts'
+import type { Hosts } from '../hosts.ts'
+import {
+  invalidArgType,
+  invalidArgValue,
+  missingArgs,
+  validateAddress,
+  validateFunction,
+  validateOneOf,
+  validatePort,
+  validateString,
+} from './arguments.ts'
+import { DnsError } from './dns-error.ts'
+import { type LookupHost, lookupAddresses, lookupRequest, RESULT_ORDERS, type ResultOrder } from './lookup.ts'
+import { KINDS_BY_TYPE, QUERY_KINDS, type QueryKind } from './query-kinds.ts'
+import { clientOptionsOf, type Done, ResolverCore, type ResolverOptions } from './resolver-core.ts'
+
+/** What the module needs of the stack. */
+export interface DnsHost extends LookupHost {
+  /** The stack's own. */
+  readonly client: DnsClient
+  /** For a `Resolver` of the application; its servers are the stack's until it gets others. */
+  newClient(options: Partial<DnsClientOptions>): DnsClient
+  hosts(): Hosts
+  /** The name of a service by its port, the port as text where there is none. */
+  serviceName(port: number): string
+}
+
+/** The functions and classes of node:dns; beyond them the stack's own resolver. */
+export type DnsModule = typeof dns & {
+  readonly client: DnsClient
+}
+
+/** A question under way, for whoever asked in the style of callbacks: it keeps the asynchronous context. */
+class QueryRequest extends AsyncResource {
+  readonly hostname: string
+
+  constructor(type: string, hostname: string) {
+    super(type)
+    this.hostname = hostname
+  }
+
+  /** What the callback throws is nobody's but the application's: it is thrown from the event loop. */
+  complete(callback: (...results: never[]) => unknown, ...results: unknown[]): void {
+    queueMicrotask(() => this.runInAsyncScope(callback as (...results: unknown[]) => unknown, this, ...results))
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: arguments as they come from an application in JavaScript
+type Any = any
+
+/** Copies the codes and flags that node:dns has. */
+function constants(names: (name: string, value: unknown) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(dns).filter(([name, value]) => names(name, value)))
+}
+
+const isConstant = (name: string, value: unknown) => /^[A-Z\d]+$/.test(name) && typeof value !== 'function'
+const isErrorCode = (name: string, value: unknown) => isConstant(name, value) && typeof value === 'string'
+
+/** Defines methods that look like those of a class. */
+function define(target: object, methods: Record<string, (...args: Any[]) => unknown>): void {
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
+  }
+}
+
+function kindOf(type: unknown): QueryKind {
+  const kind = KINDS_BY_TYPE.get(type as string)
+  if (kind === undefined) throw invalidArgValue('rrtype', type)
+  return kind
+}
+
+/** The methods of a resolver in the style of callbacks. */
+function callbackMethods(coreOf: (self: Any) => ResolverCore): Record<string, (...args: Any[]) => unknown> {
+  const methods: Record<string, (...args: Any[]) => unknown> = {}
+  const start = (type: string, name: string, callback: Any, begin: (done: Done) => void): QueryRequest => {
+    const request = new QueryRequest(type, name)
+    begin((error, result) => {
+      if (error === null) request.complete(callback, null, result)
+      else request.complete(callback, error)
+    })
+    return request
+  }
+  const query = (self: unknown, kind: QueryKind, name: unknown, options: Any, callback: Any) => {
+    if (callback === undefined) [options, callback] = [undefined, options]
+    validateString(name, 'name')
+    validateFunction(callback, 'callback')
+    return start('QUERYWRAP', name, callback, (done) => coreOf(self).query(kind, name, Boolean(options?.ttl), done))
+  }
+  for (const kind of QUERY_KINDS) {
+    const named = {
+      [kind.method](this: unknown, name: unknown, options: unknown, callback: unknown) {
+        return query(this, kind, name, options, callback)
+      },
+    }
+    methods[kind.method] = named[kind.method]
+  }
+  methods.resolve = function resolve(this: unknown, name: unknown, type: unknown, callback: unknown) {
+    if (typeof type === 'function') return query(this, kindOf('A'), name, undefined, type)
+    if (typeof type !== 'string') throw invalidArgType('rrtype', 'of type string', type)
+    return query(this, kindOf(type), name, undefined, callback)
+  }
+  methods.reverse = function reverse(this: unknown, address: unknown, callback: unknown) {
+    validateString(address, 'name')
+    validateFunction(callback, 'callback')
+    const core = coreOf(this)
+    return start('QUERYWRAP', address, callback, (done) => core.reverse(address, 'getHostByAddr', done))
+  }
+  return methods
+}
+
+/** ... and in that of promises. */
+function promiseMethods(coreOf: (self: Any) => ResolverCore): Record<string, (...args: Any[]) => unknown> {
+  const methods: Record<string, (...args: Any[]) => unknown> = {}
+  const query = (self: unknown, kind: QueryKind, name: unknown, options: Any) => {
+    validateString(name, 'name')
+    return promised((done) => coreOf(self).query(kind, name, Boolean(options?.ttl), done))
+  }
+  for (const kind of QUERY_KINDS) {
+    const named = {
+      [kind.method](this: unknown, name: unknown, options: unknown) {
+        return query(this, kind, name, options)
+      },
+    }
+    methods[kind.method] = named[kind.method]
+  }
+  methods.resolve = function resolve(this: unknown, name: unknown, type: unknown) {
+    if (type === undefined) return query(this, kindOf('A'), name, undefined)
+    if (typeof type !== 'string') throw invalidArgType('rrtype', 'of type string', type)
+    return query(this, kindOf(type), name, undefined)
+  }
+  methods.reverse = function reverse(this: unknown, address: unknown) {
+    validateString(address, 'name')
+    return promised((done) => coreOf(this).reverse(address, 'getHostByAddr', done))
+  }
+  return methods
+}
+
+function promised(begin: (done: Done) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    begin((error, result) => {
+      if (error === null) resolve(result)
+      else reject(error)
+    })
+  })
+}
+
+/** The class `Resolver` of one stack, with the methods given. */
+function resolverClass(host: DnsHost, methodsOf: typeof callbackMethods): new (options?: ResolverOptions) => object {
+  class Resolver {
+    readonly #core: ResolverCore
+
+    constructor(options?: ResolverOptions) {
+      this.#core = new ResolverCore(host.newClient(clientOptionsOf(options)), () => host.hosts())
+    }
+
+    static core(resolver: Resolver): ResolverCore {
+      return resolver.#core
+    }
+
+    cancel(): void {
+      this.#core.cancel()
+    }
+
+    getServers(): string[] {
+      return this.#core.getServers()
+    }
+
+    setServers(servers: readonly string[]): void {
+      this.#core.setServers(servers)
+    }
+
+    setLocalAddress(ipv4: string, ipv6?: string): void {
+      this.#core.setLocalAddress(ipv4, ipv6)
+    }
+  }
+  const { core } = Resolver
+  Reflect.deleteProperty(Resolver, 'core')
+  define(Resolver.prototype, methodsOf(core))
+  return Resolver
+}
+
+export function createDnsModule(host: DnsHost): DnsModule {
+  const core = new ResolverCore(host.client, () => host.hosts())
+  const state: { order: ResultOrder } = { order: 'verbatim' }
+
+  function lookup(hostname: unknown, options: unknown, callback?: unknown): object {
+    if (typeof options === 'function') [options, callback] = [undefined, options]
+    // Node looks at a callback before it looks at what options there are, and at the name before both.
+    if (hostname) validateString(hostname, 'hostname')
+    validateFunction(
+      callback === undefined && typeof options !== 'object' && typeof options !== 'number' ? options : callback,
+      'callback',
+    )
+    const request = lookupRequest(hostname, options, state.order)
+    const query = new QueryRequest('GETADDRINFOREQWRAP', request.hostname)
+    lookupAddresses(host, request, (error, addresses) => {
+      if (error !== null) query.complete(callback as never, error)
+      else if (request.all) query.complete(callback as never, null, addresses)
+      else if (addresses.length > 0) query.complete(callback as never, null, addresses[0].address, addresses[0].family)
+      else query.complete(callback as never, null, null, request.family === 6 ? 6 : 4)
+    })
+    return query
+  }
+
+  function lookupPromise(hostname: unknown, options?: unknown): Promise<unknown> {
+    const request = lookupRequest(hostname, options, state.order)
+    return new Promise((resolve, reject) => {
+      lookupAddresses(host, request, (error, addresses) => {
+        if (error !== null) reject(error)
+        else if (request.all) resolve(addresses)
+        else resolve(addresses[0] ?? { address: null, family: request.family === 6 ? 6 : 4 })
+      })
+    })
+  }
+  // What `util.promisify` makes of a function whose callback gets two results.
+  Object.defineProperty(lookup, Symbol.for('nodejs.util.promisify.custom'), { value: lookupPromise })
+
+  const service = (address: string, port: number, done: Done) =>
+    core.reverse(address, 'getnameinfo', (error, names) => {
+      if (error === null) done(null, { hostname: (names as string[])[0], service: host.serviceName(port) })
+      else done(new DnsError(error.code === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getnameinfo', address))
+    })
+
+  function lookupService(...args: unknown[]): object {
+    if (args.length !== 3) throw missingArgs('address', 'port', 'callback')
+    const [address, port, callback] = args
+    validateAddress(address, 'address')
+    const number = validatePort(port)
+    validateFunction(callback, 'callback')
+    const query = new QueryRequest('GETNAMEINFOREQWRAP', address)
+    service(address, number, (error, result) => {
+      if (error !== null) query.complete(callback as never, error)
+      else {
+        const { hostname, service: name } = result as { hostname: string; service: string }
+        query.complete(callback as never, null, hostname, name)
+      }
+    })
+    return query
+  }
+
+  function lookupServicePromise(...args: unknown[]): Promise<unknown> {
+    if (args.length !== 2) throw missingArgs('address', 'port')
+    const [address, port] = args
+    validateAddress(address, 'address')
+    const number = validatePort(port)
+    return promised((done) => service(address, number, done))
+  }
+
+  const shared = {
+    getDefaultResultOrder: () => state.order,
+    setDefaultResultOrder: (order: unknown) => {
+      validateOneOf(order, 'dnsOrder', RESULT_ORDERS)
+      state.order = order as ResultOrder
+    },
+    getServers: () => core.getServers(),
+    setServers: (servers: unknown) => core.setServers(servers),
+  }
+  const promises = {
+    lookup: lookupPromise,
+    lookupService: lookupServicePromise,
+    Resolver: resolverClass(host, promiseMethods),
+    ...shared,
+    ...constants(isErrorCode),
+    ...promiseMethods(() => core),
+  }
+  const module = {
+    lookup,
+    lookupService,
+    Resolver: resolverClass(host, callbackMethods),
+    ...shared,
+    ...constants(isConstant),
+    ...callbackMethods(() => core),
+    promises,
+    client: host.client,
+  }
+  return module as unknown as DnsModule
+}

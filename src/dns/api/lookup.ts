@@ -1,0 +1,152 @@
+/** `lookup` of node:dns, which is getaddrinfo(3): its arguments, and the order of addresses. */
+import dns from 'node:dns'
+import { isIP } from 'node:net'
+import { IpAddress, type IpFamily, type IpPrefix } from '../../address/index.ts'
+import type { AddressLookup, AddressOutcome, LookupAddress } from '../address-lookup.ts'
+import {
+  invalidArgType,
+  invalidArgValue,
+  validateBoolean,
+  validateNumber,
+  validateOneOf,
+  validateString,
+} from './arguments.ts'
+import { DnsError } from './dns-error.ts'
+
+export const RESULT_ORDERS = ['verbatim', 'ipv4first', 'ipv6first'] as const
+export type ResultOrder = (typeof RESULT_ORDERS)[number]
+
+/** What `lookup` is asked for. */
+export interface LookupRequest {
+  hostname: string
+  family: 0 | IpFamily
+  hints: number
+  all: boolean
+  order: ResultOrder
+}
+
+const FAMILIES = [0, 4, 6]
+
+/**
+ * Reads the arguments of `lookup`, in the order in which Node does.
+ * @throws TypeError as node:dns
+ */
+export function lookupRequest(hostname: unknown, options: unknown, order: ResultOrder): LookupRequest {
+  const request: LookupRequest = { hostname: '', family: 0, hints: 0, all: false, order }
+  if (hostname) validateString(hostname, 'hostname')
+  request.hostname = (hostname || '') as string
+  if (typeof options === 'number') {
+    validateOneOf(options, 'family', FAMILIES)
+    request.family = options as 0 | IpFamily
+    return request
+  }
+  if (options === undefined || options === null) return request
+  if (typeof options !== 'object') throw invalidArgType('options', 'of type object or integer', options)
+  const { hints, family, all, verbatim, order: asked } = options as Record<string, unknown>
+  if (hints !== undefined && hints !== null) {
+    validateNumber(hints, 'options.hints')
+    request.hints = hints >>> 0
+    if ((request.hints & ~(dns.ADDRCONFIG | dns.ALL | dns.V4MAPPED)) !== 0) throw invalidArgValue('hints', hints)
+  }
+  if (family !== undefined && family !== null) {
+    const number = family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : family
+    validateOneOf(number, 'options.family', FAMILIES)
+    request.family = number as 0 | IpFamily
+  }
+  if (all !== undefined && all !== null) {
+    validateBoolean(all, 'options.all')
+    request.all = all
+  }
+  if (verbatim !== undefined && verbatim !== null) {
+    validateBoolean(verbatim, 'options.verbatim')
+    request.order = verbatim ? 'verbatim' : 'ipv4first'
+  }
+  if (asked !== undefined && asked !== null) {
+    validateOneOf(asked, 'options.order', RESULT_ORDERS)
+    request.order = asked as ResultOrder
+  }
+  return request
+}
+
+/** What looking up needs of the stack. */
+export interface LookupHost {
+  readonly lookup: AddressLookup
+  /** The addresses that the stack has now. */
+  addresses(): readonly IpPrefix[]
+  /** The best first, RFC 6724, section 6; without it IPv6 comes first where the stack has a global address of it. */
+  sort?(addresses: readonly LookupAddress[]): readonly LookupAddress[]
+}
+
+/** @param done is called once, never from inside this call @returns cancels */
+export function lookupAddresses(
+  host: LookupHost,
+  request: LookupRequest,
+  done: (error: DnsError | null, addresses: readonly LookupAddress[]) => void,
+): () => void {
+  const { hostname, family, hints } = request
+  const literal = isIP(hostname)
+  if (hostname === '' || literal !== 0) {
+    const found = literal === 0 ? [] : [{ address: hostname, family: literal as IpFamily }]
+    queueMicrotask(() => done(null, found))
+    return () => {}
+  }
+  const mapped = family === 6 && (hints & dns.V4MAPPED) !== 0
+  const wanted: readonly IpFamily[] = family === 0 || mapped ? [4, 6] : [family]
+  const families = (hints & dns.ADDRCONFIG) === 0 ? wanted : wanted.filter((each) => isConfigured(host, each))
+  const finished = (outcome: AddressOutcome) => {
+    if (typeof outcome === 'string') {
+      const code = outcome === 'ENOTFOUND' || outcome === 'EBADNAME' ? 'ENOTFOUND' : 'EAI_AGAIN'
+      done(new DnsError(code, 'getaddrinfo', hostname), [])
+      return
+    }
+    const addresses = mapped ? mappedAddresses(outcome, hints) : outcome
+    done(null, ordered(host, addresses, request.order))
+  }
+  if (families.length === 0) {
+    queueMicrotask(() => finished('ENOTFOUND'))
+    return () => {}
+  }
+  return host.lookup.lookup(hostname, families, finished)
+}
+
+/** RFC 3493, section 6.1, AI_ADDRCONFIG: an address that is not the loopback's. */
+function isConfigured(host: LookupHost, family: IpFamily): boolean {
+  return host.addresses().some(({ address }) => address.family === family && !address.isLoopback)
+}
+
+/** RFC 3493, section 6.1: AI_V4MAPPED, and with AI_ALL both. */
+function mappedAddresses(addresses: readonly LookupAddress[], hints: number): LookupAddress[] {
+  const native = addresses.filter(({ family }) => family === 6)
+  if (native.length > 0 && (hints & dns.ALL) === 0) return native
+  const others = addresses.filter(({ family }) => family === 4)
+  return [...native, ...others.map(({ address }): LookupAddress => ({ address: `::ffff:${address}`, family: 6 }))]
+}
+
+/** In the order that was asked for; each address once. */
+export function ordered(
+  host: LookupHost,
+  addresses: readonly LookupAddress[],
+  order: ResultOrder,
+): readonly LookupAddress[] {
+  const unique = addresses.filter(
+    (one, index) => addresses.findIndex(({ address }) => address === one.address) === index,
+  )
+  const sorted = host.sort?.(unique) ?? byFamily(unique, hasGlobal6(host) ? 6 : 4)
+  return order === 'verbatim' ? sorted : byFamily(sorted, order === 'ipv4first' ? 4 : 6)
+}
+
+function byFamily(addresses: readonly LookupAddress[], first: IpFamily): LookupAddress[] {
+  return [...addresses.filter(({ family }) => family === first), ...addresses.filter(({ family }) => family !== first)]
+}
+
+/** Loopback and link-local addresses (RFC 4291, section 2.5.6) lead to nobody far away. */
+function hasGlobal6(host: LookupHost): boolean {
+  return host.addresses().some(({ address }) => {
+    return address.family === 6 && !address.isLoopback && (address.word0 & 0xffc00000) !== (0xfe800000 | 0)
+  })
+}
+
+/** Whether a text is an address, of which family. */
+export function familyOf(text: string): IpFamily | null {
+  return IpAddress.tryParse(text)?.family ?? null
+}

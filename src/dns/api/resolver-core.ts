@@ -1,0 +1,137 @@
+/** What `Resolver` of node:dns and that of node:dns/promises share: questions by name, errors, cancelling. */
+import { IpAddress } from '../../address/index.ts'
+import type { DnsClient, DnsOutcome } from '../client.ts'
+import type { Hosts } from '../hosts.ts'
+import { questionName, reverseName } from '../name.ts'
+import { formatServer, parseServer } from '../server.ts'
+import { invalidArgType, invalidIpAddress, invalidLocalAddress, validateInt32, validateString } from './arguments.ts'
+import { DnsError } from './dns-error.ts'
+import type { QueryKind } from './query-kinds.ts'
+
+/** Either an error or a result. */
+export type Done = (error: DnsError | null, result?: unknown) => void
+
+export interface ResolverOptions {
+  /** Milliseconds that a server has for the first try, 1 to 2^31 - 1; -1, the default, leaves it to the stack. */
+  timeout?: number
+  /** How often each server is asked, from 1; default 4. */
+  tries?: number
+  /** Milliseconds beyond which the time for a try does not grow; 0, the default: the stack's. */
+  maxTimeout?: number
+}
+
+/** @throws TypeError or RangeError as node:dns; @returns options of a `DnsClient` */
+export function clientOptionsOf(options: ResolverOptions | undefined) {
+  const { timeout = -1, tries = 4, maxTimeout = 0 } = { ...options }
+  validateInt32(timeout, 'options.timeout', -1)
+  validateInt32(tries, 'options.tries', 1)
+  validateInt32(maxTimeout, 'options.maxTimeout', 0)
+  const own = options?.timeout !== undefined || options?.tries !== undefined || maxTimeout > 0
+  return {
+    tries,
+    ...(timeout > 0 ? { tryTimeout: timeout, longestTryTimeout: maxTimeout || 2 ** 31 - 1 } : {}),
+    ...(timeout <= 0 && maxTimeout > 0 ? { longestTryTimeout: maxTimeout } : {}),
+    // Who says how long and how often gets just that.
+    ...(own ? { timeout: Number.POSITIVE_INFINITY } : {}),
+  }
+}
+
+export class ResolverCore {
+  readonly client: DnsClient
+  readonly #hosts: () => Hosts
+  /** Of questions under way: their end with ECANCELLED. */
+  readonly #underWay = new Set<() => void>()
+
+  constructor(client: DnsClient, hosts: () => Hosts) {
+    this.client = client
+    this.#hosts = hosts
+  }
+
+  /** @param done is called once, and never from inside this call */
+  query(kind: QueryKind, name: string, ttl: boolean, done: Done): void {
+    const asked = questionName(name)
+    const failed = (code: string) => done(new DnsError(code, kind.syscall, name))
+    if (asked === null || /(^|\.)onion$/i.test(asked)) {
+      queueMicrotask(() => failed(asked === null ? 'EBADNAME' : 'ENOTFOUND'))
+      return
+    }
+    this.#ask(asked, kind.type, (outcome) => {
+      if (typeof outcome === 'string') failed(outcome)
+      else if (outcome.code !== null) failed(outcome.code)
+      else done(null, kind.shape(outcome, ttl))
+    })
+  }
+
+  #ask(name: string, type: QueryKind['type'], callback: (outcome: DnsOutcome) => void): void {
+    const cancel = this.client.ask({ name, type }, (outcome) => {
+      this.#underWay.delete(end)
+      callback(outcome)
+    })
+    const end = () => {
+      cancel()
+      this.#underWay.delete(end)
+      callback('ECANCELLED')
+    }
+    this.#underWay.add(end)
+  }
+
+  /** The names of an address: those of the hosts file, or else of its PTR records. @throws DnsError EINVAL */
+  reverse(text: string, syscall: string, done: Done): void {
+    const address = IpAddress.tryParse(text)
+    if (address === null) throw new DnsError('EINVAL', syscall, text)
+    const here = this.#hosts().names(address.toString())
+    if (here.length > 0) {
+      queueMicrotask(() => done(null, [...here]))
+      return
+    }
+    this.#ask(reverseName(address), 'PTR', (outcome) => {
+      if (typeof outcome === 'string') done(new DnsError(outcome, syscall, text))
+      else if (outcome.code !== null) done(new DnsError('ENOTFOUND', syscall, text))
+      else
+        done(
+          null,
+          outcome.records.map(({ data }) => data),
+        )
+    })
+  }
+
+  cancel(): void {
+    for (const end of [...this.#underWay]) end()
+  }
+
+  getServers(): string[] {
+    return this.client.servers.servers.map(formatServer)
+  }
+
+  /** @throws TypeError as node:dns; the forms of MirageOS are understood as well */
+  setServers(servers: unknown): void {
+    if (!Array.isArray(servers)) throw invalidArgType('servers', 'an instance of Array', servers)
+    this.client.setServers(
+      servers.map((text, index) => {
+        // Node names it an argument, although it has a point in it nowhere.
+        validateString(text, `servers[${index}]`)
+        const server = parseServer(text)
+        if (server === null) throw invalidIpAddress(text)
+        return server
+      }),
+    )
+  }
+
+  /** @throws TypeError as node:dns */
+  setLocalAddress(one: unknown, other?: unknown): void {
+    validateString(one, 'ipv4')
+    if (other !== undefined) validateString(other, 'ipv6')
+    const addresses = [one, other]
+      .filter((text) => text !== undefined)
+      .map((text) => IpAddress.tryParse(text as string))
+    const found: { 4: string | null; 6: string | null } = { 4: null, 6: null }
+    for (const address of addresses) {
+      if (address === null) throw invalidLocalAddress('Invalid IP address.')
+      const { family } = address
+      if (found[family] !== null) throw invalidLocalAddress(`Cannot specify two IPv${family} addresses.`)
+      // The unspecified one stands for "any".
+      found[family] = address.isUnspecified ? null : address.toString()
+    }
+    this.client.setLocalAddress(found[4], found[6])
+  }
+}
