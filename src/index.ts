@@ -28,6 +28,7 @@ export {
   type Dhcpv6Settings,
   newDhcpv6,
 } from './dhcp/index.ts'
+export * from './dns/index.ts'
 export { AbortError, SystemError, type SystemErrorCode, type SystemErrorDetails } from './errors/index.ts'
 export * from './ethernet/index.ts'
 export * from './icmp/index.ts'

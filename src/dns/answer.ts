@@ -11,6 +11,8 @@ export interface DnsAnswer {
   readonly records: readonly DnsRecord[]
   /** The name at the end of the aliases, without a dot at its end. */
   readonly canonicalName: string
+  /** Whether the name asked for is an alias of another. */
+  readonly isAlias: boolean
   /** Seconds that it may be kept; 0: not at all. */
   readonly ttl: number
   /** Of the message. */
@@ -34,21 +36,23 @@ export function answerOf(question: Question, response: Response, bytes: number):
     for (let aliases = 0; ; aliases++) {
       const alias = answers.find(({ type, name }) => type === 'CNAME' && sameName(name, canonicalName))
       if (alias === undefined) break
-      if (aliases === MOST_ALIASES) return 'EBADRESP'
+      // Whatever is at the end of so many, it is not in this answer.
+      if (aliases === MOST_ALIASES) return { code: 'ENODATA', records: [], canonicalName, isAlias: true, ttl: 0, bytes }
       canonicalName = alias.data as string
       aliasTtl = Math.min(aliasTtl, alias.ttl)
     }
   }
+  const isAlias = aliasTtl < Number.POSITIVE_INFINITY
   const records = answers
     .filter(({ type, name }) => (question.type === 'ANY' || type === question.type) && sameName(name, canonicalName))
     .map((record) => (record.ttl > aliasTtl ? { ...record, ttl: aliasTtl } : record))
   if (records.length > 0 && response.rcode === Rcode.NoError) {
     const ttl = records.reduce((least, record) => Math.min(least, record.ttl), aliasTtl)
-    return { code: null, records, canonicalName, ttl, bytes }
+    return { code: null, records, canonicalName, isAlias, ttl, bytes }
   }
   // For NXDOMAIN, too, the aliases exist, and it is the last name that does not (RFC 6604, section 3).
   const code = response.rcode === Rcode.NameError ? 'ENOTFOUND' : 'ENODATA'
-  return { code, records: [], canonicalName, ttl: Math.min(aliasTtl, negativeTtl(response)), bytes }
+  return { code, records: [], canonicalName, isAlias, ttl: Math.min(aliasTtl, negativeTtl(response)), bytes }
 }
 
 /** RFC 2308, section 5: the lesser of the SOA's own TTL and its last field; without an SOA nothing is kept. */

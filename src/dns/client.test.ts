@@ -315,9 +315,10 @@ describe('aliases', () => {
   test('that lead in a circle are no answer', async () => {
     answering([record('CNAME', 'a.example', 'b.example'), record('CNAME', 'b.example', 'a.example')])
     newClient(['10.0.0.1'])
-    expect(await solve('a.example')).toBe('EBADRESP')
+    expect(await solve('a.example')).toBe('ENODATA')
     answering([record('CNAME', 'c.example', 'c.example')])
-    expect(await solve('c.example')).toBe('EBADRESP')
+    expect(await solve('c.example')).toBe('ENODATA')
+    expect(client.cacheSize).toBe(0)
   })
 
   test('that lead nowhere: no data, or no such name', async () => {

@@ -26,6 +26,8 @@ export interface DnsClientOptions {
   log?: Log
   /** Default: none. */
   servers?: readonly DnsServer[]
+  /** Whose servers are asked while this client has none of its own. */
+  parent?: ServerList
   /** Milliseconds for one question with all its tries, 1 to 2^31 - 1; default 5,000. Infinity: as long as the tries take. */
   timeout?: number
   /** Milliseconds until the next try, 1 to 2^31 - 1; doubles with each round. Default 1,000. */
@@ -95,7 +97,7 @@ export class DnsClient {
     this.#settings = { tryTimeout, longestTryTimeout, tries }
     this.#timeout = timeout * MILLISECOND
     this.#concurrency = integerInRange('concurrency', options.concurrency ?? QUESTIONS_AT_ONCE, 1, 16_384)
-    this.servers = new ServerList(clock, options.rotate ?? false)
+    this.servers = new ServerList(clock, options.rotate ?? false, options.parent ?? null)
     this.servers.configure(options.servers ?? null)
     this.#cache = new DnsCache(clock, this.counters, cacheSize)
     const localAddressFor = (server: string) => this.#localAddresses[server.includes(':') ? 'v6' : 'v4']
@@ -127,12 +129,12 @@ export class DnsClient {
   }
 
   /**
-   * The servers and search domains that the network offers, DHCP's or a router's, instead of what the same source said
-   * before; they count while the application names none itself. Null: it offers none any more.
+   * The servers and search domains that the network offers, instead of what the same source said before, `dhcp` first
+   * where there are several; they count while the application names none itself. Null: it offers none any more.
    */
-  learnServers(source: 'dhcp' | 'dhcpv6' | 'router', learnt: LearntServers | null): void {
-    this.servers.learn(source, learnt)
-    this.#changed()
+  learnServers(source: string, learnt: LearntServers | null): void {
+    // Routers say the same again and again.
+    if (this.servers.learn(source, learnt)) this.#changed()
   }
 
   #changed(): void {

@@ -1,7 +1,11 @@
+export { AddressLookup, type AddressOutcome, type LookupAddress } from './address-lookup.ts'
 export type { DnsAnswer } from './answer.ts'
+export { DnsError } from './api/dns-error.ts'
+export { createDnsModule, type DnsHost, type DnsModule } from './api/dns-module.ts'
 export { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'
 export { type DnsErrorCode, RECORD_TYPES, type RecordType } from './codes.ts'
 export { type DnsCounters, newDnsCounters } from './counters.ts'
+export { Hosts } from './hosts.ts'
 export type {
   CaaData,
   DnsRecord,
@@ -12,6 +16,7 @@ export type {
   SrvData,
   TlsaData,
 } from './record.ts'
+export { parseResolvConf, type ResolvConf } from './resolv-conf.ts'
 export { type DnsServer, formatServer, parseServer, parseServers } from './server.ts'
 export type { LearntServers } from './server-list.ts'
 export type { DatagramHandler, DnsDatagrams, DnsStream, DnsTransport, StreamHandler } from './transport.ts'

@@ -31,19 +31,24 @@ export interface LearntServers {
 
 /**
  * The servers that are asked, and in which order. Those that the application names count alone; otherwise those that the
- * network offers, DHCP's before those of routers (RFC 8106, section 5.3.1).
+ * network offers, those of DHCP first.
  */
 export class ServerList {
   readonly #clock: Clock
   readonly #rotate: boolean
+  readonly #parent: ServerList | null
   #configured: ServerState[] | null = null
   readonly #learnt = new Map<string, { states: ServerState[]; searchList: readonly string[] }>()
   #next = 0
 
-  /** @param rotate begins each question with another server, as `options rotate` of resolv.conf */
-  constructor(clock: Clock, rotate: boolean) {
+  /**
+   * @param rotate begins each question with another server, as `options rotate` of resolv.conf
+   * @param parent whose servers count while this list has none of its own
+   */
+  constructor(clock: Clock, rotate: boolean, parent: ServerList | null = null) {
     this.#clock = clock
     this.#rotate = rotate
+    this.#parent = parent
   }
 
   /** Null: only what is learnt counts. */
@@ -51,14 +56,21 @@ export class ServerList {
     this.#configured = servers?.map((server) => this.#known(server)) ?? null
   }
 
-  /** What one source says from now on, instead of what it said before; null: nothing any more. */
-  learn(source: string, learnt: LearntServers | null): void {
-    if (learnt === null) {
-      this.#learnt.delete(source)
-      return
-    }
+  /**
+   * What one source says from now on, instead of what it said before; null: nothing any more.
+   * @returns whether that is another thing
+   */
+  learn(source: string, learnt: LearntServers | null): boolean {
+    if (learnt === null) return this.#learnt.delete(source)
+    const before = this.#learnt.get(source)
     const states = learnt.servers.slice(0, MOST_LEARNT_SERVERS).map((server) => this.#known(server))
-    this.#learnt.set(source, { states, searchList: (learnt.searchList ?? []).slice(0, MOST_SEARCH_DOMAINS) })
+    const searchList = (learnt.searchList ?? []).slice(0, MOST_SEARCH_DOMAINS)
+    this.#learnt.set(source, { states, searchList })
+    return (
+      before === undefined ||
+      before.states.map(({ key }) => key).join() !== states.map(({ key }) => key).join() ||
+      before.searchList.join() !== searchList.join()
+    )
   }
 
   /** What is known of a server stays known. */
@@ -84,6 +96,7 @@ export class ServerList {
 
   #states(): ServerState[] {
     if (this.#configured !== null) return this.#configured
+    if (this.#parent !== null) return this.#parent.#states()
     const states = this.#sources().flatMap((source) => source.states)
     return states.filter((state, index) => states.findIndex(({ key }) => key === state.key) === index)
   }

@@ -5,7 +5,7 @@ import { DNS_OVER_TLS_PORT, DNS_PORT } from './codes.ts'
 export interface DnsServer {
   /** `udp` goes over to TCP for what does not fit. */
   readonly protocol: 'udp' | 'tcp' | 'tls'
-  /** Canonical. */
+  /** Canonical; a link-local one with its zone. */
   readonly address: string
   /** 1 to 65,535. */
   readonly port: number
@@ -31,13 +31,21 @@ export function parseServer(text: string): DnsServer | null {
 }
 
 function parseEndpoint(text: string, defaultPort: number): { address: string; port: number } | null {
-  const bare = IpAddress.tryParse(text)
-  if (bare !== null) return { address: bare.toString(), port: defaultPort }
+  const bare = addressWithZone(text)
+  if (bare !== null) return { address: bare, port: defaultPort }
   const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
-  const address = IpAddress.tryParse(v6 ?? v4 ?? '')
+  const address = addressWithZone(v6 ?? v4 ?? '')
   if (address === null) return null
   const port = digits === undefined ? defaultPort : Number(digits)
-  return port >= 1 && port <= 65_535 ? { address: address.toString(), port } : null
+  return port >= 1 && port <= 65_535 ? { address, port } : null
+}
+
+/** Link-local addresses have a zone behind them: RFC 4007, section 11. */
+function addressWithZone(text: string): string | null {
+  const [, written, zone] = /^([^%]*)(%[^%\s!\]]+)?$/.exec(text) ?? []
+  const address = IpAddress.tryParse(written ?? '')
+  if (address === null || (zone !== undefined && address.family === 4)) return null
+  return `${address}${zone ?? ''}`
 }
 
 /** As node:dns writes servers: without the usual port, IPv6 in brackets only with one; with our prefixes where not UDP. */

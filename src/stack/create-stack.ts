@@ -22,6 +22,7 @@ import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
 import { addProbedAddress, DirectStack, firstAddress } from './direct/index.ts'
+import { checkDnsOptions, type DnsOptions } from './dns/index.ts'
 import { SocketStack } from './socket/index.ts'
 import type { Stack } from './stack.ts'
 import { ignore } from './waiter.ts'
@@ -89,6 +90,8 @@ export interface CreateStackOptions {
   icmp?: Omit<IcmpOptions, 'clock' | 'random'>
   /** What differs from `DEFAULT_TCP_SETTINGS`. */
   tcp?: Partial<TcpSettings>
+  /** How names are resolved. */
+  dns?: DnsOptions
 }
 
 /**
@@ -100,7 +103,7 @@ export async function createStack(options?: CreateStackOptions & { net?: 'direct
 export async function createStack(options?: CreateStackOptions): Promise<Stack>
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs
-  if (options.net === 'socket') return new SocketStack({ logs })
+  if (options.net === 'socket') return new SocketStack({ logs, dns: options.dns })
   if (options.net !== undefined && options.net !== 'direct') {
     throw new TypeError(`net is direct or socket, not ${JSON.stringify(options.net)}`)
   }
@@ -109,6 +112,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   tcpSettings(options.tcp)
   const dhcpv4Settings = settingsFrom('dhcp', options.dhcp ?? false, checkedDhcpv4Settings)
   const dhcpv6Settings = settingsFrom('dhcpv6', options.dhcpv6 ?? true, checkedDhcpv6Settings)
+  checkDnsOptions(options.dns)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()
@@ -178,7 +182,9 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       udp,
       tcp,
       clock,
+      random,
       logs,
+      ...(options.dns === undefined ? {} : { dns: options.dns }),
       onClosed: async () => {
         try {
           await writer?.close()

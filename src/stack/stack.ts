@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { IpPrefix } from '../address/index.ts'
+import type { DnsModule } from '../dns/index.ts'
 import type { CongestionControlName, TcpInfo } from '../tcp/index.ts'
 import type { NodeModuleSet } from './node-modules.ts'
 
@@ -251,6 +252,8 @@ export interface Stack extends StackEvents, NodeModuleSet, AsyncDisposable {
    *   socket stack; AbortError; TypeError or RangeError
    */
   ping(address: string, options?: PingOptions): Promise<PingReply>
+  /** Names: the functions of node:dns, on this stack. */
+  readonly dns: DnsModule
   /**
    * Closes listeners, lets connections finish for `grace` milliseconds (default 1,000), resets what is left and
    * releases the device. Idempotent.

@@ -39,6 +39,10 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     return this.#stack
   }
 
+  get dns() {
+    return this.#stack.dns
+  }
+
   /** Resolves as soon as no listener, UDP socket or flow is open. */
   idle(): Promise<void> {
     return new Promise((resolve) => {

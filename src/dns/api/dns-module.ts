@@ -195,7 +195,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
       callback === undefined && typeof options !== 'object' && typeof options !== 'number' ? options : callback,
       'callback',
     )
-    const request = lookupRequest(hostname, options, state.order)
+    const request = lookupRequest(hostname, options, state.order, true)
     const query = new QueryRequest('GETADDRINFOREQWRAP', request.hostname)
     lookupAddresses(host, request, (error, addresses) => {
       if (error !== null) query.complete(callback as never, error)
@@ -207,7 +207,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
   }
 
   function lookupPromise(hostname: unknown, options?: unknown): Promise<unknown> {
-    const request = lookupRequest(hostname, options, state.order)
+    const request = lookupRequest(hostname, options, state.order, false)
     return new Promise((resolve, reject) => {
       lookupAddresses(host, request, (error, addresses) => {
         if (error !== null) reject(error)

@@ -1,7 +1,8 @@
 /** `lookup` of node:dns, which is getaddrinfo(3): its arguments, and the order of addresses. */
 import dns from 'node:dns'
 import { isIP } from 'node:net'
-import { IpAddress, type IpFamily, type IpPrefix } from '../../address/index.ts'
+import { IpAddress, type IpFamily, IpPrefix } from '../../address/index.ts'
+import { selectSource, sortDestinations } from '../../ipv6/index.ts'
 import type { AddressLookup, AddressOutcome, LookupAddress } from '../address-lookup.ts'
 import {
   invalidArgType,
@@ -29,9 +30,10 @@ const FAMILIES = [0, 4, 6]
 
 /**
  * Reads the arguments of `lookup`, in the order in which Node does.
+ * @param named whether a family may be 'IPv4' or 'IPv6', which node:dns takes and node:dns/promises does not
  * @throws TypeError as node:dns
  */
-export function lookupRequest(hostname: unknown, options: unknown, order: ResultOrder): LookupRequest {
+export function lookupRequest(hostname: unknown, options: unknown, order: ResultOrder, named: boolean): LookupRequest {
   const request: LookupRequest = { hostname: '', family: 0, hints: 0, all: false, order }
   if (hostname) validateString(hostname, 'hostname')
   request.hostname = (hostname || '') as string
@@ -49,7 +51,7 @@ export function lookupRequest(hostname: unknown, options: unknown, order: Result
     if ((request.hints & ~(dns.ADDRCONFIG | dns.ALL | dns.V4MAPPED)) !== 0) throw invalidArgValue('hints', hints)
   }
   if (family !== undefined && family !== null) {
-    const number = family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : family
+    const number = named && family === 'IPv4' ? 4 : named && family === 'IPv6' ? 6 : family
     validateOneOf(number, 'options.family', FAMILIES)
     request.family = number as 0 | IpFamily
   }
@@ -73,8 +75,6 @@ export interface LookupHost {
   readonly lookup: AddressLookup
   /** The addresses that the stack has now. */
   addresses(): readonly IpPrefix[]
-  /** The best first, RFC 6724, section 6; without it IPv6 comes first where the stack has a global address of it. */
-  sort?(addresses: readonly LookupAddress[]): readonly LookupAddress[]
 }
 
 /** @param done is called once, never from inside this call @returns cancels */
@@ -124,29 +124,38 @@ function mappedAddresses(addresses: readonly LookupAddress[], hints: number): Lo
 
 /** In the order that was asked for; each address once. */
 export function ordered(
-  host: LookupHost,
+  host: Pick<LookupHost, 'addresses'>,
   addresses: readonly LookupAddress[],
   order: ResultOrder,
 ): readonly LookupAddress[] {
   const unique = addresses.filter(
     (one, index) => addresses.findIndex(({ address }) => address === one.address) === index,
   )
-  const sorted = host.sort?.(unique) ?? byFamily(unique, hasGlobal6(host) ? 6 : 4)
-  return order === 'verbatim' ? sorted : byFamily(sorted, order === 'ipv4first' ? 4 : 6)
+  const sorted = sortedBySource(host, unique)
+  if (order === 'verbatim') return sorted
+  const first = order === 'ipv4first' ? 4 : 6
+  return [...sorted.filter(({ family }) => family === first), ...sorted.filter(({ family }) => family !== first)]
 }
 
-function byFamily(addresses: readonly LookupAddress[], first: IpFamily): LookupAddress[] {
-  return [...addresses.filter(({ family }) => family === first), ...addresses.filter(({ family }) => family !== first)]
-}
+/** Addresses that are always ours, for what is on this host. */
+const LOOPBACK = [IpPrefix.parse('127.0.0.1/8'), IpPrefix.parse('::1/128')]
 
-/** Loopback and link-local addresses (RFC 4291, section 2.5.6) lead to nobody far away. */
-function hasGlobal6(host: LookupHost): boolean {
-  return host.addresses().some(({ address }) => {
-    return address.family === 6 && !address.isLoopback && (address.word0 & 0xffc00000) !== (0xfe800000 | 0)
+/** The best first: RFC 6724, section 6, by what addresses we have to come from. */
+function sortedBySource(host: Pick<LookupHost, 'addresses'>, addresses: readonly LookupAddress[]): LookupAddress[] {
+  if (addresses.length < 2) return [...addresses]
+  const sources = [...host.addresses(), ...LOOPBACK].map(({ address, length }) => ({
+    address,
+    prefixLength: length,
+    interface: address.isLoopback ? 1 : 0,
+    deprecated: false,
+    temporary: false,
+    optimistic: false,
+    nextHop: null,
+  }))
+  const destinations = addresses.map((each) => {
+    const address = IpAddress.parse(each.address)
+    const usable = sources.filter((source) => source.address.isLoopback === address.isLoopback)
+    return { each, address, source: selectSource(usable, address) }
   })
-}
-
-/** Whether a text is an address, of which family. */
-export function familyOf(text: string): IpFamily | null {
-  return IpAddress.tryParse(text)?.family ?? null
+  return sortDestinations(destinations).map(({ each }) => each)
 }

@@ -36,6 +36,12 @@ export function clientOptionsOf(options: ResolverOptions | undefined) {
   }
 }
 
+/** What Node gives for an alias of a name that has no such records: null for an empty list, otherwise an error. */
+function bareAliasCode(kind: QueryKind): string | null {
+  if (kind.type === 'SOA') return 'EBADRESP'
+  return kind.type === 'NS' || kind.type === 'PTR' ? 'ENODATA' : null
+}
+
 export class ResolverCore {
   readonly client: DnsClient
   readonly #hosts: () => Hosts
@@ -57,8 +63,11 @@ export class ResolverCore {
     }
     this.#ask(asked, kind.type, (outcome) => {
       if (typeof outcome === 'string') failed(outcome)
-      else if (outcome.code !== null) failed(outcome.code)
-      else done(null, kind.shape(outcome, ttl))
+      else {
+        const code = outcome.code === 'ENODATA' && outcome.isAlias ? bareAliasCode(kind) : outcome.code
+        if (code === null) done(null, kind.shape(outcome, ttl))
+        else failed(code)
+      }
     })
   }
 

@@ -1,7 +1,8 @@
 import { type IpAddress, type IpPrefix, MacAddress } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
-import { type Clock, type Microseconds, SECOND, Timer } from '../../clock/index.ts'
+import { type Clock, type Microseconds, type Random, SECOND, SecureRandom, Timer } from '../../clock/index.ts'
 import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
+import { type DnsModule, parseServer } from '../../dns/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
@@ -11,6 +12,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
+import { type DnsOptions, StackDns } from '../dns/index.ts'
 import { NodeModuleMakerPlace, NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
@@ -63,6 +65,10 @@ export interface DirectStackLayers {
   /** Default: that of `tcp`. */
   clock?: Clock
   logs?: LogFactory
+  /** How names are resolved. */
+  dns?: DnsOptions
+  /** For what resolving leaves to chance; default: cryptographic. */
+  random?: Random
   /** Released last, after the device: captures, a clock of one's own. */
   onClosed?: () => Promise<void> | void
 }
@@ -96,6 +102,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   readonly tcp: Tcp
   readonly clock: Clock
   readonly log: Log
+  readonly #dns: StackDns
   readonly #layers: DirectStackLayers
   readonly #sockets = new Set<DirectUdp>()
   #nextReport: Microseconds = 0
@@ -128,7 +135,24 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
       flush: () => this.#flushOutsideBurst(),
       reportFailure: (message, fields) => this.#reportFailure(message, fields),
     }
+    const { random = new SecureRandom(), dns: options } = layers
+    const log = (layers.logs ?? silentLogs)('dns')
+    this.#dns = new StackDns({ carrier: this, clock: this.clock, random, log, options })
+    this.onConfiguration((configuration) => this.#learnNameServers(configuration))
     this.ethernet.onClosed((error) => this.#deviceGone(error))
+  }
+
+  get dns(): DnsModule {
+    return this.#dns.module
+  }
+
+  /** What DHCP servers and routers offer. A domain without a search list is one of one domain, as dhclient-script has it. */
+  #learnNameServers({ dnsServers, searchList, domainName }: NetworkConfiguration): void {
+    const domains = searchList.length > 0 || domainName === null ? searchList : [domainName]
+    const servers = dnsServers
+      .map((address) => parseServer(addressText(address, this.zone)))
+      .filter((server) => server !== null)
+    this.#dns.client.learnServers('network', { servers, searchList: domains })
   }
 
   /** What stands behind link-local addresses: the name of the interface. */
@@ -313,6 +337,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
 
   async #close(grace: number): Promise<void> {
     this.tcp.stopListening()
+    this.#dns.close()
     for (const socket of [...this.#sockets]) await socket.close()
     if (grace > 0) await this.#lastFlow(grace)
     // However releasing goes, the stack is closed then: what went wrong is told by `close`.

@@ -1,8 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import type { IpPrefix } from '../../address/index.ts'
+import { HostClock, SecureRandom } from '../../clock/index.ts'
+import type { DnsModule } from '../../dns/index.ts'
 import { SystemError } from '../../errors/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
+import { type DnsOptions, StackDns } from '../dns/index.ts'
 import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkInteger } from '../options.ts'
 import type {
@@ -52,6 +55,8 @@ const OWN_MODULES: NodeModuleSet = {
 export interface SocketStackOptions {
   /** Default: no logs. */
   logs?: LogFactory
+  /** How names are resolved; what is left open is as resolv.conf(5) says. */
+  dns?: DnsOptions
 }
 
 /** The operating system's own network stack behind the `Stack` interface, over `node:net` and `node:dgram`. */
@@ -64,6 +69,8 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   readonly #flows = new Set<SocketFlow>()
   /** Fires when the stack begins to close: ends what is still connecting. */
   readonly #closing = new AbortController()
+  readonly #clock = new HostClock()
+  readonly #dns: StackDns
   #closed: Promise<void> | null = null
   readonly #ended = new Waiter<void>()
   #onLastFlow: (() => void) | null = null
@@ -73,6 +80,18 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     this.#log = (options.logs ?? silentLogs)('stack')
     // Every attempt to connect listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
+    this.#dns = new StackDns({
+      carrier: this,
+      clock: this.#clock,
+      random: new SecureRandom(),
+      log: (options.logs ?? silentLogs)('dns'),
+      options: options.dns,
+      asSystem: true,
+    })
+  }
+
+  get dns(): DnsModule {
+    return this.#dns.module
   }
 
   get addresses(): readonly IpPrefix[] {
@@ -161,11 +180,13 @@ export class SocketStack extends NodeModuleOwner implements Stack {
 
   async #close(grace: number): Promise<void> {
     this.#closing.abort()
+    this.#dns.close()
     this.#addresses.close()
     await Promise.all([...this.#listeners, ...this.#sockets].map((each) => each.close()))
     if (this.#flows.size > 0 && grace > 0) await this.#lastFlow(grace)
     for (const flow of this.#flows) flow.abort()
     if (this.#flows.size > 0) await this.#lastFlow(DEFAULT_GRACE)
+    this.#clock.close()
     this.#ended.resolve()
   }
 

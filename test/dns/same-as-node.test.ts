@@ -1,0 +1,426 @@
+/** The same questions to node:dns and to `stack.dns`: results, errors and their fields have to be the same. */
+import { createSocket } from 'node:dgram'
+import nodeDns from 'node:dns'
+import { createServer, type Server } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HostClock, SeededRandom } from '../../src/clock/index.ts'
+import { VirtualNetwork } from '../../src/netif/index.ts'
+import { PacketMemory } from '../../src/packet/index.ts'
+import { createStack, SocketStack, type Stack } from '../../src/stack/index.ts'
+import { answersTo } from './zone.ts'
+
+// Any arguments, also those that do not fit.
+// biome-ignore lint/suspicious/noExplicitAny: an application in JavaScript
+type Dns = any
+
+const cleanUps: (() => unknown)[] = []
+const modules: Record<string, Dns> = {}
+
+/** The server on the operating system's loopback. */
+async function systemServer(): Promise<string> {
+  const tcp: Server = createServer((socket) => {
+    let rest = Buffer.alloc(0)
+    socket.on('error', () => {})
+    socket.on('data', (data) => {
+      rest = Buffer.concat([rest, data])
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE()) {
+        const query = rest.subarray(2, 2 + rest.readUInt16BE())
+        rest = rest.subarray(2 + query.length)
+        for (const answer of answersTo(query, true)) socket.write(framed(answer))
+      }
+    })
+  })
+  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve))
+  const { port } = tcp.address() as { port: number }
+  const udp = createSocket('udp4')
+  udp.on('message', (query, from) => {
+    for (const answer of answersTo(query, false)) udp.send(answer, from.port, from.address)
+  })
+  await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', resolve))
+  cleanUps.push(
+    () => udp.close(),
+    () => tcp.close(),
+  )
+  return `127.0.0.1:${port}`
+}
+
+/** The same server on a stack of ours. */
+async function stackServer(stack: Stack): Promise<void> {
+  const udp = await stack.udp({ port: 53 })
+  udp.onDatagram((query, from) => {
+    for (const answer of answersTo(Buffer.from(query), false)) udp.send(answer, from)
+  })
+  await stack.listen({ port: 53 }, async (flow) => {
+    let rest = Buffer.alloc(0)
+    for await (const data of flow) {
+      rest = Buffer.concat([rest, data])
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE()) {
+        const query = rest.subarray(2, 2 + rest.readUInt16BE())
+        rest = rest.subarray(2 + query.length)
+        for (const answer of answersTo(query, true)) await flow.write(framed(answer))
+      }
+    }
+  })
+}
+
+function framed(answer: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer])
+}
+
+beforeAll(async () => {
+  const system = await systemServer()
+  const socketStack = new SocketStack({ dns: { servers: [system] } })
+  const clock = new HostClock()
+  const memory = new PacketMemory({ smallSlots: 1024, largeSlots: 64 })
+  const network = new VirtualNetwork({ clock, random: new SeededRandom(1), memory })
+  const server = await createStack({ netif: network.port(), ipv4: '10.0.0.53/24', clock })
+  const direct = await createStack({
+    netif: network.port(),
+    ipv4: '10.0.0.9/24',
+    clock,
+    dns: { servers: ['10.0.0.53'] },
+  })
+  await stackServer(server)
+  nodeDns.setServers([system])
+  Object.assign(modules, { node: nodeDns, socket: socketStack.dns, direct: direct.dns })
+  cleanUps.push(
+    () => socketStack.close(0),
+    () => direct.close(0),
+    () => server.close(0),
+    () => clock.close(),
+  )
+})
+
+afterAll(async () => {
+  for (const cleanUp of cleanUps) await cleanUp()
+})
+
+/** What came of a call, in a form that can be compared. */
+type Outcome = { threw: unknown } | { failed: unknown } | { gave: unknown[] }
+
+function described(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { name, message } = error
+  const { errno, code, syscall, hostname } = error as NodeJS.ErrnoException & { hostname?: string }
+  return { name, message, errno, code, syscall, hostname, keys: Object.keys(error) }
+}
+
+/** Of Node it would ask the machine's own servers, which are none of a test's business. */
+function newResolver(dns: Dns, options?: object, servers: string[] = dns.getServers()): Dns {
+  const resolver = new dns.Resolver(options)
+  resolver.setServers(servers)
+  return resolver
+}
+
+/** Node 24 adds the type to records of some types, undefined for others, which its documentation does not mention. */
+const WITHOUT_TYPE = Number(process.versions.node.split('.')[0]) >= 24
+
+/** In the order of its keys. */
+function ordered(value: unknown): unknown {
+  if (value instanceof ArrayBuffer) return Buffer.from(value).toString('hex')
+  if (Array.isArray(value)) return value.map(ordered)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.entries(value)
+    .filter(([key]) => key !== 'type' || !WITHOUT_TYPE)
+    .map(([key, each]) => [key, ordered(each)])
+}
+
+function called(dns: Dns, method: string, args: unknown[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let returned = false
+    try {
+      const result = dns[method](...args, (error: unknown, ...results: unknown[]) => {
+        // Never from inside the call.
+        expect(returned).toBe(true)
+        resolve(error === null ? { gave: results.map(ordered) } : { failed: described(error) })
+      })
+      expect(typeof result).toBe('object')
+      returned = true
+    } catch (error) {
+      resolve({ threw: described(error) })
+    }
+  })
+}
+
+async function promised(dns: Dns, method: string, args: unknown[]): Promise<Outcome> {
+  let promise: Promise<unknown>
+  try {
+    promise = dns.promises[method](...args)
+  } catch (error) {
+    return { threw: described(error) }
+  }
+  return promise.then(
+    (result) => ({ gave: [ordered(result)] }),
+    (error) => ({ failed: described(error) }),
+  )
+}
+
+const QUESTIONS: [method: string, ...args: unknown[]][] = [
+  ['resolve4', 'www.test'],
+  ['resolve4', 'WWW.Test'],
+  ['resolve4', 'www.test.'],
+  ['resolve4', 'www.test', { ttl: true }],
+  ['resolve4', 'www.test', { ttl: false }],
+  ['resolve6', 'www.test'],
+  ['resolve6', 'www.test', { ttl: true }],
+  ['resolve4', 'zero.test', { ttl: true }],
+  ['resolve4', 'bücher.test'],
+  ['resolve4', 'under_score.test'],
+  ['resolve4', 'alias.test'],
+  ['resolve4', 'alias.test', { ttl: true }],
+  ['resolve4', 'nowhere.test'],
+  ['resolve4', 'loop.test'],
+  ...['6', 'Mx', 'Txt', 'Srv', 'Ns', 'Soa', 'Caa', 'Naptr', 'Ptr', 'Cname', 'Any', 'Tlsa'].flatMap((type) =>
+    ['nowhere.test', 'loop.test'].map((name): [string, string] => [`resolve${type}`, name]),
+  ),
+  ['resolve4', 'empty.test'],
+  ['resolve4', 'nosuchname.test'],
+  ['resolve6', 'v4only.test'],
+  ['resolve4', 'servfail.test'],
+  ['resolve4', 'refused.test'],
+  ['resolve4', 'notimp.test'],
+  ['resolve4', 'formerr.test'],
+  ['resolve4', 'spoofed.test'],
+  ['resolve4', 'truncated.test'],
+  ['resolve4', 'name.onion'],
+  ['resolve4', 'a..test'],
+  ['resolve4', `${'a'.repeat(64)}.test`],
+  ['resolve4', `${'a.'.repeat(130)}test`],
+  ['resolveCname', 'cname.test'],
+  ['resolveCname', 'alias.test'],
+  ['resolveCname', 'www.test'],
+  ['resolveMx', 'mail.test'],
+  ['resolveMx', 'nomail.test'],
+  ['resolveMx', 'www.test'],
+  ['resolveTxt', 'text.test'],
+  ['resolveSrv', '_sip._tcp.test'],
+  ['resolveNs', 'ns.test'],
+  ['resolveSoa', 'soa.test'],
+  ['resolveSoa', 'www.test'],
+  ['resolveCaa', 'caa.test'],
+  ['resolveNaptr', 'naptr.test'],
+  ['resolveTlsa', 'tlsa.test'],
+  ['resolvePtr', '1.0.0.10.in-addr.arpa'],
+  ['resolveAny', 'any.test'],
+  ['resolveAny', 'cname.test'],
+  ['resolveAny', 'nosuchname.test'],
+  ['reverse', '10.0.0.1'],
+  ['reverse', '2001:db8::1'],
+  ['reverse', '2001:0DB8:0::1'],
+  ['reverse', '10.0.0.3'],
+  ['resolve', 'www.test'],
+  ...['A', 'AAAA', 'MX', 'TXT', 'SRV', 'NS', 'SOA', 'CAA', 'NAPTR', 'CNAME', 'PTR', 'ANY'].map(
+    (type): [string, ...unknown[]] => ['resolve', 'any.test', type],
+  ),
+  ['resolve', 'any.test', 'a'],
+  ['resolve', 'any.test', 'BOGUS'],
+  ['resolve', 'any.test', 5],
+  ['resolve', 'any.test', null],
+  ['resolve4', 5],
+  ['resolve4', null],
+  ['resolve4', undefined],
+  ['resolve4', {}],
+  ['resolve4', () => {}],
+  ['resolve4', Symbol.iterator],
+  ['resolve4', 'x'.length > 1],
+  ['reverse', 'not an address'],
+  ['reverse', ''],
+  ['reverse', 4],
+  ['lookup', 'localhost'],
+  ['lookup', 'localhost', 4],
+  ['lookup', 'localhost', { family: 4, all: true }],
+  ['lookup', 'localhost', { family: 'IPv4' }],
+  ['lookup', '127.0.0.1'],
+  ['lookup', '127.0.0.1', 6],
+  ['lookup', '::1', { all: true }],
+  ['lookup', '2001:DB8::0', { all: true }],
+  ['lookup', '127.0.0.1', { family: 0, hints: nodeDns.ADDRCONFIG | nodeDns.V4MAPPED }],
+  ['lookup', 'a b'],
+  ['lookup', 5],
+  ['lookup', {}],
+  ['lookup', true],
+  ['lookup', 'x', 'y'],
+  ['lookup', 'x', true],
+  ['lookup', 'x', 5],
+  ['lookup', 'x', { family: 5 }],
+  ['lookup', 'x', { family: 'ipv4' }],
+  ['lookup', 'x', { hints: 1 }],
+  ['lookup', 'x', { hints: '8' }],
+  ['lookup', 'x', { all: 'yes' }],
+  ['lookup', 'x', { verbatim: 1 }],
+  ['lookup', 'x', { order: 'random' }],
+  ['lookup', 'x', { order: 4 }],
+  ['lookupService', '127.0.0.1', 22],
+  ['lookupService', '127.0.0.1', '80'],
+  ['lookupService', '127.0.0.1', 1],
+  ['lookupService', 'localhost', 22],
+  ['lookupService', '127.0.0.1', 65_536],
+  ['lookupService', '127.0.0.1', -1],
+  ['lookupService', '127.0.0.1', 'ssh'],
+  ['lookupService', '127.0.0.1', null],
+  ['lookupService', '127.0.0.1'],
+]
+
+const title = ([method, ...args]: unknown[]) =>
+  `${method}(${args.map((each) => (typeof each === 'string' ? each.slice(0, 40) : typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ')})`
+
+describe.each(['socket', 'direct'])('on the %s stack', (kind) => {
+  test.each(QUESTIONS.map((question) => ({ question, what: title(question) })))(
+    '$what',
+    async ({ question: [method, ...args] }) => {
+      // Of a newer Node than this one.
+      if (nodeDns[method as keyof typeof nodeDns] === undefined) return
+      const ours = called(modules[kind], method, args)
+      const theirs = called(modules.node, method, args)
+      expect(await ours).toEqual(await theirs)
+      expect(await promised(modules[kind], method, args)).toEqual(await promised(modules.node, method, args))
+    },
+  )
+
+  test('the functions, classes and constants are there', () => {
+    const ours = modules[kind]
+    expect(Object.keys(nodeDns).filter((key) => typeof ours[key] !== typeof (nodeDns as Dns)[key])).toEqual([])
+    const { promises } = nodeDns as Dns
+    expect(Object.keys(promises).filter((key) => typeof ours.promises[key] !== typeof promises[key])).toEqual([])
+    const resolver = new ours.Resolver()
+    const methods = [
+      ...Object.getOwnPropertyNames(Object.getPrototypeOf(new nodeDns.Resolver())),
+      'cancel',
+      'getServers',
+      'setServers',
+      'setLocalAddress',
+    ]
+    expect(methods.filter((method) => typeof resolver[method] !== 'function')).toEqual([])
+    expect(ours.ADDRCONFIG).toBe(nodeDns.ADDRCONFIG)
+    expect(ours.CANCELLED).toBe('ECANCELLED')
+  })
+})
+
+const kinds = ['node', 'socket', 'direct']
+
+describe.each(kinds)('%s', (kind) => {
+  const dns = () => modules[kind]
+
+  test('the server list', () => {
+    const resolver = newResolver(dns())
+    resolver.setServers(['192.0.2.1', '192.0.2.2:53', '192.0.2.3:5353', 'fd00:0::1', '[fd00::2]', '[fd00::3]:5353'])
+    expect(resolver.getServers()).toEqual([
+      '192.0.2.1',
+      '192.0.2.2',
+      '192.0.2.3:5353',
+      'fd00::1',
+      'fd00::2',
+      '[fd00::3]:5353',
+    ])
+    resolver.setServers([])
+    expect(resolver.getServers()).toEqual([])
+  })
+
+  test('a question that is cancelled', async () => {
+    const resolver = newResolver(dns())
+    const cancelled = called(resolver, 'resolve4', ['silent.test'])
+    const reverse = called(resolver, 'reverse', ['10.0.0.77'])
+    resolver.cancel()
+    expect(await cancelled).toMatchObject({
+      failed: { code: 'ECANCELLED', syscall: 'queryA', hostname: 'silent.test' },
+    })
+    expect(await reverse).toMatchObject({
+      failed: { code: 'ECANCELLED', syscall: 'getHostByAddr', hostname: '10.0.0.77' },
+    })
+    const promises = newResolver(dns().promises, undefined, dns().getServers())
+    const refused = expect(promises.resolveTxt('silent.test')).rejects.toMatchObject({
+      code: 'ECANCELLED',
+      syscall: 'queryTxt',
+    })
+    promises.cancel()
+    await refused
+  })
+
+  test('a server that never answers', async () => {
+    const resolver = newResolver(dns(), { timeout: 100, tries: 2 })
+    const before = performance.now()
+    expect(await called(resolver, 'resolve4', ['silent.test'])).toMatchObject({
+      failed: { message: 'queryA ETIMEOUT silent.test', code: 'ETIMEOUT', errno: undefined },
+    })
+    expect(performance.now() - before).toBeGreaterThan(200)
+    expect(performance.now() - before).toBeLessThan(2_000)
+  })
+
+  test('nobody at the server: ECONNREFUSED', async () => {
+    if (kind === 'direct') return
+    const resolver = newResolver(dns(), { timeout: 100, tries: 1 })
+    resolver.setServers(['127.0.0.1:9'])
+    expect(await called(resolver, 'resolve4', ['www.test'])).toMatchObject({ failed: { code: 'ECONNREFUSED' } })
+  })
+
+  test.each([
+    ['servers that are none', (r: Dns) => r.setServers(['x'])],
+    ['a port that is none', (r: Dns) => r.setServers(['192.0.2.1:x'])],
+    ['no list', (r: Dns) => r.setServers('192.0.2.1')],
+    ['a list of numbers', (r: Dns) => r.setServers([5])],
+    ['a local address that is none', (r: Dns) => r.setLocalAddress('x')],
+    ['a local address that is no text', (r: Dns) => r.setLocalAddress(5)],
+    ['two of IPv4', (r: Dns) => r.setLocalAddress('10.0.0.1', '10.0.0.2')],
+    ['two of IPv6', (r: Dns) => r.setLocalAddress('::1', '::2')],
+    ['a timeout that is text', (_: Dns, dns: Dns) => new dns.Resolver({ timeout: 'a' })],
+    ['a timeout that is negative', (_: Dns, dns: Dns) => new dns.Resolver({ timeout: -2 })],
+    ['a timeout that is a fraction', (_: Dns, dns: Dns) => new dns.Resolver({ timeout: 1.5 })],
+    ['no tries', (_: Dns, dns: Dns) => new dns.Resolver({ tries: 0 })],
+    ['an order that is none', (_: Dns, dns: Dns) => dns.setDefaultResultOrder('x')],
+    ['a lookup without callback', (_: Dns, dns: Dns) => dns.lookup('x')],
+    ['a lookup with options and no callback', (_: Dns, dns: Dns) => dns.lookup('x', {})],
+    ['a question without callback', (r: Dns) => r.resolve4('x')],
+    ['a service without callback', (_: Dns, dns: Dns) => dns.lookupService('127.0.0.1', 1, 2)],
+    ['a service without anything', (_: Dns, dns: Dns) => dns.lookupService()],
+  ])('%s is refused in the same words', (_what, act) => {
+    const thrownBy = (module: Dns) => {
+      try {
+        act(new module.Resolver(), module)
+      } catch (error) {
+        return described(error)
+      }
+      return 'nothing'
+    }
+    expect(thrownBy(dns())).toEqual(thrownBy(nodeDns))
+    expect(thrownBy(dns())).not.toBe('nothing')
+  })
+
+  test('the order of results is verbatim until it is set', () => {
+    expect(dns().getDefaultResultOrder()).toBe('verbatim')
+    dns().setDefaultResultOrder('ipv4first')
+    expect(dns().promises.getDefaultResultOrder()).toBe('ipv4first')
+    dns().setDefaultResultOrder('verbatim')
+  })
+
+  test('a callback that throws is an error of the application, and nobody else’s', async () => {
+    const thrown = new Promise((resolve) => {
+      const others = process.listeners('uncaughtException')
+      process.removeAllListeners('uncaughtException')
+      process.once('uncaughtException', (error) => {
+        for (const other of others) process.on('uncaughtException', other)
+        resolve(error)
+      })
+    })
+    const failure = new Error('of the application')
+    dns().resolve4('www.test', () => {
+      throw failure
+    })
+    expect(await thrown).toBe(failure)
+    expect(await called(dns(), 'resolve4', ['v4only.test'])).toEqual({ gave: [['10.0.0.4']] })
+  })
+
+  test('a callback runs in the asynchronous context of its call', async () => {
+    const { AsyncLocalStorage } = await import('node:async_hooks')
+    const storage = new AsyncLocalStorage<string>()
+    const seen = await new Promise((resolve) => {
+      storage.run('mine', () => dns().resolve4('v6only.test', () => resolve(storage.getStore())))
+    })
+    expect(seen).toBe('mine')
+  })
+
+  test('promisify gives what node:dns/promises gives', async () => {
+    const { promisify } = await import('node:util')
+    expect(await promisify(dns().lookup)('127.0.0.1')).toEqual({ address: '127.0.0.1', family: 4 })
+    expect(await promisify(dns().resolve4)('v4only.test')).toEqual(['10.0.0.4'])
+  })
+})
