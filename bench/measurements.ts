@@ -1,4 +1,4 @@
-import { type Place, SUBJECT_ADDRESS } from './namespaces.ts'
+import { type Place, SUBJECT_ADDRESS, SUBJECT_ADDRESS_6 } from './namespaces.ts'
 import { type Placement, run, type Subject } from './processes.ts'
 import type { ProcessorWatch } from './processor-use.ts'
 
@@ -63,6 +63,8 @@ export interface Measurement extends Figure {
   readonly group?: string
   /** What of `bench/subjects/` is measured. */
   readonly service: string
+  /** Where the subject stands; default its IPv4 address. */
+  readonly address?: string
   readonly port: number
   /** Null where the subject measures itself. */
   readonly load: Load | null
@@ -104,10 +106,11 @@ function generate(
   port: number,
   figure: string,
   parameters: (seconds: number) => (string | number)[],
+  address = SUBJECT_ADDRESS,
 ): Load {
   return async ({ place, placement, generator, duration, watch }) => {
     watch.start(duration.warmup, duration.seconds)
-    const all = ['--warmup', duration.warmup, mode, SUBJECT_ADDRESS, port, ...parameters(duration.seconds)]
+    const all = ['--warmup', duration.warmup, mode, address, port, ...parameters(duration.seconds)]
     const limit = duration.warmup + duration.seconds + GRACE_SECONDS
     const finished = await run(place.client, placement, generator, all.map(String), limit)
     return parseSample(finished.output, finished.complaints, figure)
@@ -216,6 +219,45 @@ export const measurements: readonly Measurement[] = [
     goal: { ratio: 0.9 },
     load: generate('pingpong', 7, 'roundTripsPerSecond', (seconds) => [REQUEST_BYTES, seconds]),
     // One waits while the other works: a second core would add nothing but wake-ups across cores.
+    placement: 'together',
+  },
+  {
+    name: 'receive-ipv6',
+    group: 'ipv6',
+    title: 'one connection over IPv6, kernel to subject',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'discard',
+    address: SUBJECT_ADDRESS_6,
+    port: 9,
+    goal: { ratio: 0.99 },
+    load: generate('send', 9, 'gigabitsPerSecond', (seconds) => [seconds], SUBJECT_ADDRESS_6),
+    placement: 'apart',
+  },
+  {
+    name: 'send-ipv6',
+    group: 'ipv6',
+    title: 'one connection over IPv6, subject to kernel',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'chargen',
+    address: SUBJECT_ADDRESS_6,
+    port: 19,
+    goal: { ratio: 0.81 },
+    load: generate('receive', 19, 'gigabitsPerSecond', (seconds) => [seconds], SUBJECT_ADDRESS_6),
+    placement: 'apart',
+  },
+  {
+    name: 'request-response-ipv6',
+    group: 'ipv6',
+    title: '64-byte request and response over IPv6',
+    unit: 'round trips/s',
+    decimals: 0,
+    service: 'echo',
+    address: SUBJECT_ADDRESS_6,
+    port: 7,
+    goal: { ratio: 0.81 },
+    load: generate('pingpong', 7, 'roundTripsPerSecond', (seconds) => [REQUEST_BYTES, seconds], SUBJECT_ADDRESS_6),
     placement: 'together',
   },
   {

@@ -12,6 +12,9 @@ export interface Place {
 const CLIENT_ADDRESS = '10.0.0.1'
 const CLIENT_ADDRESSES = '10.0.0.128/25'
 export const SUBJECT_ADDRESS = '10.0.0.2'
+/** The same of IPv6, on the places without a relay. */
+const CLIENT_ADDRESS_6 = 'fd00::1'
+export const SUBJECT_ADDRESS_6 = 'fd00::2'
 export const SUBJECT_PREFIX = `${SUBJECT_ADDRESS}/24`
 export const TAP_NAME = 'tap0'
 const MTU = 1500
@@ -116,6 +119,9 @@ export class Namespaces {
     )
     bringUp(this.veth.subject, 'veth0', SUBJECT_ADDRESS)
     bringUp(this.veth.client, 'veth0', CLIENT_ADDRESS)
+    addAddress6(this.tap.client, TAP_NAME, CLIENT_ADDRESS_6)
+    addAddress6(this.veth.subject, 'veth0', SUBJECT_ADDRESS_6)
+    addAddress6(this.veth.client, 'veth0', CLIENT_ADDRESS_6)
     addClientAddresses(this.tap.client)
     addClientAddresses(this.veth.client)
   }
@@ -143,6 +149,12 @@ function bringUp(namespace: string, device: string, address: string): void {
   // Node's and wrk's too, runs CUBIC, which is what Linux machines run unless told otherwise.
   const route = ['10.0.0.0/24', 'dev', device, 'proto', 'kernel', 'scope', 'link', 'src', address]
   ip('-n', namespace, 'route', 'replace', ...route, 'congctl', 'cubic')
+}
+
+/** With CUBIC, as above. */
+function addAddress6(namespace: string, device: string, address: string): void {
+  ip('-n', namespace, 'addr', 'add', `${address}/64`, 'dev', device, 'nodad')
+  ip('-n', namespace, '-6', 'route', 'replace', 'fd00::/64', 'dev', device, 'proto', 'kernel', 'congctl', 'cubic')
 }
 
 /** The client's end answers on more addresses, for more connections than one address has ports (`bench/load/crowd.c`). */

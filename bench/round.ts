@@ -79,9 +79,9 @@ async function takeSample(
   const direct = name === 'tapstack' ? namespaces.tap : namespaces.veth
   const place = measurement.link === undefined ? direct : relayed
   const file = `${measurement.name}-${name.replace(':', '-')}.cpuprofile`
-  const { service, port } = measurement
+  const { service, port, address = SUBJECT_ADDRESS } = measurement
   const { warmup, seconds } = options.duration
-  const parameters = [service, SUBJECT_ADDRESS, port, warmup, seconds].map(String)
+  const parameters = [service, address, port, warmup, seconds].map(String)
   const nodeOptions = [...(measurement.nodeOptions ?? []), ...(options.profile ? profiling(file) : [])]
   const relay = measurement.link === undefined ? null : await startRelay(measurement.link, relayed, generator, number)
   const subject = new Subject(place.subject, process.execPath, [...nodeOptions, SCRIPTS[name], ...parameters])

@@ -4,7 +4,8 @@ import { createStack, HostClock, PacketMemory, SecureRandom, Tap, VirtualNetwork
 import { answer, CHUNK, CLOSE_PORT, MEMORY_PORT, measurePair, memoryInUse, runSubject } from './subject.mjs'
 
 const INTERFACE = 'tap0'
-const PREFIX_LENGTH = 24
+/** Nobody else is there, so that an address needs no second of waiting. */
+const IPV6_SETTINGS = { detectionTransmits: 0 }
 /** Echoed bytes that may wait for the peer before reading pauses; what node:net's streams allow by default. */
 const ECHO_LIMIT = 16_384
 /** What a crowd may be: the setting of TCP, which by default is 262,144. */
@@ -22,7 +23,8 @@ let counters = () => ({})
  */
 async function listen({ address, port }, onFlow, offload = true) {
   const netif = await Tap.open({ name: INTERFACE, offload })
-  const stack = await createStack({ netif, ipv4: `${address}/${PREFIX_LENGTH}` })
+  const own = address.includes(':') ? { ipv6: `${address}/64`, ipv6Settings: IPV6_SETTINGS } : { ipv4: `${address}/24` }
+  const stack = await createStack({ netif, ...own })
   counters = () => stack.netif.counters
   await stack.listen({ port, backlog: 511 }, onFlow)
 }
@@ -73,7 +75,7 @@ const services = {
   /** Very many connections that stay open and are all but idle, others that come and go, and what that costs. */
   crowd: async ({ address, port }) => {
     const tcp = { maximumConnections: MOST_CONNECTIONS }
-    const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/${PREFIX_LENGTH}`, tcp })
+    const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/24`, tcp })
     counters = () => stack.netif.counters
     await stack.listen({ port }, (flow) => flow.onData((view) => flow.write(Buffer.from(view)).catch(ignore)))
     await stack.listen({ port: CLOSE_PORT }, (flow) => {
