@@ -23,7 +23,7 @@ import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
 import { addProbedAddress, DirectStack, firstAddress } from './direct/index.ts'
 import { checkDnsOptions, type DnsOptions } from './dns/index.ts'
-import { SocketStack } from './socket/index.ts'
+import { SocketStack, type SocketStackOptions } from './socket/index.ts'
 import type { Stack } from './stack.ts'
 import { ignore } from './waiter.ts'
 
@@ -70,6 +70,8 @@ export interface CreateStackOptions {
   awaitAddresses?: boolean
   /** Ends that wait. */
   signal?: AbortSignal
+  /** With `net: 'socket'`: what its listeners and sockets are bound to. */
+  socket?: Omit<SocketStackOptions, 'logs' | 'dns'>
   /** Writes every frame to this pcapng file, which is created or emptied. `close()` rejects if that failed. */
   capture?: string
   /** Default: the host's monotonic clock. */
@@ -103,7 +105,7 @@ export async function createStack(options?: CreateStackOptions & { net?: 'direct
 export async function createStack(options?: CreateStackOptions): Promise<Stack>
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs
-  if (options.net === 'socket') return new SocketStack({ logs, dns: options.dns })
+  if (options.net === 'socket') return new SocketStack({ ...options.socket, logs, dns: options.dns })
   if (options.net !== undefined && options.net !== 'direct') {
     throw new TypeError(`net is direct or socket, not ${JSON.stringify(options.net)}`)
   }

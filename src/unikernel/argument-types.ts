@@ -1,7 +1,8 @@
 import { IpAddress, type IpFamily, IpPrefix } from '../address/index.ts'
 import type { ArgumentDeclaration } from './arguments.ts'
 
-const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3_600e9 }
+const NANOSECONDS_PER_MILLISECOND = 1e6
 const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
@@ -91,8 +92,8 @@ export function placeholderOf(declaration: ArgumentDeclaration): string {
 /** 90000 as `90s`: the largest unit that leaves a whole number. */
 export function formatDuration(milliseconds: number): string {
   for (const unit of ['h', 'm', 's']) {
-    if (milliseconds !== 0 && milliseconds % MILLISECONDS[unit] === 0)
-      return `${milliseconds / MILLISECONDS[unit]}${unit}`
+    const size = NANOSECONDS[unit] / NANOSECONDS_PER_MILLISECOND
+    if (milliseconds !== 0 && milliseconds % size === 0) return `${milliseconds / size}${unit}`
   }
   return `${milliseconds}ms`
 }
@@ -138,9 +139,12 @@ function parseEndpoint(text: string): { address: string; port: number } | undefi
 }
 
 function parseDuration(declaration: Range, text: string): number | undefined {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+  // Without a unit, as MirageOS has them: nanoseconds.
+  const [, digits, unit = 'ns'] = /^(\d+(?:\.\d+)?(?=[a-z])|\d+)(ns|us|ms|s|m|h)?$/.exec(text) ?? []
   if (digits === undefined) return undefined
-  const milliseconds = Math.round(Number(digits) * MILLISECONDS[unit])
+  const exact = (Number(digits) * NANOSECONDS[unit]) / NANOSECONDS_PER_MILLISECOND
+  // Nobody who asks for a little means none at all, which stands for something else in many a place.
+  const milliseconds = exact > 0 && exact < 1 ? 1 : Math.round(exact)
   // What the host's timers take.
   return milliseconds >= 2 ** 31 ? undefined : within(declaration, milliseconds)
 }

@@ -31,7 +31,10 @@ export type AddressArgument = Common & Default<string> & { type: 'address'; fami
 export type PrefixArgument = Common & Default<string> & { type: 'prefix'; family?: 4 | 6 }
 /** `10.0.0.1:80` or `[fd00::1]:80`. */
 export type EndpointArgument = Common & Default<string> & { type: 'endpoint' }
-/** `500ms`, `2s`, `1.5m`, `1h`; the value is in milliseconds. Minimum and maximum are milliseconds too. */
+/**
+ * `500ms`, `2s`, `1.5m`, `1h`, also `us` and `ns`; without a unit nanoseconds, as in MirageOS. The value is in whole
+ * milliseconds, at least 1 for anything above 0. Minimum and maximum are milliseconds too.
+ */
 export type DurationArgument = Common & Default<string> & { type: 'duration'; minimum?: number; maximum?: number }
 export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choices: readonly string[] }
 /** Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does. */

@@ -1,4 +1,5 @@
 import { IpAddress, IpPrefix } from '../address/index.ts'
+import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
@@ -13,15 +14,22 @@ function parseName(text: string): string | undefined {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i.test(text) ? text : undefined
 }
 
+/** Seconds, as MirageOS has this one, or with a unit; in milliseconds. */
+function parseDelay(text: string): number | undefined {
+  return parseValue({ type: 'duration', maximum: 3_600_000, doc: '' }, /^\d+$/.test(text) ? `${text}s` : text) as
+    | number
+    | undefined
+}
+
 /** An address that a host can own in the network it names. */
 function parseHostPrefix(text: string): IpPrefix | undefined {
   if (!/^[\d.]+\/\d{1,2}$/.test(text)) return undefined
   try {
     const prefix = IpPrefix.parse(text)
     const { address, length } = prefix
-    // RFC 1122, 3.2.1.3: networks 0 and 127 have no hosts; 224 and up are multicast (RFC 1112) and reserved.
+    // RFC 1122, 3.2.1.3: network 0 has no hosts; 224 and up are multicast (RFC 1112) and reserved.
     const network = address.word3 >>> 24
-    if (network === 0 || network === 127 || network >= 224 || length === 0) return undefined
+    if (network === 0 || network >= 224 || length === 0) return undefined
     // RFC 1122, 3.2.1.3: no host has the network's own or its broadcast address; RFC 3021: a /31 has neither.
     const hostBits = ~prefix.maskWord(3)
     const host = address.word3 & hostBits
@@ -56,9 +64,9 @@ export function bootArguments(application: string) {
   return {
     net: {
       type: 'choice',
-      choices: ['direct', 'socket'],
+      choices: ['direct', 'socket', 'host'],
       default: 'direct',
-      doc: 'direct: this stack over a tap device; socket: the sockets of the operating system',
+      doc: 'direct: this stack over a tap device; socket or host: the sockets of the operating system',
     },
     interface: {
       type: 'custom',
@@ -134,15 +142,16 @@ export function bootArguments(application: string) {
       short: 'l',
       expected: logsExpected(application),
       parse: (text: string) => LogLevels.parse(text, application),
-      placeholder: 'SOURCE:LEVEL,...',
+      placeholder: 'LEVELS',
+      repeated: true,
       default: '*:info',
-      doc: 'what is logged on the standard error, such as *:info,tcp:debug',
+      doc: 'what is logged on the standard error, as SOURCE:LEVEL,... or one level for all, such as *:info,tcp:debug',
     },
     logsFormat: {
       type: 'choice',
-      choices: ['text', 'json'],
-      default: 'text',
-      doc: 'how log lines are written',
+      choices: ['auto', 'text', 'json'],
+      default: 'auto',
+      doc: 'how log lines are written; auto: text on a terminal, otherwise JSON',
     },
     name: {
       type: 'custom',
@@ -158,12 +167,30 @@ export function bootArguments(application: string) {
       maximum: 3_600_000,
       doc: 'how long connections may take to finish after SIGINT or SIGTERM; then they are reset',
     },
+    delay: {
+      type: 'custom',
+      expected: 'a whole number of seconds, or a duration such as 500ms',
+      parse: parseDelay,
+      placeholder: 'SECONDS',
+      default: '0',
+      doc: 'how long to wait before anything starts',
+    },
+    config: {
+      type: 'string',
+      placeholder: 'FILE',
+      doc: 'a file with arguments, TOML or (*.json) JSON',
+    },
     help: { type: 'boolean', short: 'h', doc: 'shows this' },
   } as const
 }
 
 export type BootArguments = ReturnType<typeof bootArguments>
 export type BootValues = ArgumentValues<BootArguments>
+
+/** Whether the operating system's sockets are asked for. */
+export function isSocket({ net }: Pick<BootValues, 'net'>): boolean {
+  return net !== 'direct'
+}
 
 /**
  * @param sandboxInterface the sandbox's tap device; undefined outside of one
@@ -173,13 +200,24 @@ export function checkTogether(
   values: BootValues & { given: ReadonlySet<string> },
   sandboxInterface: string | undefined,
 ): void {
-  const { net, capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only } = values
-  if (net === 'socket' && capture !== undefined) {
-    throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
-  }
-  if (net === 'socket') return
+  const { net, capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only, given } = values
   if (ipv4Only && ipv6Only) {
     throw new BadArgument('--ipv6-only: expected only without --ipv4-only, no family is left with both')
+  }
+  if (isSocket(values)) {
+    if (capture !== undefined) {
+      throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
+    }
+    if (given.has('ipv4') && given.has('ipv6')) {
+      throw new BadArgument(
+        `--ipv6: expected only without --ipv4 with --net ${net}, which listens on one of them or on all`,
+      )
+    }
+    return
+  }
+  // RFC 1122, 3.2.1.3: it has no hosts that others could reach.
+  if (ipv4?.address.isLoopback) {
+    throw new BadArgument(`--ipv4: expected ${bootArguments('').ipv4.expected}, not ${JSON.stringify(`${ipv4}`)}`)
   }
   if (ipv4Gateway !== undefined && !ipv6Only) {
     if (ipv4 === undefined && wantsDhcp(values, sandboxInterface)) {

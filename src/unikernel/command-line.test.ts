@@ -106,6 +106,20 @@ describe('values', () => {
     expect(parse('--greeting', 'a b=c').greeting).toBe('a b=c')
   })
 
+  test.each([
+    ['250ms', 250],
+    ['3s', 3_000],
+    ['50000000', 50],
+    ['5000000000', 5_000],
+    ['1', 1],
+    ['0', 0],
+    ['1500us', 2],
+    ['2000000ns', 2],
+    ['1.5s', 1_500],
+  ])('the duration %s, without a unit in nanoseconds', (text, milliseconds) => {
+    expect(parse('--every-so-often', text).everySoOften).toBe(milliseconds)
+  })
+
   test('whatever is printed as a duration reads as the same', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (milliseconds) => {
@@ -147,13 +161,17 @@ describe('complaints name the argument and what is expected', () => {
       ['--upstream', 'fd00::1:80'],
       '--upstream: expected an address with a port such as 10.0.0.1:80 or [fd00::1]:80, not "fd00::1:80"',
     ],
-    [['--every-so-often', '90'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "90"'],
+    [['--every-so-often', '90x'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "90x"'],
+    [['--every-so-often', '1.5'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "1.5"'],
     [['--mode=quick'], '--mode: expected one of fast, safe, not "quick"'],
     [['--port'], '--port: expected a port from 0 to 65535'],
     [['-c'], '-c: expected an integer from -5 to 10'],
     [['--greeting', '--port', '7'], '--greeting: expected a text before --port'],
     [['--prot', '7'], 'unknown argument --prot: did you mean --port? --help lists them all'],
-    [['--everySoOften', '7'], 'unknown argument --everySoOften: --help lists them all'],
+    [['--everySoOften', '7'], 'unknown argument --everySoOften: did you mean --every-so-often? --help lists them all'],
+    [['--often', '7'], 'unknown argument --often: did you mean --every-so-often? --help lists them all'],
+    [['--greting=x'], 'unknown argument --greting: did you mean --greeting? --help lists them all'],
+    [['--something', 'else'], 'unknown argument --something: --help lists them all'],
     [['-x'], 'unknown argument -x: --help lists them all'],
     [['--no-port'], 'unknown argument --no-port: --help lists them all'],
     [['stray'], 'unexpected argument "stray": expected --name value, --help lists them all'],

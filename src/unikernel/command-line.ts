@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import { expectedBy, parseValue } from './argument-types.ts'
 import { type ArgumentDeclaration, type ArgumentDeclarations, type ArgumentValues, BadArgument } from './arguments.ts'
+import { nearestTo } from './nearest.ts'
+import type { Written } from './written.ts'
 
 /** `helloWorld` as it stands on the command line: `hello-world`. */
 export function optionName(name: string): string {
@@ -10,8 +12,13 @@ export function optionName(name: string): string {
 interface Option {
   readonly name: string
   readonly declaration: ArgumentDeclaration
-  readonly given: unknown[]
+  given: unknown[]
 }
+
+/** Where arguments may stand beside the command line, given the values that do stand there: the first place counts. */
+export type Elsewhere = (given: (name: string) => unknown) => Promise<readonly Written[]>
+
+type Parsed<A> = ArgumentValues<A> & { given: ReadonlySet<string> }
 
 /**
  * The values of the declared arguments in a command line. `--name value`, `--name=value`, `-n value`; of an argument
@@ -21,7 +28,41 @@ interface Option {
 export function parseCommandLine<const A extends ArgumentDeclarations>(
   declarations: A,
   argv: readonly string[],
-): ArgumentValues<A> & { given: ReadonlySet<string> } {
+): Parsed<A> {
+  return valuesOf(readOptions(declarations, argv)) as Parsed<A>
+}
+
+/**
+ * Likewise, and what the command line does not say is looked for elsewhere.
+ * @throws BadArgument also for what stands there
+ */
+export async function parseArguments<const A extends ArgumentDeclarations>(
+  declarations: A,
+  argv: readonly string[],
+  elsewhere: Elsewhere,
+): Promise<Parsed<A>> {
+  const options = readOptions(declarations, argv)
+  const taken = new Set([...options.values()].filter(({ given }) => given.length > 0))
+  for (const written of await elsewhere((name) => options.get(optionName(name))?.given.at(-1))) {
+    const option = options.get(written.option)
+    if (option === undefined) {
+      if (written.isConfigured) throw unknown(written.from, written.option, '', options)
+      continue
+    }
+    const { declaration } = option
+    if (written.isList && declaration.repeated !== true) {
+      throw new BadArgument(`${written.from}: expected ${expectedBy(declaration)}, not a list`)
+    }
+    // What is wrong is said even where it does not count: it will the next time.
+    const values = written.texts.map((text) => parseText(option, written.from, text))
+    if (taken.has(option)) continue
+    option.given = values
+    taken.add(option)
+  }
+  return valuesOf(options) as Parsed<A>
+}
+
+function readOptions(declarations: ArgumentDeclarations, argv: readonly string[]): Map<string, Option> {
   const options = new Map<string, Option>()
   const config: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {}
   for (const [name, declaration] of Object.entries(declarations)) {
@@ -56,7 +97,9 @@ export function parseCommandLine<const A extends ArgumentDeclarations>(
     const option = options.get(token.name)
     if (option === undefined) {
       const negated = token.name.startsWith('no-') ? options.get(token.name.slice(3)) : undefined
-      if (negated?.declaration.type !== 'boolean' || token.value !== undefined) throw unknown(token.rawName, options)
+      if (negated?.declaration.type !== 'boolean' || token.value !== undefined) {
+        throw unknown(`unknown argument ${token.rawName}`, token.name, '--', options)
+      }
       negated.given.push(false)
     } else if (option.declaration.type === 'boolean') {
       const next = tokens[i + 1]
@@ -67,14 +110,17 @@ export function parseCommandLine<const A extends ArgumentDeclarations>(
       option.given.push(parseOption(option, textOf(option, token)))
     }
   }
+  return options
+}
 
+function valuesOf(options: ReadonlyMap<string, Option>): Record<string, unknown> {
   const given = new Set<string>()
   const values: Record<string, unknown> = {}
   for (const option of options.values()) {
     if (option.given.length > 0) given.add(option.name)
     values[option.name] = resultOf(option)
   }
-  return Object.assign(values, { given }) as ArgumentValues<A> & { given: ReadonlySet<string> }
+  return Object.assign(values, { given })
 }
 
 /** The defaults of a declaration as values. @throws TypeError if one does not fit its own declaration */
@@ -113,32 +159,25 @@ function textOf(
   return text
 }
 
-function parseOption({ name, declaration }: Option, text: string): unknown {
+function parseOption(option: Option, text: string): unknown {
+  return parseText(option, `--${optionName(option.name)}`, text)
+}
+
+/** @param from what a complaint names */
+function parseText({ declaration }: Option, from: string, text: string): unknown {
   const value = parseValue(declaration, text)
   if (value === undefined) {
-    throw new BadArgument(`--${optionName(name)}: expected ${expectedBy(declaration)}, not ${JSON.stringify(text)}`)
+    throw new BadArgument(`${from}: expected ${expectedBy(declaration)}, not ${JSON.stringify(text)}`)
   }
   return value
 }
 
-function unknown(rawName: string, options: ReadonlyMap<string, Option>): BadArgument {
-  const nearest = [...options.keys()]
-    .map((name) => ({ name, distance: editDistance(rawName.replace(/^-+/, ''), name) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  const guess = nearest !== undefined && nearest.distance <= 2 ? `did you mean --${nearest.name}? ` : ''
-  return new BadArgument(`unknown argument ${rawName}: ${guess}--help lists them all`)
-}
-
-/** Levenshtein's distance: how many letters to insert, delete or replace. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1))
-    }
-    row = next
-  }
-  return row[b.length]
+/**
+ * @param what the message's beginning, if it is one of the command line; otherwise what it names
+ * @param dashes what stands before names where it was written
+ */
+function unknown(what: string, name: string, dashes: string, options: ReadonlyMap<string, Option>): BadArgument {
+  const nearest = nearestTo(name, options.keys())
+  const guess = nearest === null ? '' : `did you mean ${dashes}${nearest}? `
+  return new BadArgument(`${dashes === '' ? `${what}: unknown argument` : what}: ${guess}--help lists them all`)
 }

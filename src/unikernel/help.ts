@@ -1,12 +1,13 @@
+import { styleText } from 'node:util'
 import { expectedBy, placeholderOf } from './argument-types.ts'
 import type { ArgumentDeclaration, ArgumentDeclarations } from './arguments.ts'
 import { optionName } from './command-line.ts'
 
-const WIDTH = 100
+const WIDTH = 80
 const INDENT = 2
 const GAP = 2
 /** An entry that is wider than this has its text on the next line. */
-const WIDEST_ENTRY = 34
+const WIDEST_ENTRY = 26
 
 export interface HelpOptions {
   /** How the program is called: `tapstack run echo.ts`. */
@@ -15,16 +16,22 @@ export interface HelpOptions {
   description: string | undefined
   own: ArgumentDeclarations
   boot: ArgumentDeclarations
+  /** Whether headings stand out. */
+  colour?: boolean
 }
 
 /** The text of `--help`: the unikernel's own arguments first, then those of every unikernel. */
-export function helpText({ command, name, description, own, boot }: HelpOptions): string {
+export function helpText({ command, name, description, own, boot, colour }: HelpOptions): string {
   const entries = [...Object.entries(own), ...Object.entries(boot)].map(([key, value]) => entry(key, value).length)
   const column = Math.min(Math.max(...entries), WIDEST_ENTRY) + INDENT + GAP
   const section = (title: string, declarations: ArgumentDeclarations) =>
     Object.keys(declarations).length === 0
       ? []
-      : ['', `${title}:`, ...Object.entries(declarations).flatMap(([key, value]) => lines(key, value, column))]
+      : [
+          '',
+          heading(title, colour),
+          ...Object.entries(declarations).flatMap(([key, value]) => lines(key, value, column)),
+        ]
   return [
     `Usage: ${command} [arguments]`,
     '',
@@ -33,6 +40,10 @@ export function helpText({ command, name, description, own, boot }: HelpOptions)
     ...section('Boot arguments', boot),
     '',
   ].join('\n')
+}
+
+function heading(title: string, colour = false): string {
+  return colour ? styleText('bold', `${title}:`, { validateStream: false } as object) : `${title}:`
 }
 
 function entry(key: string, declaration: ArgumentDeclaration): string {

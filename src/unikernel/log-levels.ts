@@ -1,8 +1,21 @@
-/** From the most to the least talkative; `silent` logs nothing. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+import type { LogLevel } from '../log/index.ts'
 
-/** What writes log lines beside the application, whose source is its name: the folders of the stack. */
+/**
+ * Levels as they are written, from the most to the least talkative, with MirageOS's names and in brackets those that others
+ * use: debug, info, warning (warn), error, app, quiet (silent).
+ */
+const WRITTEN: Readonly<Record<string, LogLevel>> = {
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  warn: 'warn',
+  error: 'error',
+  app: 'app',
+  quiet: 'silent',
+  silent: 'silent',
+}
+
+/** What writes log lines beside the application, whose source is its name: the parts of the stack. */
 export const LOG_SOURCES = [
   'unikernel',
   'stack',
@@ -11,7 +24,9 @@ export const LOG_SOURCES = [
   'icmp',
   'ip',
   'ipv4',
+  'ipv4-fragments',
   'ipv6',
+  'ndp',
   'arp',
   'ethernet',
   'netif',
@@ -26,7 +41,8 @@ export const LOG_SOURCES = [
 /** What `--logs` expects, as a phrase. */
 export function logsExpected(application: string): string {
   const sources = ['*', application, ...LOG_SOURCES].join(', ')
-  return `SOURCE:LEVEL[,SOURCE:LEVEL...] with a level of ${LOG_LEVELS.join(', ')} and a source of ${sources}`
+  const levels = 'quiet, app, error, warning, info, debug'
+  return `SOURCE:LEVEL[,SOURCE:LEVEL...] with a level of ${levels} and a source of ${sources}`
 }
 
 /** Levels by source, as `--logs` gives them. */
@@ -43,22 +59,24 @@ export class LogLevels {
    * @returns undefined if a source or level does not exist
    */
   static parse(text: string, application: string): LogLevels | undefined {
-    const levels = new Map<string, LogLevel>([['*', 'info']])
+    const levels = new Map<string, LogLevel>()
     for (const part of text.split(',')) {
       const [source, level, ...rest] = part.includes(':') ? part.split(':') : ['*', part]
-      if (rest.length > 0 || !isLevel(level)) return undefined
+      const meaning = Object.hasOwn(WRITTEN, level) ? WRITTEN[level] : undefined
+      if (rest.length > 0 || meaning === undefined) return undefined
       const known = source === '*' || source === application || (LOG_SOURCES as readonly string[]).includes(source)
       if (!known) return undefined
-      levels.set(source, level)
+      levels.set(source, meaning)
     }
     return new LogLevels(levels)
+  }
+
+  /** These, and where they say nothing, those of `earlier`. */
+  over(earlier: LogLevels): LogLevels {
+    return new LogLevels(new Map([...earlier.#levels, ...this.#levels]))
   }
 
   of(source: string): LogLevel {
     return this.#levels.get(source) ?? this.#levels.get('*') ?? 'info'
   }
-}
-
-function isLevel(text: string): text is LogLevel {
-  return (LOG_LEVELS as readonly string[]).includes(text)
 }

@@ -3,12 +3,13 @@ import { SystemError } from '../errors/index.ts'
 import { LogLevels } from './log-levels.ts'
 import { createLogs } from './logs.ts'
 
-function capture(levels: string, options: { format?: 'text' | 'json'; terminal?: boolean } = {}) {
+function capture(levels: string, options: { format?: 'text' | 'json'; terminal?: boolean; colour?: boolean } = {}) {
   const lines: string[] = []
   const logs = createLogs({
     levels: LogLevels.parse(levels, 'echo')!,
     format: options.format ?? 'text',
     terminal: options.terminal ?? false,
+    colour: options.colour ?? false,
     write: (line) => lines.push(line),
   })
   return { logs, lines }
@@ -19,6 +20,40 @@ test('levels by source', () => {
   expect(['udp', 'tcp', 'arp', 'echo'].map((source) => levels.of(source))).toEqual(['warn', 'debug', 'silent', 'error'])
   expect(LogLevels.parse('debug', 'echo')?.of('tcp')).toBe('debug')
   expect(LogLevels.parse('tcp:debug', 'echo')?.of('udp')).toBe('info')
+})
+
+test("MirageOS's names of levels, and how several add up", () => {
+  const levels = LogLevels.parse('*:warning,tcp:quiet,arp:app', 'echo')!
+  expect(['udp', 'tcp', 'arp'].map((source) => levels.of(source))).toEqual(['warn', 'silent', 'app'])
+  const later = LogLevels.parse('tcp:debug,ipv4-fragments:error', 'echo')!.over(levels)
+  expect(['udp', 'tcp', 'arp', 'ipv4-fragments'].map((source) => later.of(source))).toEqual([
+    'warn',
+    'debug',
+    'app',
+    'error',
+  ])
+})
+
+test('levels change while logs are in use', () => {
+  const { logs, lines } = capture('*:warn')
+  const log = logs('tcp')
+  log.debug('lost')
+  logs.setLevels(LogLevels.parse('tcp:debug', 'echo')!.over(logs.levels))
+  expect([log.debugEnabled, logs('udp').debugEnabled]).toEqual([true, false])
+  log.debug('found')
+  logs.setLevels(LogLevels.parse('app', 'echo')!)
+  log.error('lost')
+  log.app('said')
+  expect(lines.map((line) => line.slice(25))).toEqual(['debug tcp: found\n', 'app   tcp: said\n'])
+})
+
+test('every entry goes to whoever else wants it, too', () => {
+  const { logs, lines } = capture('*:info', { format: 'json' })
+  const seen: unknown[] = []
+  logs.onEntry((entry) => seen.push({ ...entry, text: logs.textOf(entry) }))
+  logs('tcp').warn('slow', { port: 80 })
+  expect(seen).toMatchObject([{ level: 'warn', source: 'tcp', message: 'slow', text: 'slow port=80' }])
+  expect(lines).toHaveLength(1)
 })
 
 test.each(['', 'tcp', 'tcp:loud', 'nobody:info', 'tcp:info:debug', 'tcp:info,', '*'])('no levels: %j', (text) => {
@@ -71,11 +106,12 @@ test('errors: a system error by its message, a mistake in a program with its pla
 })
 
 test('on a terminal: the time of day, and colour for what matters', () => {
-  const { logs, lines } = capture('*:info', { terminal: true })
+  const { logs, lines } = capture('*:info', { terminal: true, colour: true })
   logs('tcp').info('plain')
   logs('tcp').warn('coloured')
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}tcp: plain\n$/)
-  expect(lines[1]).toContain('coloured')
+  expect(lines[1].startsWith('\x1b[33m')).toBe(true)
+  expect(lines[1].endsWith('tcp: coloured\x1b[39m\n')).toBe(true)
 })
 
 test('JSON as pino writes it', () => {

@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { IpPrefix } from '../address/index.ts'
 import { SystemError } from '../errors/index.ts'
+import type { ApplicationLog } from '../log/index.ts'
 import { type CreateStackOptions, SocketStack, type Stack, type StackEvents } from '../stack/index.ts'
 import { run } from './run.ts'
 import { type UnikernelOptions, unikernel } from './unikernel.ts'
@@ -16,16 +20,19 @@ class Trial {
   stack: ShownStack | null = null
   failure: Error | null = null
   sandboxInterface: string | null = 'tap0'
+  terminal = false
+  environment: Record<string, string> = { TAPSTACK_LOGS_FORMAT: 'text' }
 
   start(options: Partial<UnikernelOptions<Record<never, never>>>, ...argv: string[]): Promise<number> {
     const application = unikernel({ name: 'trial', start: () => {}, ...options })
     return run(application, argv, {
       command: 'tapstack run trial.ts',
       stdout: { write: (text) => (this.stdout += text) },
-      stderr: { write: (text) => (this.stderr += text) },
+      stderr: { write: (text) => (this.stderr += text), isTTY: this.terminal },
       signals: this.signals,
       uncaught: this.uncaught,
       sandboxInterface: this.sandboxInterface,
+      environment: this.environment,
       createStack: async (created) => {
         this.created.push(created)
         if (this.failure !== null) throw this.failure
@@ -112,7 +119,10 @@ describe('boot arguments', () => {
     ['--logs', 'nobody:debug'],
     ['--capture', 'frames.txt'],
     ['--name', 'no_underscores'],
-    ['--grace', '1'],
+    ['--grace', '1x'],
+    ['--grace', '2h'],
+    ['--delay', 'soon'],
+    ['--ipv4', '127.0.0.1/8'],
   ])('%s %s: one line that names it, exit code 64, and no stack', async (option, value) => {
     const trial = new Trial()
     const argv = option.includes('=') ? [option] : [option, value]
@@ -215,8 +225,8 @@ describe('boot arguments', () => {
     expect(await refused.start({}, '--net', 'socket', '--capture', 'x.pcapng')).toBe(64)
     expect(refused.stderr).toMatch(/^trial: --capture: expected only with --net direct.*\n$/)
     const warned = new Trial()
-    expect(await warned.start({}, '--net=socket', '--ipv4=10.0.0.9/24')).toBe(0)
-    expect(warned.stderr).toMatch(/warn {2}unikernel: without effect with --net socket unused=\["ipv4"\]/)
+    expect(await warned.start({}, '--net=socket', '--interface=tap9')).toBe(0)
+    expect(warned.stderr).toMatch(/warn {2}unikernel: without effect with --net socket unused=\["interface"\]/)
   })
 
   test.each(['--help=1', '--help=true', '-h'])('%s shows the help, and starts nothing', async (help) => {
@@ -242,11 +252,172 @@ describe('boot arguments', () => {
     for (const option of ['interface', 'ipv4', 'ipv4-gateway', 'net', 'logs', 'name', 'capture', 'grace', 'help']) {
       expect(trial.stdout).toContain(`--${option}`)
     }
-    for (const line of trial.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    for (const line of trial.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect(trial.stdout).not.toContain('\x1b')
+    expect(trial.stdout.indexOf('Arguments of trial')).toBeLessThan(trial.stdout.indexOf('Boot arguments'))
     expect(trial.created).toEqual([])
     const missing = new Trial()
     expect(await missing.start({ arguments: declared })).toBe(64)
     expect(missing.stderr).toBe('trial: --target is missing: expected an IP address such as 10.0.0.1\n')
+  })
+})
+
+describe('where arguments stand', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tapstack-config-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  function write(name: string, text: string): string {
+    writeFileSync(join(folder, name), text)
+    return join(folder, name)
+  }
+
+  const declared = {
+    helloWorld: { type: 'string', default: 'none', doc: '' },
+    upstream: { type: 'endpoint', repeated: true, doc: '' },
+    publicIpv4: { type: 'prefix', doc: '' },
+    idle: { type: 'duration', doc: '' },
+  } as const
+
+  async function valuesFrom(environment: Record<string, string>, ...argv: string[]) {
+    const trial = new Trial()
+    trial.environment = environment
+    let seen: Record<string, unknown> = {}
+    const start = (context: { arguments: object }) => {
+      seen = { ...context.arguments }
+    }
+    const code = await trial.start({ arguments: declared as never, start }, ...argv)
+    return { code, stderr: trial.stderr, seen, created: trial.created[0] }
+  }
+
+  test('the command line counts before the file, the file before the environment, that before the default', async () => {
+    const file = write('order.toml', 'hello-world = "file"\nname = "of-file"\ninterface = "tap3"\n')
+    const environment = { TAPSTACK_HELLO_WORLD: 'variable', TAPSTACK_NAME: 'of-variable', TAPSTACK_GRACE: '7s' }
+    expect(await valuesFrom(environment)).toMatchObject({ seen: { helloWorld: 'variable', name: 'of-variable' } })
+    const { seen, created } = await valuesFrom(environment, '--config', file, '--name', 'of-line')
+    expect(seen).toMatchObject({ helloWorld: 'file', name: 'of-line', grace: 7_000 })
+    expect(created).toMatchObject({ interface: 'tap3', dhcp: { hostName: 'of-line' } })
+  })
+
+  test('TOML and JSON say the same: tables are groups, names in any spelling, lists for what is repeated', async () => {
+    const toml = `idle = 2_500_000_000
+upstream = ["10.0.0.1:80", "[fd00::1]:81"]
+logs = "debug"
+ipv6_only = true
+[public]
+ipv4 = "10.0.0.9/24"
+`
+    const json = JSON.stringify({
+      idle: 2_500_000_000,
+      upstream: ['10.0.0.1:80', '[fd00::1]:81'],
+      logs: ['debug'],
+      ipv6Only: true,
+      public: { ipv4: '10.0.0.9/24' },
+    })
+    for (const file of [write('same.toml', toml), write('same.json', json)]) {
+      const { seen, created } = await valuesFrom({}, `--config=${file}`)
+      expect(seen).toMatchObject({ idle: 2_500, upstream: [{ port: 80 }, { address: 'fd00::1', port: 81 }] })
+      expect(String(seen.publicIpv4)).toBe('10.0.0.9/24')
+      expect(created).toMatchObject({ ipv6Only: true })
+    }
+  })
+
+  test('the environment: lists by commas, an empty variable is none, and it may name the file', async () => {
+    const file = write('named.toml', 'idle = "250ms"')
+    const environment = { TAPSTACK_UPSTREAM: '10.0.0.1:80, 10.0.0.2:80', TAPSTACK_IPV4: '', TAPSTACK_CONFIG: file }
+    const { seen, created } = await valuesFrom({ ...environment, TAPSTACK_IPV6_ONLY: 'true', TAPSTACK_OTHER: 'x' })
+    expect(seen).toMatchObject({ upstream: [{ port: 80 }, { address: '10.0.0.2' }], idle: 250 })
+    expect(created).toMatchObject({ ipv4: '10.0.0.2/24', ipv6Only: true })
+  })
+
+  test.each([
+    [
+      'a.toml',
+      'ipv4 = "10.0.0.0/24"',
+      /^trial: .*a\.toml: ipv4: expected a host's IPv4 address .*, not "10\.0\.0\.0\/24"\n$/,
+    ],
+    ['b.toml', 'ipv5 = "10.0.0.2/24"', /^trial: .*b\.toml: ipv5: unknown argument: did you mean ipv4\? /],
+    ['c.toml', 'name = ["a", "b"]', /^trial: .*c\.toml: name: expected a host name such as web-1, not a list\n$/],
+    ['d.toml', 'ipv4 = \n', /^trial: --config: .*d\.toml, line 1: .+\n$/],
+    ['e.json', '{ "name": ', /^trial: --config: .*e\.json: .+\n$/],
+    ['f.json', '[]', /^trial: --config: .*f\.json: expected names and values, .+\n$/],
+    ['g.json', '{ "name": null }', /^trial: .*g\.json: name: expected a text, a number, .+\n$/],
+    ['h.toml', 'date = 2020-01-01', /^trial: .*h\.toml: date: expected a text, a number, .+\n$/],
+  ])('a file with something wrong, %s: one line that names it, exit code 64', async (name, text, message) => {
+    const { code, stderr, created } = await valuesFrom({}, '--config', write(name, text))
+    expect(stderr).toMatch(message)
+    expect(code).toBe(64)
+    expect(created).toBeUndefined()
+  })
+
+  test('a file that is not there, and a variable that does not fit', async () => {
+    expect(await valuesFrom({}, '--config=nowhere.toml')).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^trial: --config: ENOENT: .*nowhere\.toml'\n$/),
+    })
+    expect(await valuesFrom({ TAPSTACK_GRACE: 'long' })).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^trial: TAPSTACK_GRACE: expected a duration .*, not "long"\n$/),
+    })
+  })
+})
+
+describe('the arguments of the process', () => {
+  test('--net host is the socket stack; its address and family are what is listened on', async () => {
+    const created = async (...argv: string[]) => {
+      const trial = new Trial()
+      expect(await trial.start({}, ...argv)).toBe(0)
+      return trial.created[0]
+    }
+    const logs = expect.any(Function)
+    expect(await created('--net=host')).toEqual({ net: 'socket', logs, socket: {} })
+    expect(await created('--net=socket', '--ipv4=127.0.0.1/24')).toEqual({
+      net: 'socket',
+      logs,
+      socket: { address: '127.0.0.1' },
+    })
+    expect(await created('--net=socket', '--ipv6-only')).toEqual({ net: 'socket', logs, socket: { ipv6Only: true } })
+    const refused = new Trial()
+    expect(await refused.start({}, '--net=socket', '--ipv4=127.0.0.1/24', '--ipv6=fd00::2/64')).toBe(64)
+  })
+
+  test('--delay: nothing starts before, and a signal ends the wait', async () => {
+    const trial = new Trial()
+    const started = performance.now()
+    let at = 0
+    const start = () => {
+      at = performance.now()
+    }
+    expect(await trial.start({ start }, '--delay', '80ms')).toBe(0)
+    expect(at - started).toBeGreaterThanOrEqual(79)
+    const stopped = new Trial()
+    const running = stopped.start({}, '--delay', '3600')
+    await pause()
+    stopped.signals.emit('SIGTERM')
+    expect(await running).toBe(0)
+    expect(stopped.created).toEqual([])
+  })
+
+  test('--logs several times add up; --logs-format: text on a terminal, JSON elsewhere', async () => {
+    const start = ({ log }: { log: ApplicationLog }) => {
+      log.debug('details')
+      log.app('said')
+    }
+    const written = async (environment: Record<string, string>, terminal: boolean, ...argv: string[]) => {
+      const trial = new Trial()
+      trial.environment = environment
+      trial.terminal = terminal
+      await trial.start({ start }, ...argv)
+      return trial.stderr
+    }
+    expect(JSON.parse(await written({}, false))).toMatchObject({ level: 'app', source: 'trial', msg: 'said' })
+    expect(await written({}, true)).toMatch(/^[\d:.]{12} app {3}trial: said\n$/)
+    expect(await written({}, true, '-l', 'trial:debug')).toContain('\x1b[')
+    expect(await written({ NO_COLOR: '1' }, true, '-l', 'trial:debug')).toMatch(/^[\d:.]{12} debug trial: details\n/)
+    expect(await written({}, true, '-l', '*:debug', '-l', 'trial:app')).toMatch(/^[^\n]*said\n$/)
+    expect(await written({}, true, '-l', 'quiet')).toBe('')
   })
 })
 

@@ -1,16 +1,18 @@
 import { constants } from 'node:os'
 import type { IpAddress } from '../address/index.ts'
-import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
 import { BadArgument } from './arguments.ts'
 import { type BootValues, bootArguments, checkTogether } from './boot-arguments.ts'
-import { parseCommandLine } from './command-line.ts'
+import { parseArguments } from './command-line.ts'
+import { readConfigFile } from './config-file.ts'
 import { helpText } from './help.ts'
-import { ipv4Options, SANDBOX_VARIABLE } from './ipv4-addressing.ts'
-import { createLogs } from './logs.ts'
+import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
+import { createLogs, type Logs } from './logs.ts'
+import { stackOptions, warnOfUnused } from './stack-arguments.ts'
 import { TrackedStack } from './tracked-stack.ts'
 import type { Unikernel, UnikernelContext } from './unikernel.ts'
+import { writtenInEnvironment } from './written.ts'
 
 /** sysexits.h: the command was used incorrectly. */
 export const EXIT_USAGE = 64
@@ -30,7 +32,7 @@ export interface RunOptions {
   /** How the program is called, for `--help`: `tapstack run echo.ts`. */
   command?: string
   /** Help and address lines go to `stdout`, logs and errors to `stderr`. */
-  stdout?: { write(text: string): unknown }
+  stdout?: { write(text: string): unknown; isTTY?: boolean }
   stderr?: { write(text: string): unknown; isTTY?: boolean }
   /** Where SIGINT and SIGTERM come from; default this process. */
   signals?: { on(signal: Signal, handler: () => void): unknown; off(signal: Signal, handler: () => void): unknown }
@@ -39,6 +41,8 @@ export interface RunOptions {
     on(event: Uncaught, handler: (error: unknown) => void): unknown
     off(event: Uncaught, handler: (error: unknown) => void): unknown
   }
+  /** Where arguments may stand as `TAPSTACK_NAME`; default that of this process. */
+  environment?: Readonly<Record<string, string | undefined>>
   createStack?: (options: CreateStackOptions) => Promise<Stack>
   /** The tap device of the sandbox that this runs in; default what the environment says, null for none. */
   sandboxInterface?: string | null
@@ -53,7 +57,7 @@ export interface RunOptions {
  * caught; 64 for a bad argument; 130 or 143 after a second SIGINT or SIGTERM. Never rejects.
  */
 export async function run(unikernel: Unikernel, argv: readonly string[], options: RunOptions = {}): Promise<number> {
-  const { stdout = process.stdout, stderr = process.stderr } = options
+  const { stdout = process.stdout, stderr = process.stderr, environment = process.env } = options
   const command = options.command ?? 'tapstack run FILE'
   const boot = bootArguments(unikernel.name)
   let values: BootValues & { given: ReadonlySet<string> }
@@ -61,10 +65,16 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
     // An argument that is missing must not keep anyone from the help that tells about it.
     if (asksForHelp(argv)) {
       const { name, description, arguments: own } = unikernel
-      stdout.write(helpText({ command, name, description, own, boot }))
+      stdout.write(helpText({ command, name, description, own, boot, colour: isColoured(stdout, environment) }))
       return 0
     }
-    values = parseCommandLine({ ...boot, ...unikernel.arguments }, argv) as typeof values
+    const declarations = { ...boot, ...unikernel.arguments }
+    values = (await parseArguments(declarations, argv, async (given) => {
+      const variables = writtenInEnvironment(environment, declarations)
+      // The one argument that is looked for elsewhere first, because it says where elsewhere is.
+      const file = given('config') ?? variables.find(({ option }) => option === 'config')?.texts[0]
+      return [...(file === undefined ? [] : await readConfigFile(String(file))), ...variables]
+    })) as typeof values
     checkTogether(values, sandboxInterfaceOf(options))
   } catch (error) {
     if (!(error instanceof BadArgument)) throw error
@@ -72,9 +82,10 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
     return EXIT_USAGE
   }
   const logs = createLogs({
-    levels: values.logs,
-    format: values.logsFormat,
+    levels: values.logs.reduce((earlier, later) => later.over(earlier)),
+    format: values.logsFormat === 'auto' ? (stderr.isTTY === true ? 'text' : 'json') : values.logsFormat,
     terminal: stderr.isTTY === true,
+    colour: isColoured(stderr, environment),
     write: (line) => stderr.write(line),
   })
   return new Run(unikernel, values, logs, { ...options, stdout, stderr }).result()
@@ -96,15 +107,9 @@ function sandboxInterfaceOf({ sandboxInterface }: RunOptions): string | undefine
   return sandboxInterface === undefined ? process.env[SANDBOX_VARIABLE] : (sandboxInterface ?? undefined)
 }
 
-/** Boot arguments that have no effect where one of the families is not there. */
-const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
-const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements', 'dhcpv6', 'dhcpv6DuidFile']
-const OF_FAMILIES = ['ipv4Only', 'ipv6Only']
-
-/** Of `createStack`; nothing where its default is what is wanted. */
-function dhcpv6Option({ dhcpv6, dhcpv6DuidFile: duidFile }: Pick<BootValues, 'dhcpv6' | 'dhcpv6DuidFile'>) {
-  if (dhcpv6 === 'off') return { dhcpv6: false }
-  return dhcpv6 === 'flags' && duidFile === undefined ? {} : { dhcpv6: { mode: dhcpv6, duidFile } }
+/** Colours are for terminals, and for who has not said that they are not wanted (https://no-color.org). */
+function isColoured(stream: { isTTY?: boolean }, environment: Readonly<Record<string, string | undefined>>): boolean {
+  return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
 }
 
 /** `fe80::1%tap0`: what a person on this machine has to write to reach it; RFC 4007, section 11. */
@@ -118,7 +123,7 @@ type Streams = Required<Pick<RunOptions, 'stdout' | 'stderr'>>
 class Run {
   readonly #unikernel: Unikernel
   readonly #values: BootValues & { given: ReadonlySet<string> }
-  readonly #logs: LogFactory
+  readonly #logs: Logs
   readonly #options: RunOptions & Streams
   readonly #stopping = new AbortController()
   /** Whether an error that nobody caught has ended it, which `#crash` resolves with. */
@@ -131,7 +136,7 @@ class Run {
   constructor(
     unikernel: Unikernel,
     values: BootValues & { given: ReadonlySet<string> },
-    logs: LogFactory,
+    logs: Logs,
     options: RunOptions & Streams,
   ) {
     this.#unikernel = unikernel
@@ -183,6 +188,8 @@ class Run {
 
   async #lifetime(): Promise<number> {
     const stopping = this.#stopping.signal
+    await this.#delay()
+    if (stopping.aborted || this.#crashed) return this.#crashed ? EXIT_FAILURE : 0
     let stack: Stack
     try {
       stack = await this.#createStack()
@@ -206,32 +213,27 @@ class Run {
     return this.#crashed ? EXIT_FAILURE : code
   }
 
-  async #createStack(): Promise<Stack> {
-    const { net, interface: name, ipv6, ipv6Gateway, capture } = this.#values
-    const { ipv4Only, ipv6Only, acceptRouterAdvertisements } = this.#values
-    if (net === 'socket') this.#warnOfUnused('--net socket', ['interface', ...OF_IPV4, ...OF_IPV6, ...OF_FAMILIES])
-    else if (ipv4Only) this.#warnOfUnused('--ipv4-only', OF_IPV6)
-    else if (ipv6Only) this.#warnOfUnused('--ipv6-only', OF_IPV4)
-    // Loaded here, so that `--help` and a bad argument do not wait for the whole stack.
-    const create = this.#options.createStack ?? (await import('../stack/index.ts')).createStack
-    return create({
-      net,
-      interface: name,
-      ...ipv4Options(this.#values, sandboxInterfaceOf(this.#options), this.#stopping.signal),
-      logs: this.#logs,
-      ...(ipv6 === undefined ? {} : { ipv6: ipv6.toString() }),
-      ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }),
-      ...(ipv4Only ? { ipv4Only } : {}),
-      ...(ipv6Only ? { ipv6Only } : {}),
-      ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
-      ...dhcpv6Option(this.#values),
-      ...(capture === undefined ? {} : { capture }),
+  #delay(): Promise<void> {
+    const { delay } = this.#values
+    if (delay === 0) return Promise.resolve()
+    this.#logs('unikernel').info('waiting before the start', { milliseconds: delay })
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delay)
+      const end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#stopping.signal.addEventListener('abort', end)
+      this.#crash.then(end)
     })
   }
 
-  #warnOfUnused(why: string, names: readonly string[]): void {
-    const unused = names.filter((each) => this.#values.given.has(each))
-    if (unused.length > 0) this.#logs('unikernel').warn(`without effect with ${why}`, { unused })
+  async #createStack(): Promise<Stack> {
+    warnOfUnused(this.#values, this.#logs('unikernel'))
+    // Loaded here, so that `--help` and a bad argument do not wait for the whole stack.
+    const create = this.#options.createStack ?? (await import('../stack/index.ts')).createStack
+    const { signal } = this.#stopping
+    return create(stackOptions(this.#values, this.#logs, sandboxInterfaceOf(this.#options), signal))
   }
 
   /** One line for each address, now and whenever one comes or goes. */

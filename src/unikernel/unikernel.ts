@@ -1,4 +1,4 @@
-import type { Log } from '../log/index.ts'
+import type { ApplicationLog } from '../log/index.ts'
 import type { Stack } from '../stack/index.ts'
 import { expectedBy } from './argument-types.ts'
 import type { ArgumentDeclarations, ArgumentValues } from './arguments.ts'
@@ -12,7 +12,7 @@ export interface UnikernelContext<A extends ArgumentDeclarations = ArgumentDecla
   /** The parsed values of the declared arguments. */
   readonly arguments: ArgumentValues<A>
   /** Its source is the unikernel's name. */
-  readonly log: Log
+  readonly log: ApplicationLog
   /** Aborted by SIGINT and SIGTERM: finish what is under way, within `--grace`. */
   readonly signal: AbortSignal
   /** What this instance is called: `--name`. */

@@ -22,9 +22,15 @@ export function withMapping(address: string): string {
 /** The addresses of the host's interfaces, and a watch on them. */
 export class HostAddresses {
   readonly #handlers: AddressHandler[] = []
+  readonly #isOurs: (prefix: IpPrefix) => boolean
   #timer: NodeJS.Timeout | null = null
   /** Interface and prefix as one text -> both, as last seen while watching. */
   #seen = new Map<string, { prefix: IpPrefix; interface: string }>()
+
+  /** @param isOurs picks those to show */
+  constructor(isOurs: (prefix: IpPrefix) => boolean) {
+    this.#isOurs = isOurs
+  }
 
   get current(): IpPrefix[] {
     return [...this.#read().values()].map((entry) => entry.prefix)
@@ -49,7 +55,8 @@ export class HostAddresses {
     for (const [name, addresses] of Object.entries(networkInterfaces())) {
       for (const address of addresses ?? []) {
         if (address.cidr === null) continue
-        found.set(`${name} ${address.cidr}`, { prefix: IpPrefix.parse(address.cidr), interface: name })
+        const prefix = IpPrefix.parse(address.cidr)
+        if (this.#isOurs(prefix)) found.set(`${name} ${address.cidr}`, { prefix, interface: name })
       }
     }
     return found

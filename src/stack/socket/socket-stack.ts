@@ -7,7 +7,7 @@ import { SystemError } from '../../errors/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import { type DnsOptions, StackDns } from '../dns/index.ts'
 import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
-import { checkInteger } from '../options.ts'
+import { checkAddress, checkInteger } from '../options.ts'
 import type {
   ConnectOptions,
   Flow,
@@ -57,13 +57,20 @@ export interface SocketStackOptions {
   logs?: LogFactory
   /** How names are resolved; what is left open is as resolv.conf(5) says. */
   dns?: DnsOptions
+  /** One of the host's addresses: who asks for all addresses listens on this one alone. Default: on all of them. */
+  address?: string
+  /** Who asks for all addresses listens on those of this family alone; default both. Not together. */
+  ipv4Only?: boolean
+  ipv6Only?: boolean
 }
 
 /** The operating system's own network stack behind the `Stack` interface, over `node:net` and `node:dgram`. */
 export class SocketStack extends NodeModuleOwner implements Stack {
   readonly kind = 'socket'
   readonly #log: Log
-  readonly #addresses = new HostAddresses()
+  readonly #addresses: HostAddresses
+  /** What takes the place of all addresses. */
+  readonly #bound: { address?: string; ipv6Only?: true }
   readonly #listeners = new Set<SocketListener>()
   readonly #sockets = new Set<SocketUdp>()
   readonly #flows = new Set<SocketFlow>()
@@ -75,9 +82,19 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   readonly #ended = new Waiter<void>()
   #onLastFlow: (() => void) | null = null
 
+  /** @throws TypeError for an option */
   constructor(options: SocketStackOptions = {}) {
     super()
     this.#log = (options.logs ?? silentLogs)('stack')
+    const { ipv4Only = false, ipv6Only = false } = options
+    if (ipv4Only && ipv6Only) throw new TypeError('ipv4Only and ipv6Only together leave a stack without any addresses')
+    const address = options.address === undefined ? undefined : checkAddress('address', options.address)
+    if (address !== undefined) this.#bound = { address }
+    else this.#bound = ipv4Only ? { address: '0.0.0.0' } : ipv6Only ? { ipv6Only } : {}
+    this.#addresses = new HostAddresses((prefix) => {
+      if (address !== undefined) return prefix.address.toString() === address
+      return prefix.family === 4 ? !ipv6Only : !ipv4Only
+    })
     // Every attempt to connect listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
     this.#dns = new StackDns({
@@ -110,7 +127,7 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
     this.#checkOpen('listen')
     const listener = await SocketListener.open(
-      options,
+      this.#within(options),
       this.#log,
       (socket) => this.#accept(socket, onFlow),
       (closed) => this.#listeners.delete(closed),
@@ -118,6 +135,10 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     this.#listeners.add(listener)
     if (this.#closing.signal.aborted) await listener.close()
     return listener
+  }
+
+  #within<T extends { address?: string; ipv6Only?: boolean }>(options: T): T {
+    return options.address === undefined || options.address === '::' ? { ...options, ...this.#bound } : options
   }
 
   #accept(socket: Socket, onFlow: (flow: Flow) => unknown): void {
@@ -158,7 +179,11 @@ export class SocketStack extends NodeModuleOwner implements Stack {
 
   async udp(options: UdpOptions = {}): Promise<UdpSocket> {
     this.#checkOpen('bind')
-    const socket = await SocketUdp.open(options, this.#log, (closed) => this.#sockets.delete(closed))
+    const socket = await SocketUdp.open(
+      options.remote === undefined ? this.#within(options) : options,
+      this.#log,
+      (closed) => this.#sockets.delete(closed),
+    )
     this.#sockets.add(socket)
     if (this.#closing.signal.aborted) await socket.close()
     return socket
