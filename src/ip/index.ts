@@ -2,6 +2,7 @@ export { FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT, pickEphemeralPort } from './
 export { completeChecksum, cut, type FragmentSink } from './fragmentation.ts'
 export * from './ip.ts'
 export { LocalQueue, type LocalReceiver } from './local-queue.ts'
+export * from './multicast/index.ts'
 export {
   newReassemblyCounters,
   Reassembly,

@@ -2,7 +2,7 @@ import type { IpAddress, IpFamily, IpPrefix } from '../address/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 
 /** Protocol numbers, IANA "Assigned Internet Protocol Numbers". */
-export const IpProtocol = { Icmp: 1, Tcp: 6, Udp: 17, Icmpv6: 58 } as const
+export const IpProtocol = { Icmp: 1, Igmp: 2, Tcp: 6, Udp: 17, Icmpv6: 58 } as const
 
 /**
  * The way to one destination, found once and then kept by a connection: route, next hop, source address and path MTU.
@@ -90,6 +90,10 @@ export interface Ip {
    * @param trafficClass the DS field with its ECN bits
    */
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void
+  /**
+   * As `send`, but nothing leaves: what goes to a group that we listen to comes back to us. The packet stays the caller's.
+   */
+  loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void
   /** Tells a sender that its packet could not be delivered, under the rate limit and the rules of RFC 1122, 3.2.2. */
   sendError(kind: IpErrorKind, offending: PacketBuffer): void
   /**

@@ -1,5 +1,7 @@
 export type { Route } from '../ip/index.ts'
 export type { Ipv4Counters } from './counters.ts'
+export { Igmp, type IgmpOptions } from './igmp.ts'
+export type { IgmpCounters } from './igmp-counters.ts'
 export { type ErrorSender, type ForeignReceiver, Ipv4, type Ipv4Options } from './ipv4.ts'
 export type { Ipv4Path } from './ipv4-path.ts'
 export { isHostAddress } from './local-addresses.ts'

@@ -21,7 +21,7 @@ import { Identifications } from './identification.ts'
 import type { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isHostAddress, isLoopback, type LocalAddresses } from './local-addresses.ts'
 import { checkOptions, OptionsVerdict } from './options.ts'
-import { type AddressHandler, Paths } from './paths.ts'
+import { type AddressHandler, multicastMac, Paths } from './paths.ts'
 import { Ipv4Reassembly, type Ipv4ReassemblyCounters } from './reassembly.ts'
 import * as wire from './wire.ts'
 
@@ -29,6 +29,10 @@ import * as wire from './wire.ts'
 const MAX_PACKET = 65_535
 /** RFC 791, section 3.2: what every module has to forward whole. */
 const LEAST_MTU = 68
+/** 224.0.0.0/24 without its last byte, RFC 5771, section 4: what no router forwards. */
+const LOCAL_GROUPS = 0xe00000
+/** Precedence 6, RFC 791: RFC 9776, section 4. */
+const INTERNETWORK_CONTROL = 0xc0
 
 export interface Ipv4Options {
   /** Own address and its network, `10.0.0.2/24`; more through `addAddress`. Without one, addresses come later. */
@@ -317,6 +321,31 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     identification: number,
     flagsAndOffset: number,
   ): void {
+    this.#pushHeader(packet, way, protocol, hopLimit, trafficClass, identification, flagsAndOffset)
+    let neighbor = way.neighbor
+    if (neighbor === null) {
+      this.#sendLocal(packet)
+      return
+    }
+    this.counters.sent++
+    if (neighbor.ready) {
+      this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
+      return
+    }
+    if (neighbor.state === NeighborState.Dead) neighbor = way.neighbor = this.#arp.neighbor(way.nextHop)
+    if (neighbor.ready) this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
+    else this.#arp.send(packet, neighbor)
+  }
+
+  #pushHeader(
+    packet: PacketBuffer,
+    way: Ipv4Path,
+    protocol: number,
+    hopLimit: number,
+    trafficClass: number,
+    identification: number,
+    flagsAndOffset: number,
+  ): void {
     const total = packet.end - packet.start + wire.HEADER_LENGTH
     packet.network = packet.push(wire.HEADER_LENGTH)
     wire.writeHeader(
@@ -332,19 +361,39 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       way.sourceAddress,
       way.destinationAddress,
     )
-    let neighbor = way.neighbor
-    if (neighbor === null) {
-      this.#sendLocal(packet)
+  }
+
+  loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
+    const copy = this.memory.copy(packet)
+    if (copy === null) {
+      this.counters.noMemory++
       return
     }
+    this.#pushHeader(copy, path as Ipv4Path, protocol, hopLimit, trafficClass, 0, wire.DONT_FRAGMENT)
+    this.#sendLocal(copy)
+  }
+
+  /**
+   * Sends [start, end) to a group on our link with a TTL of 1 and the router alert option (RFC 2113), as RFC 9776, section 4
+   * has it for IGMP, from our first address or, without one, from 0.0.0.0. Takes over the reference.
+   */
+  sendWithRouterAlert(packet: PacketBuffer, group: number, protocol: number): void {
+    const source = this.#local.prefixes[0]?.address.word3 ?? 0
+    const at = packet.push(wire.HEADER_LENGTH + wire.ROUTER_ALERT_LENGTH)
+    packet.network = at
+    const total = packet.end - at
+    const sum = wire.baseSum(source, group)
+    const { DONT_FRAGMENT } = wire
+    wire.writeHeader(this.#bytes, at, sum, INTERNETWORK_CONTROL, total, 0, DONT_FRAGMENT, 1, protocol, source, group)
+    wire.writeRouterAlert(this.#bytes, at)
     this.counters.sent++
-    if (neighbor.ready) {
-      this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
-      return
-    }
-    if (neighbor.state === NeighborState.Dead) neighbor = way.neighbor = this.#arp.neighbor(way.nextHop)
-    if (neighbor.ready) this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
-    else this.#arp.send(packet, neighbor)
+    const mac = multicastMac(group)
+    this.#ethernet.send(packet, mac.high, mac.low, EtherType.Ipv4)
+  }
+
+  /** Packets to this group are for us, or no longer. */
+  setGroup(group: number, isListening: boolean): void {
+    this.#local.setGroup(group, isListening)
   }
 
   #sendLocal(packet: PacketBuffer): void {
@@ -459,7 +508,8 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
         return
       }
     }
-    if (fromUs) packet.multicast = false
+    // Of what we send to ourselves only that to groups came back from there.
+    if (fromUs) packet.multicast = destination >>> 28 === 14
     packet.network = network
     packet.transport = packet.start = network + headerLength
     // What follows the total length is padding of the link.
@@ -534,10 +584,11 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       this.counters.loopbackOnWire++
       return false
     }
-    // As Linux: 0.0.0.0 speaks to everybody only (a host without an address, RFC 1122, 3.2.1.3 (a)).
+    // As Linux: 0.0.0.0 speaks to everybody only (a host without an address, RFC 1122, 3.2.1.3 (a)), or to groups of the link
+    // (switches that ask for members, RFC 4541, section 2.1.1).
     const isSourceFine =
       source >>> 24 === 0
-        ? source === 0 && destination === -1
+        ? source === 0 && (destination === -1 || destination >>> 8 === LOCAL_GROUPS)
         : source >>> 28 !== 14 && !this.#local.isBroadcast(source) && !this.#local.owns(source)
     if (!isSourceFine) {
       this.counters.invalidSource++

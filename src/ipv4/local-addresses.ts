@@ -12,6 +12,8 @@ export class LocalAddresses {
   #prefixes: readonly IpPrefix[] = []
   #own: Int32Array = new Int32Array(0)
   #masks: Int32Array = new Int32Array(0)
+  /** Groups that are listened to, besides that of all hosts. */
+  readonly #groups = new Set<number>()
 
   get prefixes(): readonly IpPrefix[] {
     return this.#prefixes
@@ -56,8 +58,13 @@ export class LocalAddresses {
     if (this.owns(address)) return AddressKind.Own
     // RFC 1122, 3.2.1.3 (c) and (d): limited broadcast, and broadcast of a connected network.
     if (this.isBroadcast(address)) return AddressKind.Broadcast
-    if (address === ALL_HOSTS) return AddressKind.Multicast
+    if (address === ALL_HOSTS || (this.#groups.size > 0 && this.#groups.has(address))) return AddressKind.Multicast
     return AddressKind.Foreign
+  }
+
+  setGroup(group: number, isListening: boolean): void {
+    if (isListening) this.#groups.add(group)
+    else this.#groups.delete(group)
   }
 
   isBroadcast(address: number): boolean {

@@ -321,6 +321,6 @@ export class Paths {
 }
 
 /** RFC 1112, section 6.4: the low 23 bits of the group behind 01-00-5e. */
-function multicastMac(group: number): MacAddress {
+export function multicastMac(group: number): MacAddress {
   return new MacAddress(0x0100, 0x5e000000 | (group & 0x7fffff))
 }

@@ -134,6 +134,17 @@ export function writeHeader(
   writeWord32(bytes, position + DESTINATION, destinationAddress)
 }
 
+/** RFC 2113: every router on the way is to look at the packet. */
+const ROUTER_ALERT = 0x94040000 | 0
+export const ROUTER_ALERT_LENGTH = 4
+
+/** Puts the router alert option into the 4 bytes behind a header that `writeHeader` wrote. */
+export function writeRouterAlert(bytes: Uint8Array, position: number): void {
+  bytes[position + VERSION_AND_LENGTH] = 0x46
+  writeWord32(bytes, position + HEADER_LENGTH, ROUTER_ALERT)
+  writeChecksum(bytes, position, HEADER_LENGTH + ROUTER_ALERT_LENGTH)
+}
+
 /** Makes the header of a fragment that of the whole packet. @param length of the header @param total of the packet */
 export function becomeWhole(bytes: Uint8Array, position: number, length: number, total: number): void {
   writeWord16(bytes, position + TOTAL_LENGTH, total)

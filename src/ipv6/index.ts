@@ -10,7 +10,6 @@ export {
   selectSource,
   sortDestinations,
 } from './address-selection.ts'
-export { AddressSet } from './address-set.ts'
 export { isLinkLocal, isLinkLocalWord, LINK_LOCAL_PREFIX, solicitedNodeGroup } from './addresses.ts'
 export type { Ipv6Counters } from './counters.ts'
 export type { ErrorSender } from './error-sender.ts'
@@ -41,7 +40,6 @@ export type { ControlHandler, Ipv6Link } from './link.ts'
 export type { OwnAddress } from './local-addresses.ts'
 export { MulticastListener, type MulticastListenerOptions, MulticastMembership } from './multicast-listener.ts'
 export type { MulticastListenerCounters } from './multicast-listener-counters.ts'
-export { FilterMode, type SourceFilter } from './multicast-listener-filter.ts'
 export * from './neighbor-discovery/index.ts'
 export type { NeighborResolver, NextHop, RouteDiscovery } from './neighbor-resolver.ts'
 export type { AddressHandler, AddressSettings, GroupHandler } from './paths.ts'

@@ -94,7 +94,8 @@ export class Input implements ReassemblyErrors {
     setAddresses(packet, bytes, network)
     packet.hopLimit = wire.hopLimit(bytes, network)
     packet.trafficClass = wire.trafficClass(bytes, network)
-    if (fromUs) packet.multicast = false
+    // Of what we send to ourselves only that to groups came back from there.
+    if (fromUs) packet.multicast = packet.destination0 >>> 24 === 0xff
     else if (!this.#isForUs(packet)) return
     this.#chain.atomicFragment = false
     this.#follow(packet, this.#chain.walk(network, packet.end), false, fromUs)

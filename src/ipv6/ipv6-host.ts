@@ -1,8 +1,10 @@
 import { IpAddress, IpPrefix } from '../address/index.ts'
+import type { FilterMode, GroupMembership } from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import { type PolicyEntry, PolicyTable } from './address-policy.ts'
 import { selectSource } from './address-selection.ts'
 import { isLinkLocal } from './addresses.ts'
+import { GroupListening } from './group-listening.ts'
 import { appendIdentifier, eui64Identifier, SECRET_LENGTH, stableAddress } from './interface-identifier.ts'
 import type { Ipv6 } from './ipv6.ts'
 import type { OwnAddress } from './local-addresses.ts'
@@ -106,6 +108,15 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
   /** Runs whenever something in `discovery.configuration` is another: DNS servers, the flags for DHCPv6, and so on. */
   onConfiguration(handler: () => void): void {
     this.#configurationHandlers.push(handler)
+  }
+
+  /**
+   * Listens to a group for one socket.
+   * @param mode and `sources`: which sources
+   * @throws SystemError EINVAL for what is not an IPv6 multicast address, ENOBUFS for too many groups or sources
+   */
+  join(group: IpAddress, mode: FilterMode, sources: Iterable<IpAddress>): GroupMembership {
+    return new GroupListening(this.ipv6, this.multicast.join(group, mode, sources))
   }
 
   /** Makes the link-local address, checks the one that was given, and asks for routers. */

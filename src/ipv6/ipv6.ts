@@ -226,6 +226,12 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     this.#paths.leaveGroup(group)
   }
 
+  /** As `joinGroup` and `leaveGroup`, but who is told of groups hears nothing of it. */
+  setGroup(group: IpAddress, isListening: boolean): void {
+    if (isListening) this.#paths.local.join(group)
+    else this.#paths.local.leave(group)
+  }
+
   /**
    * Adds a route.
    * @param gateway the next hop, null for a network on our link
@@ -277,6 +283,10 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
 
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     this.#output.send(packet, path as Ipv6Path, protocol, hopLimit, trafficClass)
+  }
+
+  loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
+    this.#output.loopBack(packet, path as Ipv6Path, protocol, hopLimit, trafficClass)
   }
 
   sendControl(

@@ -1,10 +1,10 @@
 /** Packs records into reports of version 2, RFC 3810, sections 5.2 and 5.2.15. */
 import { IpAddress } from '../address/index.ts'
+import { GroupRecordType, type RecordWriter } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import type { Ipv6Link } from './link.ts'
 import type { MulticastListenerCounters } from './multicast-listener-counters.ts'
 import * as wire from './multicast-listener-wire.ts'
-import { RecordType } from './multicast-listener-wire.ts'
 import { HEADER_LENGTH } from './wire.ts'
 
 /** ff02::16, RFC 3810, section 5.2.14: all routers that know version 2. */
@@ -16,7 +16,7 @@ const ROUTER_ALERT_LENGTH = 8
 /** Reports are no longer than this even where the link takes more, so that they fit a small packet. */
 const LONGEST_PACKET = 1500
 
-export class ReportWriter {
+export class ReportWriter implements RecordWriter {
   readonly #link: Ipv6Link
   readonly #counters: MulticastListenerCounters
   /** The report being filled; the rest is meaningful while there is one. */
@@ -35,7 +35,7 @@ export class ReportWriter {
   }
 
   /** Adds a record, or several where its sources do not fit into one report. */
-  add(type: RecordType, group: IpAddress, sources: readonly IpAddress[]): void {
+  add(type: GroupRecordType, group: IpAddress, sources: readonly IpAddress[]): void {
     const whole = wire.RECORD_HEADER_LENGTH + sources.length * wire.ADDRESS_LENGTH
     if (this.#records > 0 && whole > this.#room()) this.#sendReport()
     let next = 0
@@ -46,7 +46,7 @@ export class ReportWriter {
       this.#write(type, group, sources, next, count)
       next += count
       // 5.2.15: a list of what is excluded cannot be split (each record would undo the one before); the rest is left out.
-      if (type === RecordType.ModeIsExclude || type === RecordType.ChangeToExclude) return
+      if (type === GroupRecordType.ModeIsExclude || type === GroupRecordType.ChangeToExclude) return
       if (next < sources.length) this.#sendReport()
     } while (next < sources.length)
   }
@@ -80,7 +80,7 @@ export class ReportWriter {
     return true
   }
 
-  #write(type: RecordType, group: IpAddress, sources: readonly IpAddress[], from: number, count: number): void {
+  #write(type: GroupRecordType, group: IpAddress, sources: readonly IpAddress[], from: number, count: number): void {
     const packet = this.#packet!
     const bytes = this.#link.memory.bytes
     wire.writeRecordHeader(bytes, packet.end, type, count, group)

@@ -4,6 +4,7 @@
  */
 import { IpAddress } from '../address/index.ts'
 import { MILLISECOND, type Microseconds, SECOND } from '../clock/index.ts'
+import type { GroupRecordType } from '../ip/index.ts'
 import { word16, word32, writeWord16, writeWord32 } from './wire.ts'
 
 /** ICMPv6 types, IANA "ICMPv6 Parameters". */
@@ -26,17 +27,6 @@ const QUERY_SOURCES = 28
 /** RFC 3810, section 5.2: a report before its first record. */
 export const REPORT_HEADER_LENGTH = 8
 const RECORD_COUNT = 6
-
-/** RFC 3810, section 5.2.12. */
-export const RecordType = {
-  ModeIsInclude: 1,
-  ModeIsExclude: 2,
-  ChangeToInclude: 3,
-  ChangeToExclude: 4,
-  AllowNewSources: 5,
-  BlockOldSources: 6,
-} as const
-export type RecordType = (typeof RecordType)[keyof typeof RecordType]
 
 /** A record before its first source. */
 export const RECORD_HEADER_LENGTH = 20
@@ -123,7 +113,7 @@ export function writeRecordCount(bytes: Uint8Array, position: number, count: num
 export function writeRecordHeader(
   bytes: Uint8Array,
   position: number,
-  type: RecordType,
+  type: GroupRecordType,
   sources: number,
   group: IpAddress,
 ): void {

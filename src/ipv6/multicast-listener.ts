@@ -5,15 +5,22 @@
 import type { IpAddress } from '../address/index.ts'
 import { MILLISECOND, type Microseconds, SECOND, Timer, type TimerHandler } from '../clock/index.ts'
 import { integerInRange, SystemError } from '../errors/index.ts'
+import {
+  AddressSet,
+  areEqual,
+  FilterMode,
+  type GroupMembership,
+  type Listening,
+  MulticastGroup,
+  passes,
+  type SourceFilter,
+} from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { Scope } from './address-scope.ts'
-import { AddressSet } from './address-set.ts'
 import { ALL_ROUTERS, isLinkLocalWord } from './addresses.ts'
 import type { ControlHandler, Ipv6Link } from './link.ts'
 import { type MulticastListenerCounters, newMulticastListenerCounters } from './multicast-listener-counters.ts'
-import { areEqual, FilterMode, passes, type SourceFilter } from './multicast-listener-filter.ts'
-import { type Listening, MulticastGroup } from './multicast-listener-group.ts'
 import { ReportWriter } from './multicast-listener-reports.ts'
 import * as wire from './multicast-listener-wire.ts'
 import { MessageType } from './multicast-listener-wire.ts'
@@ -41,7 +48,7 @@ export interface MulticastListenerOptions {
 }
 
 /** What one socket wants of one group. */
-export class MulticastMembership implements Listening {
+export class MulticastMembership implements Listening, GroupMembership {
   readonly group: IpAddress
   readonly #listener: MulticastListener
   #filter: SourceFilter

@@ -83,7 +83,7 @@ export class Output implements FragmentSink {
     this.#sendWhole(fragment, path, Fragment, this.#hopLimit, this.#trafficClass, this.#flowLabel)
   }
 
-  #sendWhole(
+  #pushHeader(
     packet: PacketBuffer,
     path: Ipv6Path,
     nextHeader: number,
@@ -106,6 +106,28 @@ export class Output implements FragmentSink {
       destination.word2,
       destination.word3,
     )
+  }
+
+  /** See `Ip.loopBack`. */
+  loopBack(packet: PacketBuffer, path: Ipv6Path, protocol: number, hopLimit: number, trafficClass: number): void {
+    const copy = this.#memory.copy(packet)
+    if (copy === null) {
+      this.#counters.noMemory++
+      return
+    }
+    this.#pushHeader(copy, path, protocol, hopLimit, trafficClass, 0)
+    this.#sendLocal(copy)
+  }
+
+  #sendWhole(
+    packet: PacketBuffer,
+    path: Ipv6Path,
+    nextHeader: number,
+    hopLimit: number,
+    trafficClass: number,
+    flowLabel: number,
+  ): void {
+    this.#pushHeader(packet, path, nextHeader, hopLimit, trafficClass, flowLabel)
     let nextHop = path.nextHop
     if (nextHop === null) {
       this.#sendLocal(packet)

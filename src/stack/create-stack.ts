@@ -14,7 +14,7 @@ import {
 import { Ethernet } from '../ethernet/index.ts'
 import { Icmp, type IcmpOptions, Icmpv6 } from '../icmp/index.ts'
 import type { Ip } from '../ip/index.ts'
-import { Ipv4 } from '../ipv4/index.ts'
+import { Igmp, Ipv4 } from '../ipv4/index.ts'
 import { Ipv6, Ipv6Host, type Ipv6HostOptions, ipv6Wire } from '../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
 import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
@@ -136,7 +136,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     }
     const ethernet = new Ethernet(netif)
     const ips: Ip[] = []
-    let four: { arp: Arp; ipv4: Ipv4; icmp: Icmp } | null = null
+    let four: { arp: Arp; ipv4: Ipv4; icmp: Icmp; igmp: Igmp } | null = null
     if (families.ipv4 !== null) {
       const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
       made.push(arp)
@@ -145,7 +145,8 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       made.push(ipv4)
       const { cidr, gateway } = families.ipv4
       if (probe && cidr !== undefined) await addProbedAddress(ipv4, arp, cidr, gateway)
-      four = { arp, ipv4, icmp: new Icmp(ipv4, { ...options.icmp, clock, random }) }
+      const igmp = new Igmp(ipv4, { clock, random, log: logs('igmp') })
+      four = { arp, ipv4, icmp: new Icmp(ipv4, { ...options.icmp, clock, random }), igmp }
       ips.push(ipv4)
     }
     let six: { ipv6: Ipv6Host; icmpv6: Icmpv6 } | null = null

@@ -173,6 +173,19 @@ export interface UdpOptions {
   remote?: Endpoint
   /** Allows sending to broadcast addresses; default false, then EACCES. */
   broadcast?: boolean
+  /**
+   * Others that ask for it, too, may have the same address and port (Linux SO_REUSEADDR, `reuseAddr` of `node:dgram`): what
+   * goes to a group reaches all of them, what goes to us alone the latest. Default false.
+   */
+  reuseAddress?: boolean
+}
+
+/** Which sources of a multicast group are listened to. */
+export interface GroupFilter {
+  /** IP addresses of the group's family, 64 at most; default none. */
+  sources?: readonly string[]
+  /** `include`: those sources only; `exclude`: all but those. Default `include` where there are sources, else `exclude`. */
+  mode?: 'include' | 'exclude'
 }
 
 export interface UdpSocket extends AsyncDisposable {
@@ -188,6 +201,33 @@ export interface UdpSocket extends AsyncDisposable {
    *   EBADF after `close`; TypeError or RangeError for `to`
    */
   send(data: Uint8Array | string, to?: Endpoint): void
+  /**
+   * Listens to a multicast group of either family: the link's routers are told by IGMP (RFC 9776) or MLD (RFC 3810). A socket
+   * that has joined no group gets what comes to its port because another has joined, as on Linux.
+   * @throws SystemError EINVAL (no group, or sources of another family), EADDRINUSE (joined already), ENOBUFS (too many groups
+   *   or sources), EAFNOSUPPORT (the stack does not have the family), EBADF; ENOTSUP on the socket stack for `exclude` with
+   *   sources, which Node cannot ask for; TypeError
+   */
+  joinGroup(group: string, filter?: GroupFilter): void
+  /** @throws SystemError EADDRNOTAVAIL (it was not joined), EBADF; TypeError */
+  leaveGroup(group: string): void
+  /** Listens to other sources of a group that was joined. @throws as `joinGroup`, and SystemError EADDRNOTAVAIL */
+  setSourceFilter(group: string, filter: GroupFilter): void
+  /**
+   * TTL or hop limit of datagrams to one host; default 64, or what the router says. @param hops 1 to 255
+   * @throws RangeError; SystemError EBADF, as the next ones
+   */
+  setHopLimit(hops: number): void
+  /** The same of datagrams to groups; default 1, which no router forwards. @param hops 0 (they stay in this host) to 255 */
+  setMulticastHopLimit(hops: number): void
+  /** Whether sockets of this stack that listen to a group get what we send to it; default true. */
+  setMulticastLoopback(on: boolean): void
+  /**
+   * Datagrams to groups of this address's family leave from it; on the socket stack, through its interface, on which groups
+   * are joined from now on, too.
+   * @param address one of the stack's @throws SystemError EADDRNOTAVAIL; TypeError
+   */
+  setMulticastInterface(address: string): void
   close(): Promise<void>
 }
 

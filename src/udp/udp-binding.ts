@@ -1,5 +1,5 @@
 import { IPV4_MAPPED_WORD, type IpAddress, type IpFamily } from '../address/index.ts'
-import type { IpErrorKind, Path } from '../ip/index.ts'
+import type { GroupMembership, IpErrorKind, Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import type { Udp } from './udp.ts'
 
@@ -44,13 +44,20 @@ export class UdpBinding {
   broadcast: boolean
   /** Whether it takes datagrams to addresses that are not ours, as far as the internet layer lets them through. */
   takesForeign = false
-  /** TTL or hop limit of what it sends: 1 to 255, or 0 for the default. */
+  /** TTL or hop limit of datagrams to one host, 1 to 255; 0, the default, takes the path's. */
   hopLimit = 0
+  /** The same to groups, 0 to 255; 0 keeps them in this host. RFC 1112, section 6.1. */
+  multicastHopLimit = 1
+  /** Whether datagrams to groups that we listen to come back to us, too. */
+  multicastLoopback = true
+  /** For a binding to all our addresses: which of them datagrams to groups of its family leave from; null for the usual one. */
+  multicastSource: IpAddress | null = null
   /** The next binding of the same port. */
   next: UdpBinding | null = null
 
   readonly #udp: Udp
   #closed = false
+  #memberships: GroupMembership[] | null = null
   /** The ways of the last `send` and of the last `reply`: most go where the one before went. */
   #path: Path | null = null
   #replyPath: Path | null = null
@@ -196,17 +203,53 @@ export class UdpBinding {
     }
   }
 
-  /** Receives nothing more, and frees the port. Idempotent. */
+  /** What this binding wants of a group, or null where it has not joined it. */
+  membership(group: IpAddress): GroupMembership | null {
+    return this.#memberships?.find((membership) => membership.group.equals(group)) ?? null
+  }
+
+  /** Datagrams to that group are for this binding as far as the membership accepts them. It is left at the end. */
+  addMembership(membership: GroupMembership): void {
+    this.#memberships ??= []
+    this.#memberships.push(membership)
+  }
+
+  /** Leaves a group. @returns false if it had not been joined */
+  dropMembership(group: IpAddress): boolean {
+    const membership = this.membership(group)
+    if (membership === null) return false
+    this.#memberships = this.#memberships!.filter((other) => other !== membership)
+    membership.leave()
+    return true
+  }
+
+  /** Whether a datagram to a group passes the filter of this binding, if it has one for that group. */
+  accepts(packet: PacketBuffer): boolean {
+    const memberships = this.#memberships
+    if (memberships === null) return true
+    const { destination0, destination1, destination2, destination3 } = packet
+    for (let i = 0; i < memberships.length; i++) {
+      const { word0, word1, word2, word3 } = memberships[i].group
+      if (word3 !== destination3 || word2 !== destination2 || word1 !== destination1 || word0 !== destination0) continue
+      return memberships[i].accepts(packet.source0, packet.source1, packet.source2, packet.source3)
+    }
+    return true
+  }
+
+  /** Receives nothing more, leaves its groups, and frees the port. Idempotent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    for (const membership of this.#memberships ?? []) membership.leave()
+    this.#memberships = null
     this.#udp.unbind(this)
   }
 
   #pathTo(destination: IpAddress | null, preferred: IpAddress | null): Path | UdpSendError {
     const to = destination ?? this.remoteAddress
     if (to === null) return 'EDESTADDRREQ'
-    const source = this.address ?? preferred
+    const usual = to.isMulticast && this.multicastSource?.family === to.family ? this.multicastSource : null
+    const source = this.address ?? preferred ?? usual
     const known = this.#path
     if (
       known !== null &&

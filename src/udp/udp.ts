@@ -164,8 +164,21 @@ export class Udp implements IpProtocolHandler {
     packet.checksumStart = at
     packet.checksumField = at + wire.CHECKSUM
     this.counters.sent++
-    path.ip.send(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
+    if (path.destination.isMulticast) this.#sendToGroup(binding, packet, path)
+    else path.ip.send(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
     return null
+  }
+
+  /** RFC 1112, section 6.1: with a TTL of the sender's choice, and back to us where we listen to the group ourselves. */
+  #sendToGroup(binding: UdpBinding, packet: PacketBuffer, path: Path): void {
+    const { multicastHopLimit, multicastLoopback } = binding
+    const { ip } = path
+    if (multicastLoopback && ip.isLocalAddress(path.destination)) {
+      ip.loopBack(packet, path, IpProtocol.Udp, multicastHopLimit, 0)
+    }
+    // 0: it stays in this host.
+    if (multicastHopLimit > 0) ip.send(packet, path, IpProtocol.Udp, multicastHopLimit, 0)
+    else packet.release()
   }
 
   receive(packet: PacketBuffer, ip: Ip): void {
@@ -326,11 +339,14 @@ export class Udp implements IpProtocolHandler {
     return best
   }
 
-  /** As Linux: each one that fits gets what was sent to a group. */
+  /**
+   * Each one that fits gets what was sent to a group, unless it has joined the group and excludes the source. As Linux
+   * (IP_MULTICAST_ALL): one that has not joined it gets what comes because another has.
+   */
   #deliverToAll(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): void {
     let delivered = false
     for (let binding = first; binding !== null; binding = binding.next) {
-      if (matchPacket(binding, packet, remotePort) === 0) continue
+      if (matchPacket(binding, packet, remotePort) === 0 || !binding.accepts(packet)) continue
       delivered = true
       this.counters.delivered++
       binding.receiver.datagram(packet, remotePort)

@@ -6,7 +6,8 @@ import { type DnsModule, parseServer } from '../../dns/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
-import type { Ipv4 } from '../../ipv4/index.ts'
+import type { FilterMode, GroupMembership } from '../../ip/index.ts'
+import type { Igmp, Ipv4 } from '../../ipv4/index.ts'
 import type { AddressEventType, Ipv6Host } from '../../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
@@ -55,6 +56,8 @@ export interface DirectStackLayers {
   icmp?: Icmp | null
   /** With IPv4 only. */
   dhcp?: Dhcpv4Configurator | null
+  /** With IPv4 only; without it no IPv4 group can be joined. */
+  igmp?: Igmp | null
   /** The two of IPv6: both or none. */
   ipv6?: Ipv6Host | null
   icmpv6?: Icmpv6 | null
@@ -90,6 +93,8 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   /** Null without IPv4, as the next two. */
   readonly arp: Arp | null
   readonly ipv4: Ipv4 | null
+  /** Null where the stack was composed without it. */
+  readonly igmp: Igmp | null
   readonly icmp: Icmp | null
   /** Null without DHCPv4. `lease` is what it has, `onEvent` tells what happens. */
   readonly dhcp: Dhcpv4Configurator | null
@@ -121,6 +126,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.ipv4 = layers.ipv4 ?? null
     this.icmp = layers.icmp ?? null
     this.dhcp = layers.dhcp ?? null
+    this.igmp = layers.igmp ?? null
     this.ipv6 = layers.ipv6 ?? null
     this.icmpv6 = layers.icmpv6 ?? null
     this.dhcpv6 = layers.dhcpv6 ?? null
@@ -131,6 +137,8 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.#udpOwner = {
       zone: this.zone,
       refuseUnchecked: (...given) => this.#refuseUnchecked(...given),
+      joinGroup: (...given) => this.#joinGroup(...given),
+      isOwn: (address) => this.addresses.some((own) => own.address.equals(address)),
       udpClosed: (socket) => this.#sockets.delete(socket),
       flush: () => this.#flushOutsideBurst(),
       reportFailure: (message, fields) => this.#reportFailure(message, fields),
@@ -297,6 +305,13 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     throw new SystemError('EADDRNOTAVAIL', syscall, { address: addressText(address, this.zone), port, hint })
   }
 
+  #joinGroup(group: IpAddress, mode: FilterMode, sources: readonly IpAddress[]): GroupMembership {
+    const listener = group.family === 4 ? this.igmp : this.ipv6
+    if (listener !== null) return listener.join(group, mode, sources)
+    const hint = `the stack has no IPv${group.family}`
+    throw new SystemError('EAFNOSUPPORT', 'addMembership', { address: group.toString(), hint })
+  }
+
   readonly #udpOwner: UdpOwner
 
   /** A stranger can make a handler fail with every datagram; that is no reason to fill the log. */
@@ -349,6 +364,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.tcp.close()
     await Promise.all([this.dhcpv6?.close(hasTime), this.dhcp?.close(hasTime)])
     this.icmp?.close()
+    this.igmp?.close()
     this.icmpv6?.close()
     this.ipv4?.close()
     this.ipv6?.close()

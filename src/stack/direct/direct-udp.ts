@@ -1,10 +1,11 @@
 import { IpAddress } from '../../address/index.ts'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
-import { IpErrorKind } from '../../ip/index.ts'
+import { type FilterMode, type GroupMembership, IpErrorKind } from '../../ip/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import type { Udp, UdpBinding, UdpReceiver } from '../../udp/index.ts'
-import { checkBoolean, checkPort } from '../options.ts'
-import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
+import { checkGroupFilter } from '../groups.ts'
+import { checkBoolean, checkInteger, checkPort } from '../options.ts'
+import type { Endpoint, GroupFilter, UdpOptions, UdpSocket } from '../stack.ts'
 import { DONE, ignore } from '../waiter.ts'
 import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
 
@@ -14,6 +15,10 @@ export interface UdpOwner {
   readonly zone: string
   /** @throws SystemError EADDRNOTAVAIL for an address of ours of which it is not certain that nobody else has it */
   refuseUnchecked(address: IpAddress | null, port: number, syscall: string): void
+  /** @throws SystemError EINVAL, ENOBUFS, EAFNOSUPPORT */
+  joinGroup(group: IpAddress, mode: FilterMode, sources: readonly IpAddress[]): GroupMembership
+  /** Whether it is an address of ours. */
+  isOwn(address: IpAddress): boolean
   udpClosed(socket: DirectUdp): void
   reportFailure(message: string, fields: Record<string, unknown>): void
   /** Hands out what was sent, unless a burst is under way, whose end does. */
@@ -56,6 +61,7 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
       port,
       remote,
       broadcast: options.broadcast ?? false,
+      shared: checkBoolean('reuseAddress', options.reuseAddress ?? false),
     })
     if (typeof binding === 'string') {
       throw new SystemError(binding, 'bind', { address: options.address ?? '::', port })
@@ -125,7 +131,7 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
   }
 
   send(data: Uint8Array | string, to?: Endpoint): void {
-    if (this.#closed) throw new SystemError('EBADF', 'send', { hint: 'the socket is closed' })
+    this.#checkOpen('send')
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     let destination: IpAddress | null = null
     let source: IpAddress | null = null
@@ -142,6 +148,67 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     const refusal = this.#binding.send(bytes, destination, to?.port ?? 0, source)
     if (refusal !== null) throw new SystemError(refusal, 'send', to ?? this.remote ?? {})
     this.#owner.flush()
+  }
+
+  joinGroup(group: string, filter: GroupFilter = {}): void {
+    const address = this.#group(group, 'addMembership')
+    if (this.#binding.membership(address) !== null) {
+      throw new SystemError('EADDRINUSE', 'addMembership', { address: group, hint: 'it was joined already' })
+    }
+    const { mode, sources } = this.#filter(filter)
+    this.#binding.addMembership(this.#owner.joinGroup(address, mode, sources))
+  }
+
+  leaveGroup(group: string): void {
+    if (this.#binding.dropMembership(this.#group(group, 'dropMembership'))) return
+    throw new SystemError('EADDRNOTAVAIL', 'dropMembership', { address: group, hint: 'it was not joined' })
+  }
+
+  setSourceFilter(group: string, filter: GroupFilter): void {
+    const membership = this.#binding.membership(this.#group(group, 'setSourceFilter'))
+    if (membership === null) {
+      throw new SystemError('EADDRNOTAVAIL', 'setSourceFilter', { address: group, hint: 'it was not joined' })
+    }
+    const { mode, sources } = this.#filter(filter)
+    membership.setFilter(mode, sources)
+  }
+
+  setHopLimit(hops: number): void {
+    this.#checkOpen('setTTL')
+    this.#binding.hopLimit = checkInteger('hops', hops, 1, 255)
+  }
+
+  setMulticastHopLimit(hops: number): void {
+    this.#checkOpen('setMulticastTTL')
+    this.#binding.multicastHopLimit = checkInteger('hops', hops, 0, 255)
+  }
+
+  setMulticastLoopback(on: boolean): void {
+    this.#checkOpen('setMulticastLoopback')
+    this.#binding.multicastLoopback = checkBoolean('on', on)
+  }
+
+  setMulticastInterface(address: string): void {
+    this.#checkOpen('setMulticastInterface')
+    const own = parseAddress('address', address, this.#owner.zone, 'setMulticastInterface')
+    if (!this.#owner.isOwn(own)) throw new SystemError('EADDRNOTAVAIL', 'setMulticastInterface', { address })
+    this.#binding.multicastSource = own
+  }
+
+  #group(text: string, syscall: string): IpAddress {
+    this.#checkOpen(syscall)
+    const group = parseAddress('group', text, this.#owner.zone, syscall)
+    if (!group.isMulticast) throw new SystemError('EINVAL', syscall, { address: text, hint: 'it is no group' })
+    return group
+  }
+
+  #filter(filter: GroupFilter): { mode: FilterMode; sources: IpAddress[] } {
+    const { mode, sources } = checkGroupFilter(filter)
+    return { mode, sources: sources.map((source) => IpAddress.parse(source)) }
+  }
+
+  #checkOpen(syscall: string): void {
+    if (this.#closed) throw new SystemError('EBADF', syscall, { hint: 'the socket is closed' })
   }
 
   close(): Promise<void> {

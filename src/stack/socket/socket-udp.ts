@@ -2,8 +2,9 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
-import { checkAddress, checkBoolean, checkPort } from '../options.ts'
-import type { Endpoint, UdpOptions, UdpSocket } from '../stack.ts'
+import { checkGroupFilter } from '../groups.ts'
+import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
+import type { Endpoint, GroupFilter, UdpOptions, UdpSocket } from '../stack.ts'
 import { withMapping, withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
 
@@ -98,6 +99,7 @@ export class SocketUdp implements UdpSocket {
     const socket = createSocket({
       type: kind.v4 ? 'udp4' : 'udp6',
       ipv6Only: !kind.v4 && !kind.dual,
+      reuseAddr: checkBoolean('reuseAddress', options.reuseAddress ?? false),
       lookup: noLookup as never,
     })
     const address = options.address ?? (kind.v4 ? '0.0.0.0' : '::')
@@ -149,7 +151,7 @@ export class SocketUdp implements UdpSocket {
   }
 
   send(data: Uint8Array | string, to?: Endpoint): void {
-    if (this.#closed !== null) throw new SystemError('EBADF', 'send', { hint: 'the socket is closed' })
+    this.#checkOpen('send')
     // `dgram` keeps a reference until the kernel has taken the datagram, and the caller's bytes are its own again.
     const copy = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data)
     if (this.remote !== null) {
@@ -170,6 +172,108 @@ export class SocketUdp implements UdpSocket {
 
   #checkLength(length: number, to: Endpoint): void {
     if (length > (isIPv4(to.address) ? LONGEST_V4 : LONGEST_V6)) throw new SystemError('EMSGSIZE', 'send', to)
+  }
+
+  joinGroup(group: string, filter: GroupFilter = {}): void {
+    const { mode, sources } = this.#filter(group, filter)
+    if (this.#groups.has(group)) {
+      throw new SystemError('EADDRINUSE', 'addMembership', { address: group, hint: 'it was joined already' })
+    }
+    const joined: string[] = []
+    this.#try('addMembership', group, () => {
+      if (mode === 'exclude') this.#socket.addMembership(group, this.#multicastInterface)
+      else for (const source of sources) this.#join(group, source, joined)
+    })
+    this.#groups.set(group, mode === 'exclude' ? null : joined)
+  }
+
+  leaveGroup(group: string): void {
+    const sources = this.#joined(group, 'dropMembership')
+    this.#try('dropMembership', group, () => {
+      if (sources === null) this.#socket.dropMembership(group, this.#multicastInterface)
+      else
+        for (const source of sources) this.#socket.dropSourceSpecificMembership(source, group, this.#multicastInterface)
+    })
+    this.#groups.delete(group)
+  }
+
+  setSourceFilter(group: string, filter: GroupFilter): void {
+    const { mode, sources } = this.#filter(group, filter)
+    const before = this.#joined(group, 'setSourceFilter')
+    if (mode === 'exclude' || before === null) {
+      if (mode === 'exclude' && before === null) return
+      this.leaveGroup(group)
+      this.joinGroup(group, filter)
+      return
+    }
+    this.#try('setSourceFilter', group, () => {
+      for (const source of sources) if (!before.includes(source)) this.#join(group, source, before)
+      for (const source of before.filter((old) => !sources.includes(old))) {
+        this.#socket.dropSourceSpecificMembership(source, group, this.#multicastInterface)
+        before.splice(before.indexOf(source), 1)
+      }
+    })
+  }
+
+  setHopLimit(hops: number): void {
+    checkInteger('hops', hops, 1, 255)
+    this.#try('setTTL', undefined, () => this.#socket.setTTL(hops))
+  }
+
+  setMulticastHopLimit(hops: number): void {
+    checkInteger('hops', hops, 0, 255)
+    this.#try('setMulticastTTL', undefined, () => this.#socket.setMulticastTTL(hops))
+  }
+
+  setMulticastLoopback(on: boolean): void {
+    checkBoolean('on', on)
+    this.#try('setMulticastLoopback', undefined, () => this.#socket.setMulticastLoopback(on))
+  }
+
+  setMulticastInterface(address: string): void {
+    checkAddress('address', address)
+    this.#try('setMulticastInterface', address, () => this.#socket.setMulticastInterface(address))
+    this.#multicastInterface = address
+  }
+
+  #multicastInterface: string | undefined
+  /** What a group was joined for: its sources, or null for all. */
+  readonly #groups = new Map<string, string[] | null>()
+
+  #join(group: string, source: string, joined: string[]): void {
+    this.#socket.addSourceSpecificMembership(source, group, this.#multicastInterface)
+    joined.push(source)
+  }
+
+  #joined(group: string, syscall: string): string[] | null {
+    this.#checkOpen(syscall)
+    const sources = this.#groups.get(checkAddress('group', group))
+    if (sources !== undefined) return sources
+    throw new SystemError('EADDRNOTAVAIL', syscall, { address: group, hint: 'it was not joined' })
+  }
+
+  #filter(group: string, given: GroupFilter): Required<GroupFilter> {
+    this.#checkOpen('addMembership')
+    checkAddress('group', group)
+    const filter = checkGroupFilter(given)
+    if (filter.mode === 'exclude' && filter.sources.length > 0) {
+      const hint = 'Node can ask for all sources or for some, not for all but some'
+      throw new SystemError('ENOTSUP', 'setSourceFilter', { address: group, hint })
+    }
+    return filter
+  }
+
+  #checkOpen(syscall: string): void {
+    if (this.#closed !== null) throw new SystemError('EBADF', syscall, { hint: 'the socket is closed' })
+  }
+
+  #try(syscall: string, address: string | undefined, action: () => void): void {
+    this.#checkOpen(syscall)
+    try {
+      action()
+    } catch (error) {
+      throw systemErrorOf(error, syscall, address === undefined ? undefined : { address, port: this.local.port })
+    }
   }
 
   close(): Promise<void> {

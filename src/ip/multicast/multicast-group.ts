@@ -1,13 +1,13 @@
 /**
- * What a listener keeps about one group: who listens, what the interface listens to for all of them (RFC 3810, section
- * 4.2), and what of that is still to be told to the routers (section 6).
+ * What a listener of either family keeps about one group: who listens, what the interface listens to for all of them, and
+ * what of that is still to be told to the routers. Sections 4.2 and 6 of RFC 3810; RFC 9776, sections 3.2 and 5, says the
+ * same for IPv4.
  */
-import type { IpAddress } from '../address/index.ts'
-import { Timer, type TimerHandler } from '../clock/index.ts'
+import type { IpAddress } from '../../address/index.ts'
+import { Timer, type TimerHandler } from '../../clock/index.ts'
 import type { AddressSet } from './address-set.ts'
-import { FilterMode, isListening, mergeFilters, NOT_LISTENING, type SourceFilter } from './multicast-listener-filter.ts'
-import type { ReportWriter } from './multicast-listener-reports.ts'
-import { RecordType } from './multicast-listener-wire.ts'
+import { GroupRecordType, type RecordWriter } from './records.ts'
+import { FilterMode, isListening, mergeFilters, NOT_LISTENING, type SourceFilter } from './source-filter.ts'
 
 /** What somebody who listens to a group wants of it. */
 export interface Listening {
@@ -38,7 +38,7 @@ export class MulticastGroup {
   #modeReportsLeft = 0
   #sourceChanges: SourceChange[] = []
 
-  /** Version 1, RFC 2710, section 5: reports that nobody asked for still to be sent, and whether ours was the last. */
+  /** Older versions, RFC 2710, section 5, and RFC 2236, section 6: reports that nobody asked for still to be sent, and whether ours was the last. */
   reportsLeftV1 = 0
   isLastReporter = false
 
@@ -93,20 +93,20 @@ export class MulticastGroup {
   }
 
   /** Section 6.1: what a report of changes has to say of this group now. */
-  addChanges(writer: ReportWriter): void {
+  addChanges(writer: RecordWriter): void {
     this.isChanged = false
     const { mode, sources } = this.filter
     if (this.#modeReportsLeft > 0) {
       this.#modeReportsLeft--
-      const type = mode === FilterMode.Include ? RecordType.ChangeToInclude : RecordType.ChangeToExclude
+      const type = mode === FilterMode.Include ? GroupRecordType.ChangeToInclude : GroupRecordType.ChangeToExclude
       writer.add(type, this.address, sources.addresses)
     } else {
       const isWanted = (source: IpAddress) => sources.hasAddress(source) === (mode === FilterMode.Include)
       const changed = this.#sourceChanges.map((change) => change.source)
       const allowed = changed.filter(isWanted)
       const blocked = changed.filter((source) => !isWanted(source))
-      if (allowed.length > 0) writer.add(RecordType.AllowNewSources, this.address, allowed)
-      if (blocked.length > 0) writer.add(RecordType.BlockOldSources, this.address, blocked)
+      if (allowed.length > 0) writer.add(GroupRecordType.AllowNewSources, this.address, allowed)
+      if (blocked.length > 0) writer.add(GroupRecordType.BlockOldSources, this.address, blocked)
     }
     // A record of the mode tells of all sources, so it counts for them, too.
     for (const change of this.#sourceChanges) change.reportsLeft--
@@ -132,7 +132,7 @@ export class MulticastGroup {
   }
 
   /** Section 6.2, at the end: the answer to queries about this group; none if there is nothing to tell. */
-  addAnswer(writer: ReportWriter): void {
+  addAnswer(writer: RecordWriter): void {
     const asked = this.#asked
     this.#asked = null
     if (asked === null) {
@@ -141,13 +141,13 @@ export class MulticastGroup {
     }
     const { mode, sources } = this.filter
     const wanted = mode === FilterMode.Include ? asked.intersection(sources) : asked.difference(sources)
-    if (wanted.size > 0) writer.add(RecordType.ModeIsInclude, this.address, wanted.addresses)
+    if (wanted.size > 0) writer.add(GroupRecordType.ModeIsInclude, this.address, wanted.addresses)
   }
 
-  addCurrentState(writer: ReportWriter): void {
+  addCurrentState(writer: RecordWriter): void {
     if (!this.isListening) return
     const { mode, sources } = this.filter
-    const type = mode === FilterMode.Include ? RecordType.ModeIsInclude : RecordType.ModeIsExclude
+    const type = mode === FilterMode.Include ? GroupRecordType.ModeIsInclude : GroupRecordType.ModeIsExclude
     writer.add(type, this.address, sources.addresses)
   }
 

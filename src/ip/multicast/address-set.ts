@@ -1,7 +1,7 @@
-import type { IpAddress } from '../address/index.ts'
+import type { IpAddress } from '../../address/index.ts'
 
 /**
- * A set of IPv6 addresses, kept sorted: looking one up by its words allocates nothing, and two sets are merged in one
+ * A set of addresses, kept sorted: looking one up by its words allocates nothing, and two sets are merged in one
  * pass. Immutable.
  */
 export class AddressSet {

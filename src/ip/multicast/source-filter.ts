@@ -1,4 +1,4 @@
-/** Which sources of a group somebody wants to hear, and what an interface listens to for all of them: RFC 3810, section 4. */
+/** Which sources of a group somebody wants to hear, and what an interface listens to for all of them: RFC 3810, section 4, and RFC 9776, section 3. */
 import { AddressSet } from './address-set.ts'
 
 /** RFC 3810, section 3: only those sources, or all but those. */
