@@ -356,6 +356,13 @@ describe('BOUND, RENEWING, REBINDING', () => {
     expect(exchange.client.state).toBe('rebinding')
   })
 
+  test('in a short lease several times, too', () => {
+    const exchange = new Dhcpv4Exchange()
+    exchange.bind({ leaseTime: 120, renewAfter: 60, rebindAfter: 100 })
+    exchange.advance(119 * SECOND)
+    expect(seconds(exchange)).toEqual([60, 80, 90, 100, 110, 115])
+  })
+
   test('rebound by another server, which is asked from then on', () => {
     const exchange = new Dhcpv4Exchange()
     exchange.bind({ renewAfter: 1800, rebindAfter: 3000 })

@@ -408,13 +408,13 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     if (lease === null) return
     const now = this.#clock.now()
     if (now >= lease.expiresAt) this.#expire(lease)
-    else if (now >= lease.rebindAt) this.#prolongBy('rebinding', lease, lease.expiresAt)
-    else if (now >= lease.renewAt) this.#prolongBy('renewing', lease, lease.rebindAt)
+    else if (now >= lease.rebindAt) this.#prolongBy('rebinding', lease, lease.rebindAt, lease.expiresAt)
+    else if (now >= lease.renewAt) this.#prolongBy('renewing', lease, lease.renewAt, lease.rebindAt)
     else this.#armLease(lease)
   }
 
   /** Asks for more time, for the first time or again. RFC 2131, section 4.4.5. */
-  #prolongBy(state: 'renewing' | 'rebinding', lease: Dhcpv4Lease, end: Microseconds): void {
+  #prolongBy(state: 'renewing' | 'rebinding', lease: Dhcpv4Lease, begin: Microseconds, end: Microseconds): void {
     const now = this.#clock.now()
     if (this.#state !== state) {
       this.#state = state
@@ -428,7 +428,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       const bytes = this.#build(MessageType.Request, { clientAddress: address, seconds: this.#elapsed() })
       const everybody = state === 'rebinding'
       if (this.#mayTransmit()) this.#transport.send(bytes, address, everybody ? IpAddress.BROADCAST_V4 : lease.serverId)
-      this.#sendAt = now + renewalDelay(end - now)
+      this.#sendAt = now + renewalDelay(end - now, end - begin)
     }
     this.#armLease(lease)
   }

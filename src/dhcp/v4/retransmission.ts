@@ -7,8 +7,12 @@ const FIRST_DELAY: Microseconds = 4 * SECOND
 const LONGEST_DELAY: Microseconds = 64 * SECOND
 const SPREAD: Microseconds = 1 * SECOND
 
-/** Section 4.4.5: half of what is left until T2, or until the end, and not less than a minute. */
+/**
+ * Section 4.4.5: half of what is left until T2, or until the end, and not less than a minute; but of a time so short that this
+ * would leave a single attempt, not less than a quarter, and four seconds.
+ */
 const LEAST_RENEWAL_DELAY: Microseconds = 60 * SECOND
+const LEAST_PART = 1 / 4
 
 /** @param transmissions so far, 1 or more */
 export function delayAfter(transmissions: number, random: Random): Microseconds {
@@ -16,7 +20,11 @@ export function delayAfter(transmissions: number, random: Random): Microseconds 
   return delay + Math.floor((2 * random.fraction() - 1) * SPREAD)
 }
 
-/** @param left until T2 while renewing, until the end of the lease while rebinding */
-export function renewalDelay(left: Microseconds): Microseconds {
-  return Math.max(Math.floor(left / 2), LEAST_RENEWAL_DELAY)
+/**
+ * @param left until T2 while renewing, until the end of the lease while rebinding
+ * @param whole from T1 to T2, or from T2 to the end
+ */
+export function renewalDelay(left: Microseconds, whole: Microseconds): Microseconds {
+  const least = Math.min(LEAST_RENEWAL_DELAY, Math.max(whole * LEAST_PART, FIRST_DELAY))
+  return Math.floor(Math.max(left / 2, least))
 }
