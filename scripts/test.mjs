@@ -19,6 +19,7 @@ const PROGRAMS = {
   nc: 'netcat-openbsd',
   ndisc6: 'ndisc6',
   nmap: 'nmap',
+  zsh: 'zsh',
   ping: 'iputils-ping',
   radvd: 'radvd',
   script: 'bsdutils',

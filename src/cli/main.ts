@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { IpPrefix } from '../address/index.ts'
+import { complete, completionScript, SHELLS, type Shell } from './completion.ts'
 import { DEMO_PORT, runDemo } from './demo.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
@@ -112,6 +113,25 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       if (excess !== undefined)
         throw new Failure(`unexpected argument '${excess}'; see --help for what is expected`, EXIT_USAGE)
       finish(await runDemo({ port: options.port, once: options.once === true }))
+    })
+
+  program
+    .command('completion')
+    .summary('print a script with which bash or zsh completes command lines')
+    .description('Prints a script with which a shell completes command lines: source <(tapstack completion bash)')
+    .addArgument(new Argument('<SHELL>', 'the shell').choices(SHELLS))
+    .action((shell: Shell) => {
+      process.stdout.write(completionScript(shell))
+    })
+
+  // What that script asks; nobody types it.
+  program
+    .command('complete', { hidden: true })
+    .argument('[WORDS...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (words: string[]) => {
+      process.stdout.write(await complete(program, words))
     })
 
   // Under `npm start` nobody has typed `demo`.

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
-import { isUnikernel, run } from '../unikernel/index.ts'
+import { isUnikernel, run, type Unikernel } from '../unikernel/index.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { loadModule } from './load-module.ts'
 
@@ -10,12 +10,7 @@ import { loadModule } from './load-module.ts'
  * @throws Failure if FILE is no file, cannot be loaded or exports no application
  */
 export async function runFile(file: string, bootArguments: readonly string[]): Promise<number> {
-  const status = statSync(file, { throwIfNoEntry: false })
-  const ending = extname(file)
-  if (!status?.isFile() || (ending !== '' && !/^\.[cm]?[jt]sx?$/.test(ending))) {
-    const what = status === undefined ? 'no such file; ' : status.isDirectory() ? 'a folder; ' : ''
-    throw new Failure(`${file}: ${what}expected a TypeScript or JavaScript file`, EXIT_USAGE)
-  }
+  checkFile(file)
   // A service goes on when whoever has read its messages is gone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)
   const stuck = () => {
@@ -24,17 +19,18 @@ export async function runFile(file: string, bootArguments: readonly string[]): P
   }
   process.once('beforeExit', stuck)
   try {
-    return await start(file, bootArguments)
+    return await run(await loadUnikernel(file), bootArguments, { command: `tapstack run ${file}` })
   } finally {
     process.off('beforeExit', stuck)
   }
 }
 
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-}
-
-async function start(file: string, bootArguments: readonly string[]): Promise<number> {
+/**
+ * The application that a file exports.
+ * @throws Failure if it is no file, cannot be loaded or exports none
+ */
+export async function loadUnikernel(file: string): Promise<Unikernel> {
+  checkFile(file)
   const module = await load(file)
   // A CommonJS file's `exports.default` arrives one level deeper.
   const exported = [module.default, (module.default as { default?: unknown } | undefined)?.default].find(isUnikernel)
@@ -44,7 +40,20 @@ async function start(file: string, bootArguments: readonly string[]): Promise<nu
       EXIT_USAGE,
     )
   }
-  return await run(exported, bootArguments, { command: `tapstack run ${file}` })
+  return exported
+}
+
+function checkFile(file: string): void {
+  const status = statSync(file, { throwIfNoEntry: false })
+  const ending = extname(file)
+  if (!status?.isFile() || (ending !== '' && !/^\.[cm]?[jt]sx?$/.test(ending))) {
+    const what = status === undefined ? 'no such file; ' : status.isDirectory() ? 'a folder; ' : ''
+    throw new Failure(`${file}: ${what}expected a TypeScript or JavaScript file`, EXIT_USAGE)
+  }
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
 
 async function load(file: string): Promise<Record<string, unknown>> {

@@ -15,6 +15,9 @@ const WRITTEN: Readonly<Record<string, LogLevel>> = {
   silent: 'silent',
 }
 
+/** As people are to write them. */
+export const LOG_LEVEL_NAMES = ['quiet', 'app', 'error', 'warning', 'info', 'debug'] as const
+
 /** What writes log lines beside the application, whose source is its name: the parts of the stack. */
 export const LOG_SOURCES = [
   'unikernel',
@@ -41,8 +44,7 @@ export const LOG_SOURCES = [
 /** What `--logs` expects, as a phrase. */
 export function logsExpected(application: string): string {
   const sources = ['*', application, ...LOG_SOURCES].join(', ')
-  const levels = 'quiet, app, error, warning, info, debug'
-  return `SOURCE:LEVEL[,SOURCE:LEVEL...] with a level of ${levels} and a source of ${sources}`
+  return `SOURCE:LEVEL[,SOURCE:LEVEL...] with a level of ${LOG_LEVEL_NAMES.join(', ')} and a source of ${sources}`
 }
 
 /** Levels by source, as `--logs` gives them. */

@@ -70,6 +70,11 @@ export function isUnikernel(value: unknown): value is Unikernel {
   return typeof value === 'object' && value !== null && MARK in value
 }
 
+/** All that its command line understands: what every unikernel does, and its own arguments. */
+export function declarationsOf(unikernel: Unikernel): ArgumentDeclarations {
+  return { ...bootArguments(unikernel.name), ...unikernel.arguments }
+}
+
 function checkDeclarations(name: string, declarations: ArgumentDeclarations): void {
   const taken = new Set<string>()
   for (const [key, declaration] of [...Object.entries(bootArguments(name)), ...Object.entries(declarations)]) {
