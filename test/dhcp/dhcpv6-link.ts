@@ -81,11 +81,13 @@ export class Dhcpv6Link implements AsyncDisposable {
     return kea
   }
 
-  /** dnsmasq, which takes over leases of others, for two minutes at the least. Its log is on the standard error. */
+  /** dnsmasq, which takes over leases of others, for two minutes at the least. */
   dnsmasq(range: string, ...options: string[]): RunningProcess {
     const fixed = ['--no-daemon', '--conf-file=/dev/null', '--port=0', '--leasefile-ro', '--log-dhcp', '--user=root']
     const rest = ['--dhcp-authoritative', '--interface=tap0', `--pid-file=${this.#folder}/dnsmasq.pid`]
-    return this.namespace.spawn('dnsmasq', [...fixed, ...rest, `--dhcp-range=${range}`, ...options])
+    const command = ['dnsmasq', ...fixed, ...rest, `--dhcp-range=${range}`, ...options]
+    // Its log goes to the standard error; what can be waited for is the standard output.
+    return this.namespace.spawn('sh', ['-c', 'exec "$@" 2>&1', 'sh', ...command])
   }
 
   #file(name: string, text: string): string {

@@ -1,7 +1,7 @@
 /**
  * A stack on tap0 whose DHCPv6 does what its first argument, JSON of `dhcpv6` of `createStack`, says. Prints `ready`,
  * `address TYPE PREFIX` for what becomes of its addresses, `EVENT LEASES` for what becomes of leases, and its log lines on the
- * standard error. Closes when its input ends.
+ * standard error. Takes each line of its input for a move to another link, and closes when that ends.
  */
 import process from 'node:process'
 import { createStack, type Log } from '../../../src/index.ts'
@@ -17,5 +17,5 @@ stack.dhcpv6?.onEvent((event) => {
   console.log(`${event.type} ${leases.map(({ prefix }) => prefix).join(' ')}`)
 })
 console.log('ready')
-process.stdin.resume()
+process.stdin.on('data', () => stack.dhcpv6?.linkChanged())
 process.stdin.on('end', () => void stack.close().then(() => console.log('closed')))
