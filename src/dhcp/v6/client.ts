@@ -7,22 +7,13 @@
  */
 
 import type { IpAddress } from '../../address/index.ts'
-import { type Clock, type Microseconds, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
+import { type Clock, type Microseconds, Timer, type TimerHandler } from '../../clock/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
 import { advertisementFrom, ServerSelection } from './advertisement.ts'
 import { Binding, type Dhcpv6LeaseTimes } from './binding.ts'
 import { Bindings } from './bindings.ts'
-import { buildMessage } from './build-message.ts'
 import type { Dhcpv6ClientOptions, Dhcpv6Lease, Dhcpv6State } from './client-interface.ts'
-import {
-  associationsFrom,
-  associationsOf,
-  associationsWith,
-  type ClientIdentity,
-  clientIdentity,
-  clientOptions,
-  isToOneServer,
-} from './client-messages.ts'
+import { type ClientIdentity, clientIdentity, isToOneServer } from './client-messages.ts'
 import { ALL_RELAY_AGENTS_AND_SERVERS, MessageType, StatusCode } from './codes.ts'
 import { configurationFrom, type Dhcpv6Configuration, NO_CONFIGURATION } from './configuration.ts'
 import { type Dhcpv6Counters, newDhcpv6Counters } from './counters.ts'
@@ -30,6 +21,7 @@ import { sameDuid } from './duid.ts'
 import { Exchange, type ExchangeOwner } from './exchange.ts'
 import { LeaseReports } from './lease-reports.ts'
 import type { IdentityAssociation } from './message.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 import {
   CONFIRM,
   DECLINE,
@@ -41,12 +33,10 @@ import {
   SOLICIT,
   withMaximumTimeout,
 } from './parameters.ts'
+import { RestartDelay } from './restart-delay.ts'
 import { TransmitLimit } from './transmit-limit.ts'
 import type { DhcpReceiver, DhcpTransport } from './transport.ts'
 import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
-
-/** After rounds that came to nothing the next one waits, twice as long each time, up to this. */
-const LONGEST_RESTART_DELAY: Microseconds = 600 * SECOND
 
 export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   readonly counters: Dhcpv6Counters
@@ -60,9 +50,8 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   /** For T1, T2 and the end of leases. */
   readonly #timer = new Timer(this)
   #state: Dhcpv6State = 'stopped'
-  /** The message of the exchange, and what it is about. */
-  #message: MessageType = MessageType.Solicit
-  #associations: IdentityAssociation[] = []
+  /** That of the exchange. */
+  readonly #message: OutgoingMessage
   /** That of the lease, or the one that is being asked for it. */
   #serverId: Uint8Array | null = null
   readonly #selection = new ServerSelection()
@@ -71,8 +60,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   #solicitMaximum = SOLICIT.maximumTimeout
   /** What is being declined. */
   #declined: Dhcpv6LeaseTimes[] = []
-  /** Rounds without a lease that lasted. */
-  #failedRounds = 0
+  readonly #restartDelay = new RestartDelay()
   #releasing: Promise<void> | null = null
   #released: (() => void) | null = null
 
@@ -84,6 +72,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     if ((options.delegatedPrefixLength ?? null) !== null) bindings.push(new Binding('IA_PD', options.iaid))
     if (bindings.length === 0) throw new TypeError('a DHCPv6 client asks for addresses, a prefix or both')
     this.#bindings = new Bindings(bindings)
+    this.#message = new OutgoingMessage(this.#identity, this.#bindings)
     this.counters = options.counters ?? newDhcpv6Counters()
     this.#transport = options.transport
     this.#clock = options.clock
@@ -111,7 +100,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   /** Begins to look for servers, after a random delay of up to a second. Nothing happens if it runs already. */
   start(): void {
     if (this.#state !== 'stopped') return
-    this.#failedRounds = 0
+    this.#restartDelay.reset()
     this.#transport.open(this)
     this.#solicit(0)
   }
@@ -142,8 +131,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
       return Promise.resolve()
     }
     this.#state = 'releasing'
-    this.#message = MessageType.Release
-    this.#associations = associationsWith(this.#bindings.all, this.#bindings.clear())
+    this.#message.beginReturn(MessageType.Release, this.#bindings.clear())
     this.#clock.disarm(this.#timer)
     this.#exchange.start(RELEASE)
     this.#log.info('releases its DHCPv6 leases')
@@ -166,8 +154,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
     if (this.#state !== 'declining') this.#declined = []
     this.#declined.push(...held)
     this.#state = 'declining'
-    this.#message = MessageType.Decline
-    this.#associations = associationsWith(this.#bindings.all, this.#declined)
+    this.#message.beginReturn(MessageType.Decline, this.#declined)
     this.#exchange.start(DECLINE)
     this.#schedule()
     this.#reports.declined(held)
@@ -180,13 +167,12 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   linkChanged(): void {
     if (this.#state === 'stopped' || this.#state === 'releasing') return
     if (this.#bindings.empty) {
-      this.#failedRounds = 0
+      this.#restartDelay.reset()
       this.#solicit(0)
       return
     }
     this.#state = 'confirming'
-    this.#message = this.#bindings.of('IA_PD').length > 0 ? MessageType.Rebind : MessageType.Confirm
-    this.#updateAssociations()
+    this.#message.begin(this.#bindings.of('IA_PD').length > 0 ? MessageType.Rebind : MessageType.Confirm)
     this.#exchange.start(CONFIRM)
     this.#schedule()
   }
@@ -195,8 +181,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   onTimer(): void {
     const now = this.#clock.now()
     const gone = this.#bindings.expire(now)
-    // What is sent again asks for what is still there.
-    if (gone.length > 0 && this.#exchange.running) this.#updateAssociations()
+    if (gone.length > 0 && this.#exchange.running) this.#message.update()
     const holding = this.#state === 'bound' || this.#state === 'renewing' || this.#state === 'rebinding'
     if (this.#bindings.empty && (holding || this.#state === 'confirming')) this.#solicit(0)
     else if ((this.#state === 'bound' || this.#state === 'renewing') && now >= this.#bindings.rebindAt) this.#rebind()
@@ -219,10 +204,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   }
 
   transmit(elapsed: number): void {
-    const serverId = isToOneServer(this.#message) ? this.#serverId : null
-    const content = { serverId, associations: this.#associations, elapsed }
-    const options = clientOptions(this.#message, this.#identity, content)
-    const bytes = buildMessage(this.#message, this.#exchange.transactionId, options)
+    const bytes = this.#message.bytes(this.#exchange.transactionId, elapsed, this.#serverId)
     this.#transport.send(bytes, ALL_RELAY_AGENTS_AND_SERVERS)
   }
 
@@ -273,7 +255,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   /** RFC 8415, section 18.2.10. */
   #reply(message: ServerMessage): void {
     // 16: other servers discard what is addressed to one, so that this is no answer to it.
-    if (isToOneServer(this.#message) && (this.#serverId === null || !sameDuid(message.serverId, this.#serverId))) {
+    if (isToOneServer(this.#message.type) && (this.#serverId === null || !sameDuid(message.serverId, this.#serverId))) {
       this.counters.wrongServer++
       return
     }
@@ -289,7 +271,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
         this.#leaseReply(message)
         return
       case 'confirming':
-        if (this.#message === MessageType.Rebind) this.#leaseReply(message)
+        if (this.#message.type === MessageType.Rebind) this.#leaseReply(message)
         else this.#confirmReply(message)
         return
       case 'declining':
@@ -309,7 +291,7 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
   #leaseReply(message: ServerMessage): void {
     const { options, serverId } = message
     this.#takeSolicitMaximum(message)
-    const asked = this.#message
+    const asked = this.#message.type
     const status = options.status?.code ?? StatusCode.Success
     if (status !== StatusCode.Success) {
       this.counters.refusals++
@@ -352,50 +334,33 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
 
   #solicit(delay: Microseconds): void {
     this.#state = 'soliciting'
-    this.#message = MessageType.Solicit
+    this.#message.begin(MessageType.Solicit)
     this.#selection.clear()
-    this.#updateAssociations()
     this.#exchange.start(withMaximumTimeout(SOLICIT, this.#solicitMaximum), delay, true)
   }
 
   /** @param advertised what to ask for; null for what is held already */
   #request(serverId: Uint8Array, advertised: IdentityAssociation[] | null): void {
     this.#state = 'requesting'
-    this.#message = MessageType.Request
     this.#serverId = serverId
     this.#selection.clear()
-    this.#associations = associationsFrom(this.#bindings.all, advertised ?? [], this.#identity.prefixLength)
+    this.#message.beginRequest(advertised ?? [])
     this.#exchange.start(REQUEST)
     this.#schedule()
   }
 
   #renew(): void {
     // A lease that lasts until T1 is a good one. The first binding is that of the addresses, if any are wanted.
-    if (this.#bindings.all[0].leases.length > 0) this.#failedRounds = 0
+    if (this.#bindings.all[0].leases.length > 0) this.#restartDelay.reset()
     this.#state = 'renewing'
-    this.#message = MessageType.Renew
-    this.#updateAssociations()
+    this.#message.begin(MessageType.Renew)
     this.#exchange.start(RENEW)
   }
 
   #rebind(): void {
     this.#state = 'rebinding'
-    this.#message = MessageType.Rebind
-    this.#updateAssociations()
+    this.#message.begin(MessageType.Rebind)
     this.#exchange.start(REBIND)
-  }
-
-  /** What the message is about, where that follows from what is held. */
-  #updateAssociations(): void {
-    const { all } = this.#bindings
-    const asksForMore =
-      this.#message === MessageType.Solicit ||
-      this.#message === MessageType.Renew ||
-      this.#message === MessageType.Rebind
-    if (asksForMore) this.#associations = associationsOf(all, this.#identity.prefixLength)
-    else if (this.#message === MessageType.Confirm) {
-      this.#associations = associationsWith(all, this.#bindings.of('IA_NA'))
-    }
   }
 
   /** Back to holding leases; T1 or T2 that passed meanwhile fires at once. */
@@ -419,18 +384,14 @@ export class Dhcpv6Client implements DhcpReceiver, ExchangeOwner, TimerHandler {
       return
     }
     // What is left may be good for days: the Renew that asks for other addresses comes earlier.
-    if (this.#bindings.of('IA_NA').length === 0) this.#bindings.renewBy(this.#clock.now() + this.#failedRoundDelay())
+    if (this.#bindings.of('IA_NA').length === 0) this.#bindings.renewBy(this.#clock.now() + this.#restartDelay.next())
     this.#resume()
   }
 
   /** From the beginning, and slower each time that this leads nowhere. */
   #restart(): void {
-    this.#solicit(this.#failedRoundDelay())
+    this.#solicit(this.#restartDelay.next())
     this.#schedule()
-  }
-
-  #failedRoundDelay(): Microseconds {
-    return Math.min(2 ** Math.min(this.#failedRounds++, 20) * SECOND, LONGEST_RESTART_DELAY)
   }
 
   #schedule(): void {
