@@ -3,8 +3,9 @@ import { IpAddress, MacAddress } from '../../src/address/index.ts'
 import { Arp } from '../../src/arp/index.ts'
 import { SECOND, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
 import { Ethernet } from '../../src/ethernet/index.ts'
-import { Icmp } from '../../src/icmp/index.ts'
+import { Icmp, Icmpv6 } from '../../src/icmp/index.ts'
 import { Ipv4 } from '../../src/ipv4/index.ts'
+import { Ipv6, Ipv6Host } from '../../src/ipv6/index.ts'
 import { type PacketBuffer, PacketMemory } from '../../src/packet/index.ts'
 import { DirectStack } from '../../src/stack/direct/index.ts'
 import { Tcp } from '../../src/tcp/index.ts'
@@ -15,15 +16,30 @@ import { TestNetif } from '../support/test-netif.ts'
 
 export const OURS = { mac: '02:00:00:00:00:02', address: '10.0.0.2' }
 export const PEER = { mac: '02:00:00:00:00:01', address: '10.0.0.1' }
+export const OURS_6 = { mac: OURS.mac, address: 'fd00::2' }
+export const PEER_6 = { mac: PEER.mac, address: 'fd00::1' }
+/** By EUI-64. */
+export const OURS_LINK_LOCAL = { mac: OURS.mac, address: 'fe80::ff:fe00:2' }
+export const PEER_LINK_LOCAL = { mac: PEER.mac, address: 'fe80::1' }
 /** The first echoes, the second discards, the third is accepted and never read. */
 export const TCP_PORTS = [7, 9, 19] as const
 /** The first echoes, the second discards. */
 export const UDP_PORTS = [7, 9] as const
 
 /** Small, so that attacks reach them. */
-const BOUNDS = { arpCache: 32, paths: 64, localQueue: 64, connections: 500, timeWaits: 100 }
+const BOUNDS = {
+  arpCache: 32,
+  neighbors: 32,
+  paths: 64,
+  localQueue: 64,
+  reassembly: 262_144,
+  addresses: 64,
+  connections: 500,
+  timeWaits: 100,
+}
 
 export const send = between(PEER, OURS)
+export const send6 = between(PEER_6, OURS_6)
 
 /** A TCP connection from the peer to us, as far as a sender of hostile segments needs to know it. */
 export interface HostileFlow {
@@ -45,6 +61,8 @@ export class HostileHost {
   readonly arp: Arp
   readonly ipv4: Ipv4
   readonly icmp: Icmp
+  readonly ipv6: Ipv6Host
+  readonly icmpv6: Icmpv6
   readonly udp: Udp
   readonly tcp: Tcp
   readonly stack: DirectStack
@@ -73,15 +91,35 @@ export class HostileHost {
       localQueueLimit: BOUNDS.localQueue,
     }))
     const icmp = (this.icmp = new Icmp(ipv4, { clock, random }))
-    const udp = (this.udp = new Udp([ipv4], random))
-    const tcp = (this.tcp = new Tcp([ipv4], {
+    const six = new Ipv6(ethernet, {
+      clock,
+      random,
+      pathCacheSize: BOUNDS.paths,
+      localQueueLimit: BOUNDS.localQueue,
+      reassemblyMemory: BOUNDS.reassembly,
+    })
+    const ipv6 = (this.ipv6 = new Ipv6Host(six, {
+      cidr: `${OURS_6.address}/64`,
+      gateway: PEER_6.address,
+      identifiers: 'eui64',
+      temporaryAddresses: true,
+      detectionTransmits: 0,
+      cacheSize: BOUNDS.neighbors,
+    }))
+    const icmpv6 = (this.icmpv6 = new Icmpv6(six, { clock, random }))
+    const udp = (this.udp = new Udp([ipv4, six], random))
+    const tcp = (this.tcp = new Tcp([ipv4, six], {
       clock,
       random,
       settings: { maximumConnections: BOUNDS.connections, maximumTimeWait: BOUNDS.timeWaits, receiveBudget: 4_194_304 },
     }))
-    this.stack = new DirectStack({ netif, ethernet, arp, ipv4, icmp, udp, tcp, clock })
+    this.stack = new DirectStack({ netif, ethernet, arp, ipv4, icmp, ipv6, icmpv6, udp, tcp, clock })
     // Answers to any stranger go out at once, through the gateway.
     arp.addStatic(IpAddress.parse(PEER.address).word3, MacAddress.parse(PEER.mac))
+    ipv6.discovery.addStaticNeighbor(IpAddress.parse(PEER_6.address), MacAddress.parse(PEER_6.mac))
+    ipv6.start()
+    clock.advance(60 * SECOND)
+    netif.takeFrames()
   }
 
   static async start(poison: number): Promise<HostileHost> {
@@ -124,6 +162,11 @@ export class HostileHost {
   expectBounds(): void {
     if (this.arp.neighborCount > BOUNDS.arpCache) throw new Error('the ARP cache is over its bound')
     if (this.ipv4.pathCount > BOUNDS.paths) throw new Error('the path cache is over its bound')
+    const { discovery, ipv6, addresses } = this.ipv6
+    if (discovery.neighborCount > BOUNDS.neighbors) throw new Error('the neighbour cache is over its bound')
+    if (ipv6.pathCount > BOUNDS.paths) throw new Error('the path cache of IPv6 is over its bound')
+    if (ipv6.reassemblyKept > BOUNDS.reassembly) throw new Error('fragments keep too much packet memory')
+    if (addresses.length > BOUNDS.addresses) throw new Error('there are too many addresses')
     if (this.tcp.connections > BOUNDS.connections) throw new Error('there are too many TCP connections')
     if (this.tcp.timeWaits > BOUNDS.timeWaits) throw new Error('there are too many TIME-WAIT records')
     if (this.udp.portCount !== UDP_PORTS.length) throw new Error('UDP ports came or went')
