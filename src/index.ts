@@ -34,6 +34,28 @@ export * from './ethernet/index.ts'
 export * from './icmp/index.ts'
 export * from './ip/index.ts'
 export * from './ipv4/index.ts'
+export {
+  type AddressEventType,
+  type AddressOrigin,
+  AddressState,
+  DEFAULT_POLICY,
+  type IdentifierKind,
+  InterfaceAddress,
+  Ipv6,
+  type Ipv6AddressHandler,
+  type Ipv6Counters,
+  Ipv6Host,
+  type Ipv6HostOptions,
+  type Ipv6Options,
+  Neighbor,
+  NeighborDiscovery,
+  type NeighborDiscoveryCounters,
+  NeighborState as NeighborState6,
+  type PolicyEntry,
+  PolicyTable,
+  SECRET_LENGTH,
+  type TemporaryAddressSettings,
+} from './ipv6/index.ts'
 export * from './log/index.ts'
 export * from './netif/index.ts'
 export { NodeModules } from './node/index.ts'
