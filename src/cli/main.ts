@@ -51,7 +51,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox, dhcp or demo (see --help)`,
       )
     })
 
@@ -116,6 +116,23 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     })
 
   program
+    .command('dhcp')
+    .summary('show what DHCP servers on a tap device offer')
+    .description('Asks the DHCP servers on the link of a tap device what they would give, and takes nothing of it.')
+    .option('-i, --interface <NAME>', 'name of the tap device', parseInterfaceName, 'tap0')
+    .option('-t, --timeout <SECONDS>', 'how long the first answer may take', parseTimeout, 10)
+    .option('--json', 'for programs: a list with one object for each server')
+    .action(async (options: { interface: string; timeout: number; json?: boolean }, command: Command) => {
+      const [excess] = command.args
+      if (excess !== undefined)
+        throw new Failure(`unexpected argument '${excess}'; see --help for what is expected`, EXIT_USAGE)
+      // Loaded here, so that other commands do not wait for the whole stack.
+      const { runDhcp } = await import('./dhcp.ts')
+      finish(await runDhcp({ ...options, json: options.json === true }))
+    })
+    .allowExcessArguments()
+
+  program
     .command('completion')
     .summary('print a script with which bash or zsh completes command lines')
     .description('Prints a script with which a shell completes command lines: source <(tapstack completion bash)')
@@ -160,6 +177,14 @@ function parseInterfaceName(text: string): string {
     throw new InvalidArgumentError('Expected a device name of 1 to 15 characters, such as tap0.')
   }
   return text
+}
+
+function parseTimeout(text: string): number {
+  const seconds = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < 0.1 || seconds > 3600) {
+    throw new InvalidArgumentError('Expected seconds from 0.1 to 3600.')
+  }
+  return seconds
 }
 
 function parsePrefix(text: string): IpPrefix {
