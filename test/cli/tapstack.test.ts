@@ -19,7 +19,7 @@ describe('the command line', () => {
     expect(await runTapstack(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
-  test.each([[['--help']], [['run', '--help']], [['sandbox', '--help']], [['demo', '--help']]])(
+  test.each([[['--help']], [['run', '--help']], [['sandbox', '--help']], [['demo', '--help']], [['dhcp', '--help']]])(
     'helps with %j',
     async (words) => {
       const { code, stdout, stderr } = await runTapstack(words)
@@ -46,6 +46,8 @@ describe('the command line', () => {
     [['sandbox', '--address', '10.0.0.1/32', '--publish', '0:80', '--', 'true'], 'expected a shorter prefix'],
     [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
     [['demo', 'now'], `unexpected argument 'now'`],
+    [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
+    [['dhcp', '--timeout', 'long'], 'Expected seconds from 0.1 to 3600'],
     [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
     [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "Expected a host's address"],
     [['run', 'package.json'], 'package.json: expected a TypeScript or JavaScript file'],

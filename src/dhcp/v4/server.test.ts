@@ -13,6 +13,7 @@ import { AddressPool } from './address-pool.ts'
 import { ArpProber } from './arp-prober.ts'
 import { Dhcpv4Client } from './client.ts'
 import type { Dhcpv4ClientOptions } from './client-interface.ts'
+import { inquire } from './inquiry.ts'
 import type { Dhcpv4Lease } from './lease.ts'
 import { Dhcpv4Server, type Dhcpv4ServerOptions } from './server.ts'
 import { UdpDhcpv4Transport } from './udp-transport.ts'
@@ -234,6 +235,40 @@ describe('a client and a server', () => {
     expect(new Set(addresses).size).toBe(14)
     expect(server.counters.exhausted).toBeGreaterThan(0)
     link.end(...clients)
+  })
+})
+
+describe('an inquiry', () => {
+  const ask = (link: Link, timeout = 10 * SECOND) => {
+    const { ipv4, udp, ethernet } = link.host()
+    const transport = new UdpDhcpv4Transport(ipv4, udp)
+    const { clock, random } = link
+    return clock.settle(inquire({ transport, clock, random, mac: ethernet.mac, timeout }))
+  }
+
+  test('shows what each server offers, a second after the first one, and takes nothing', async () => {
+    const link = new Link()
+    const one = link.server({ leaseTime: 60 })
+    link.server({ pool: [ip('10.0.0.70'), ip('10.0.0.79')] }, '10.0.0.2/24')
+    const offers = await ask(link)
+    expect(offers.map(({ server, address, isUsable }) => `${server} ${address} ${isUsable}`).sort()).toEqual([
+      '10.0.0.1 10.0.0.50 true',
+      '10.0.0.2 10.0.0.70 true',
+    ])
+    expect(link.clock.now()).toBeLessThan(2 * SECOND)
+    expect(one.server.counters.acknowledgments).toBe(0)
+    link.end()
+  })
+
+  test('asks again each two seconds, and gives up in time', async () => {
+    const link = new Link()
+    const heard: number[] = []
+    const { udp } = link.host('10.0.0.1/24')
+    udp.bind({ datagram: () => heard.push(link.clock.now()), error() {} }, { port: 67, broadcast: true })
+    expect(await ask(link, 5 * SECOND)).toEqual([])
+    expect(link.clock.now()).toBe(5 * SECOND)
+    expect(heard.map((at) => Math.round(at / SECOND))).toEqual([0, 2, 4])
+    link.end()
   })
 })
 
