@@ -107,4 +107,24 @@ describeWithNamespaces('DHCPv4', () => {
     await again.waitFor('bound 10.0.0.60/24')
     expect(dnsmasq.stdout.match(/DHCPDISCOVER/g)?.length).toBe(discovers)
   })
+
+  it.concurrent('gives a unikernel its address, which goes back at the end; without a server a signal ends the wait', async () => {
+    await using link = await Dhcpv4Link.create()
+    const { namespace } = link
+    const run = (...words: string[]) =>
+      namespace.spawnNode('test/dhcp/programs/tapstack.ts', ['run', 'examples/echo.ts', '--ipv4-only', ...words])
+    const waiting = run('--interface', 'tap9', '-l', 'dhcp:warn')
+    const dnsmasq = await link.dnsmasq('10.0.0.50,10.0.0.50,255.255.255.0,120')
+    const echo = run('--dhcp-release', '--name', 'echo-1')
+    await echo.waitFor('echo-1 answers on 10.0.0.50', 20_000)
+    await namespace.run('ping', ['-q', '-c', '1', '10.0.0.50'])
+    expect(dnsmasq.stdout).toContain('echo-1')
+    expect((await echo.kill('SIGTERM')).status).toBe(0)
+    await dnsmasq.waitFor('DHCPRELEASE')
+    while (!waiting.stderr.includes('no DHCP server answers')) await new Promise((resolve) => setTimeout(resolve, 50))
+    const stopped = Date.now()
+    expect((await waiting.kill('SIGINT')).status).toBe(0)
+    expect(Date.now() - stopped).toBeLessThan(5000)
+    expect(waiting.stdout).toBe('')
+  })
 })

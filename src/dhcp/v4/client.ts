@@ -5,7 +5,7 @@
  * Not done: DHCPINFORM (an address that was set by hand needs no server), DHCPFORCERENEW (it takes authentication, RFC 3203).
  */
 
-import { IpAddress } from '../../address/index.ts'
+import { IpAddress, type MacAddress } from '../../address/index.ts'
 import {
   type Clock,
   MILLISECOND,
@@ -54,7 +54,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   readonly #prober: AddressProber | null
   readonly #memory: LeaseMemory | null
   readonly #log: Log
-  readonly #profile: ClientProfile
+  #profile: ClientProfile
   readonly #offerWait: Microseconds
   readonly #limit: TransmitLimit
   readonly #timer = new Timer(this)
@@ -188,6 +188,11 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     const lease = this.#lease
     if (lease !== null) this.#reboot({ address: lease.address, serverId: lease.serverId, isOver: false })
     else if (this.#state !== 'probing' && this.#state !== 'declining') this.#discover()
+  }
+
+  /** The interface has another address now. The identifier stays, by which servers know us. */
+  changeMac(mac: MacAddress): void {
+    this.#profile = { ...this.#profile, mac }
   }
 
   onTimer(): void {

@@ -127,6 +127,11 @@ export class Dhcpv4Configurator {
     if (this.#closing === null) this.#client.start()
   }
 
+  /** The interface has another MAC address now. */
+  changeMac(mac: MacAddress): void {
+    this.#client.changeMac(mac)
+  }
+
   /** The interface may be on another network now: asks whether the address still belongs there (RFC 2131, section 3.7). */
   linkChanged(): void {
     this.#client.linkChanged()

@@ -262,6 +262,17 @@ describe('an address that goes', () => {
   })
 })
 
+test('another MAC address: the same lease, renewed from there', async () => {
+  const { server } = await link.server({ leaseTime: 60 })
+  const stack = await link.stack({ dhcp: QUICK })
+  stack.changeMac('02:00:00:00:00:99')
+  link.clock.advance(5 * MINUTE)
+  expect(stack.addresses.map(String)).toEqual(['10.0.0.50/24'])
+  expect(stack.dhcp!.counters.wrongClient).toBe(0)
+  expect(server.counters).toMatchObject({ offers: 1, refusals: 0 })
+  expect(server.counters.acknowledgments).toBeGreaterThan(8)
+})
+
 describe('files', () => {
   test('the lease is remembered, and asked for at once', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tapstack-dhcp-'))

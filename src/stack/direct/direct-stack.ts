@@ -197,6 +197,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.ethernet.changeMac(MacAddress.parse(mac))
     this.arp?.linkLayerChanged()
     this.ipv6?.linkLayerChanged()
+    this.dhcp?.changeMac(this.ethernet.mac)
     this.#flushOutsideBurst()
   }
 
