@@ -696,6 +696,23 @@ describe('what is dropped, section 16', () => {
   })
 })
 
+test('a server that answers everything twice, and late once more, is heard once', () => {
+  const { client, clock, link, server, heard } = setUp()
+  link.servers.push({ answer: (message: Message) => server.answer(message) })
+  const deliver = link.deliver.bind(link)
+  const old: Uint8Array[] = []
+  link.deliver = (bytes) => {
+    for (const late of old.slice(-4)) deliver(late)
+    old.push(bytes)
+    deliver(bytes)
+  }
+  clock.advance(450 * SECOND)
+  expect(heard.map(({ event }) => event)).toEqual(['bound', 'renewed', 'renewed', 'renewed', 'renewed'])
+  expect(link.types).toEqual([Solicit, Request, Renew, Renew, Renew, Renew])
+  expect(client.counters.wrongTransaction).toBeGreaterThan(20)
+  expect(client.lease?.addresses).toHaveLength(1)
+})
+
 test.each([
   [120, 'renewed', Renew],
   [180, 'rebound', Rebind],
