@@ -218,10 +218,21 @@ describe('RFC 4429: optimistic addresses', () => {
   })
 })
 
+test('RFC 4861, 7.2.6: whoever knew a new address of ours with another MAC address hears of it, once', () => {
+  const host = new NeighborDiscoveryTestHost()
+  host.discovery.addAddress(ip(ADDRESS), 64)
+  host.discovery.start()
+  host.clock.advance(20 * SECOND)
+  for (const address of [ADDRESS, OURS]) {
+    const sent = host.sent.filter(({ target, destination }) => target === address && destination === 'ff02::1')
+    expect(sent).toMatchObject([{ type: 136, source: address, flags: 0x20, options: [2], hopLimit: 255 }])
+  }
+})
+
 test('RFC 9131: a new address is made known to the routers three times, without overriding', () => {
   const { host } = checking()
   host.clock.advance(20 * SECOND)
-  const sent = about(host).filter(({ type }) => type === 136)
+  const sent = about(host).filter(({ type, destination }) => type === 136 && destination !== 'ff02::1')
   expect(sent).toHaveLength(3)
   for (const message of sent) {
     expect(message).toMatchObject({ source: ADDRESS, destination: 'ff02::2', flags: 0, options: [2], hopLimit: 255 })

@@ -174,6 +174,8 @@ export class InterfaceAddresses {
 
   #assign(own: InterfaceAddress): void {
     this.#setState(own, this.#stateByTime(own))
+    // RFC 4861, 7.2.6: neighbours that knew it from an earlier run of ours, whose link-layer address may have been another.
+    if (own.origin !== 'temporary') this.#context.sendUnsolicited(own, Occasion.NewLinkLayer)
     // RFC 9131, section 6.1: routers learn the address before the first packet to it comes.
     if (!isLinkLocal(own.address)) this.#advertise(own, Occasion.NewAddress)
   }

@@ -324,7 +324,14 @@ describe('RFC 4862', () => {
     ['5.4.4', [Duplicate], 'advertisement of another', claim, Duplicate],
     // 5.4.2: one solicitation within a second (MAX_RTR_SOLICITATION_DELAY), and RetransTimer later it is ours.
     ['5.4.2', [Tentative], 'a second', later(SECOND - 1), Tentative, [`NS 0 ${GROUP}`]],
-    ['5.4.2', TENTATIVE, 'two seconds without an answer', later(2 * SECOND), Preferred, [`NS 0 ${GROUP}`]],
+    [
+      '5.4.2 (RFC 4861, 7.2.6)',
+      TENTATIVE,
+      'two seconds without an answer',
+      later(2 * SECOND),
+      Preferred,
+      [`NS 0 ${GROUP}`, 'NA 32 ff02::1'],
+    ],
     ['5.4.5', [Duplicate], 'a day', later(DAY), Duplicate],
     // 5.5.4: lifetimes.
     ['5.5.4', [Preferred], 'just before 7 days', later(7 * DAY - 11 * SECOND), Preferred],
