@@ -106,11 +106,10 @@ export class Neighbour {
     const file = join(this.#folder, `radvd-${this.namespace.pid}-${this.#files++}.conf`)
     writeFileSync(file, `interface eth0 { AdvSendAdvert on; ${settings} };\n`)
     const radvd = this.namespace.spawn('radvd', ['-n', '-d', '1', '-m', 'stderr', '-C', file, '-p', `${file}.pid`])
-    const started = Date.now()
     // It says so on standard error.
-    while (!radvd.stderr.includes('started') && Date.now() - started < 5000) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    await eventually(() => {
+      if (!radvd.stderr.includes('syntax ok')) throw new Error(`radvd: ${radvd.stderr}`)
+    })
     return radvd
   }
 }

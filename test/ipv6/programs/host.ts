@@ -87,7 +87,7 @@ function report() {
 }
 
 interface Command {
-  do: 'report' | 'ping' | 'udp' | 'add' | 'close'
+  do: 'report' | 'ping' | 'udp' | 'add' | 'remove' | 'close'
   address: string
   size: number
 }
@@ -109,6 +109,9 @@ async function obey({ do: what, address, size }: Command): Promise<unknown> {
     }
     case 'add':
       host.discovery.addAddress(IpAddress.parse(address), 64)
+      return {}
+    case 'remove':
+      host.discovery.removeAddress(IpAddress.parse(address))
       return {}
     case 'close':
       await stack.close()
