@@ -185,12 +185,13 @@ describe('resolving', () => {
     expect(host.netif.takeFrame()).toBeArp({ operation: 1 })
   })
 
-  test('packets wait for the answer, the last three of them', () => {
+  test('packets wait for the answer, the fragments of a large datagram, of more the last', () => {
     const { host, sender } = setUp()
-    for (let tag = 1; tag <= 5; tag++) sender.send(PEER_ADDRESS, tag)
+    for (let tag = 1; tag <= 66; tag++) sender.send(PEER_ADDRESS, tag)
     expect(host.netif.takeFrames()).toHaveLength(1)
     const frames = host.receive(host.fromPeer.arpReply())
-    expect(frames.map((frame) => frame[34])).toEqual([3, 4, 5])
+    // 64 slots of 2 KiB.
+    expect(frames.map((frame) => frame[34])).toEqual(Array.from({ length: 64 }, (_, i) => i + 3))
     for (const frame of frames) expect(frame).toBeIp({ destinationMac: PEER_MAC, source: OUR_ADDRESS })
     expect(host.arp.counters.queueDropped).toBe(2)
     expect(stateOf(host, PEER_ADDRESS)).toBe(NeighborState.Reachable)

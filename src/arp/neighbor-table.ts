@@ -5,8 +5,14 @@ import type { ArpCounters } from './counters.ts'
 import { Neighbor, type NeighborOwner, NeighborState } from './neighbor.ts'
 import { NeighborCache } from './neighbor-cache.ts'
 
-/** Packets that wait for one neighbour, RFC 1122, 2.3.2.2 asks for one at least. */
-const QUEUE_LIMIT = 3
+/**
+ * Packets that wait for one neighbour, in bytes of packet memory: the fragments of the largest datagram (46 at an MTU of
+ * 1,500) have room. All together hold so much; after that each neighbour has the least number. Linux
+ * (unres_qlen_bytes) has 212,992 bytes.
+ */
+const QUEUE_LIMIT = 131_072
+const ALL_QUEUES_LIMIT = 524_288
+const LEAST_QUEUE = 3
 /** Linux: mcast_solicit and ucast_solicit. */
 const MAX_REQUESTS = 3
 /** Linux: retrans_time_ms. */
@@ -41,6 +47,8 @@ export class NeighborTable implements NeighborOwner {
   readonly #clock: Clock
   readonly #counters: ArpCounters
   readonly #cache: NeighborCache
+  /** Of packet memory, by packets that wait for all neighbours. */
+  #queuedBytes = 0
 
   /** @param size most entries */
   constructor(context: NeighborContext, size: number) {
@@ -228,7 +236,7 @@ export class NeighborTable implements NeighborOwner {
     this.#clock.disarm(neighbor.timer)
     neighbor.state = NeighborState.Dead
     neighbor.ready = false
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
+    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
       this.#counters.queueDropped++
       packet.release()
     }
@@ -263,16 +271,27 @@ export class NeighborTable implements NeighborOwner {
   }
 
   #enqueue(neighbor: Neighbor, packet: PacketBuffer): void {
-    if (neighbor.queueLength === QUEUE_LIMIT) {
+    const bytes = packet.limit - packet.base
+    while (
+      neighbor.queueLength >= LEAST_QUEUE &&
+      (neighbor.queueBytes + bytes > QUEUE_LIMIT || this.#queuedBytes + bytes > ALL_QUEUES_LIMIT)
+    ) {
       // RFC 1122, 2.3.2.2: the latest packets are kept.
       this.#counters.queueDropped++
-      neighbor.dequeue()?.release()
+      this.#dequeue(neighbor)?.release()
     }
     neighbor.enqueue(packet)
+    this.#queuedBytes += bytes
+  }
+
+  #dequeue(neighbor: Neighbor): PacketBuffer | null {
+    const packet = neighbor.dequeue()
+    if (packet !== null) this.#queuedBytes -= packet.limit - packet.base
+    return packet
   }
 
   #sendQueued(neighbor: Neighbor): void {
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
+    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
       if (neighbor.ready) this.#context.sendPacket(packet, neighbor)
       else this.send(packet, neighbor)
     }
@@ -280,7 +299,7 @@ export class NeighborTable implements NeighborOwner {
 
   #fail(neighbor: Neighbor): void {
     this.#become(neighbor, NeighborState.Failed, false)
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
+    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
       this.#counters.unreachableDropped++
       this.#context.packetUnreachable(packet)
       packet.release()

@@ -53,6 +53,8 @@ export class Neighbor implements TimerHandler {
   queueHead: PacketBuffer | null = null
   queueTail: PacketBuffer | null = null
   queueLength = 0
+  /** Bytes of packet memory that they hold. */
+  queueBytes = 0
 
   readonly #owner: NeighborOwner
 
@@ -73,6 +75,7 @@ export class Neighbor implements TimerHandler {
     else this.queueTail.next = packet
     this.queueTail = packet
     this.queueLength++
+    this.queueBytes += packet.limit - packet.base
   }
 
   /** Takes the oldest waiting packet off the queue; its reference goes to the caller. */
@@ -83,6 +86,7 @@ export class Neighbor implements TimerHandler {
     if (this.queueHead === null) this.queueTail = null
     packet.next = null
     this.queueLength--
+    this.queueBytes -= packet.limit - packet.base
     return packet
   }
 }

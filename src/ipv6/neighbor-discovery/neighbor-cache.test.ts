@@ -51,14 +51,26 @@ describe('resolution, 7.2.2', () => {
     expect(host.link.memory.inUse).toBe(0)
   })
 
-  test('three packets wait, the newest; they leave in their order', () => {
+  test('the fragments of a large datagram wait, of more the newest; they leave in their order', () => {
     const host = NeighborDiscoveryTestHost.started()
-    for (const tag of [1, 2, 3, 4]) host.send(PEER, tag)
+    for (let tag = 1; tag <= 70; tag++) host.send(PEER, tag)
     expect(host.neighborMessages).toHaveLength(1)
     host.receive(neighborAdvertisement(PEER, S | O, SAME))
-    expect(host.link.frames).toEqual([2, 3, 4].map((tag) => `${tag}@02:00:00:00:00:02`))
-    expect(host.counters.queueDropped).toBe(1)
+    // 64 slots of 2 KiB.
+    expect(host.link.frames).toEqual(Array.from({ length: 64 }, (_, i) => `${7 + i}@02:00:00:00:00:02`))
+    expect(host.counters.queueDropped).toBe(6)
     expect(host.link.memory.inUse).toBe(0)
+  })
+
+  test('with many packets waiting for others, three wait for each neighbour', () => {
+    const host = NeighborDiscoveryTestHost.started()
+    for (let i = 0; i < 8; i++) for (let tag = 0; tag < 64; tag++) host.send(`fe80::1:${i}`, tag)
+    // 512 KiB.
+    expect(host.link.memory.inUse).toBe(4 * 64 + 4 * 3)
+    host.clock.advance(3 * SECOND)
+    expect(host.link.memory.inUse).toBe(0)
+    for (let tag = 1; tag <= 64; tag++) host.send(PEER, tag)
+    expect(host.link.memory.inUse).toBe(64)
   })
 
   test('asks from an address of the same prefix', () => {

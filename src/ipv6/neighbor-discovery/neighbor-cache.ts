@@ -7,8 +7,14 @@ import { Neighbor, type NeighborOwner, NeighborState } from './neighbor.ts'
 import { NeighborEntries } from './neighbor-entries.ts'
 import type { LinkParameters } from './parameters.ts'
 
-/** Packets that wait for one neighbour; RFC 4861, 7.2.2 asks for one at least. */
-const QUEUE_LIMIT = 3
+/**
+ * Packets that wait for one neighbour, in bytes of packet memory: the fragments of the largest datagram (46 at an MTU of
+ * 1,500) have room. All together hold so much; after that each neighbour has the least number. RFC 4861, 7.2.2, asks
+ * for one packet; Linux (unres_qlen_bytes) has 212,992 bytes.
+ */
+const QUEUE_LIMIT = 131_072
+const ALL_QUEUES_LIMIT = 524_288
+const LEAST_QUEUE = 3
 /** RFC 4861, section 10: MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT. */
 const MAX_MULTICAST_SOLICIT = 3
 const MAX_UNICAST_SOLICIT = 3
@@ -49,6 +55,8 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
   readonly #entries: NeighborEntries
   readonly #maxResolving: number
   #resolving = 0
+  /** Of packet memory, by packets that wait for all neighbours. */
+  #queuedBytes = 0
 
   /** @param size most entries */
   constructor(context: NeighborCacheContext, size: number) {
@@ -122,16 +130,11 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
         break
       case NeighborState.Failed:
         // RFC 4861, 7.2.2.
-        neighbor.enqueue(packet)
+        this.#enqueue(neighbor, packet)
         this.#resolve(neighbor)
         return
       case NeighborState.Incomplete:
-        if (neighbor.queueLength === QUEUE_LIMIT) {
-          // RFC 4861, 7.2.2: the newest replaces the oldest.
-          this.#counters.queueDropped++
-          neighbor.dequeue()?.release()
-        }
-        neighbor.enqueue(packet)
+        this.#enqueue(neighbor, packet)
         return
       case NeighborState.Dead:
         this.#counters.queueDropped++
@@ -265,7 +268,7 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     this.#entries.remove(neighbor)
     this.#clock.disarm(neighbor.timer)
     this.#become(neighbor, NeighborState.Dead, false)
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
+    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
       this.#counters.queueDropped++
       packet.release()
     }
@@ -341,8 +344,28 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     neighbor.macLow = mac.low
   }
 
+  #enqueue(neighbor: Neighbor, packet: PacketBuffer): void {
+    const bytes = packet.limit - packet.base
+    while (
+      neighbor.queueLength >= LEAST_QUEUE &&
+      (neighbor.queueBytes + bytes > QUEUE_LIMIT || this.#queuedBytes + bytes > ALL_QUEUES_LIMIT)
+    ) {
+      // RFC 4861, 7.2.2: the newest replaces the oldest.
+      this.#counters.queueDropped++
+      this.#dequeue(neighbor)?.release()
+    }
+    neighbor.enqueue(packet)
+    this.#queuedBytes += bytes
+  }
+
+  #dequeue(neighbor: Neighbor): PacketBuffer | null {
+    const packet = neighbor.dequeue()
+    if (packet !== null) this.#queuedBytes -= packet.limit - packet.base
+    return packet
+  }
+
   #sendQueued(neighbor: Neighbor): void {
-    for (let packet = neighbor.dequeue(); packet !== null; packet = neighbor.dequeue()) {
+    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
       if (neighbor.ready) this.#context.sendPacket(packet, neighbor)
       else this.send(packet, neighbor)
     }
@@ -352,7 +375,7 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     this.#become(neighbor, NeighborState.Failed, false)
     // Who is told of a packet may send another, which waits for the next round.
     for (let count = neighbor.queueLength; count > 0; count--) {
-      const packet = neighbor.dequeue()
+      const packet = this.#dequeue(neighbor)
       if (packet === null) break
       this.#counters.unreachableDropped++
       this.#context.packetUnreachable(packet)

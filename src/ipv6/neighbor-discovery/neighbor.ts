@@ -59,6 +59,8 @@ export class Neighbor implements NextHop, AddressEntry<Neighbor>, TimerHandler {
   queueHead: PacketBuffer | null = null
   queueTail: PacketBuffer | null = null
   queueLength = 0
+  /** Bytes of packet memory that they hold. */
+  queueBytes = 0
 
   sameHash: Neighbor | null = null
   /** The cache's list in order of use. */
@@ -97,6 +99,7 @@ export class Neighbor implements NextHop, AddressEntry<Neighbor>, TimerHandler {
     else this.queueTail.next = packet
     this.queueTail = packet
     this.queueLength++
+    this.queueBytes += packet.limit - packet.base
   }
 
   /** Takes the oldest waiting packet off the queue; its reference goes to the caller. */
@@ -107,6 +110,7 @@ export class Neighbor implements NextHop, AddressEntry<Neighbor>, TimerHandler {
     if (this.queueHead === null) this.queueTail = null
     packet.next = null
     this.queueLength--
+    this.queueBytes -= packet.limit - packet.base
     return packet
   }
 }
