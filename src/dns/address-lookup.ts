@@ -7,6 +7,7 @@ import type { DnsClient, DnsOutcome } from './client.ts'
 import type { DnsErrorCode } from './codes.ts'
 import type { Hosts } from './hosts.ts'
 import { dotsIn, isLocalhost, isNeverAsked, questionName } from './name.ts'
+import type { QuerySettings } from './query.ts'
 
 export interface LookupAddress {
   address: string
@@ -50,9 +51,15 @@ export class AddressLookup {
   /**
    * Looks a name up in one or both families. `callback` is called once, never from inside this call, and not after
    * cancelling.
+   * @param settings how servers are asked, if not as usual
    * @returns cancels
    */
-  lookup(name: string, families: readonly IpFamily[], callback: (outcome: AddressOutcome) => void): () => void {
+  lookup(
+    name: string,
+    families: readonly IpFamily[],
+    callback: (outcome: AddressOutcome) => void,
+    settings?: QuerySettings,
+  ): () => void {
     const known = this.#knownHere(name, families)
     const candidates = this.#candidates(name)
     if (known !== null || candidates.length === 0) return soon(known ?? 'ENOTFOUND', callback)
@@ -63,7 +70,7 @@ export class AddressLookup {
         callback(failure ?? 'ENOTFOUND')
         return
       }
-      cancel = this.#try(candidates[index], families, (tried) => {
+      const done = (tried: Tried) => {
         if (tried.addresses.length > 0) callback(tried.addresses)
         // A single family is given up where the name is, so that both, asked apart, stop at the same one.
         else if (tried.exists && families.length === 1) callback(tried.failure ?? 'ENOTFOUND')
@@ -73,7 +80,8 @@ export class AddressLookup {
           if (tried.failure === 'ETIMEOUT' || tried.failure === 'ECONNREFUSED') callback(tried.failure)
           else next(index + 1)
         }
-      })
+      }
+      cancel = this.#try(candidates[index], families, settings, done)
     }
     next(0)
     return () => cancel()
@@ -101,15 +109,21 @@ export class AddressLookup {
     return dotsIn(absolute) >= this.#options.ndots ? [absolute, ...searched] : [...searched, absolute]
   }
 
-  #try(name: string, families: readonly IpFamily[], callback: (tried: Tried) => void): () => void {
+  #try(
+    name: string,
+    families: readonly IpFamily[],
+    settings: QuerySettings | undefined,
+    callback: (tried: Tried) => void,
+  ): () => void {
     const outcomes: DnsOutcome[] = []
     let missing = families.length
-    const cancels = families.map((family, index) =>
-      this.client.ask({ name, type: family === 4 ? 'A' : 'AAAA' }, (outcome) => {
+    const cancels = families.map((family, index) => {
+      const answered = (outcome: DnsOutcome) => {
         outcomes[index] = outcome
         if (--missing === 0) callback(summary(outcomes, families))
-      }),
-    )
+      }
+      return this.client.ask({ name, type: family === 4 ? 'A' : 'AAAA' }, answered, settings)
+    })
     return () => {
       for (const cancel of cancels) cancel()
     }

@@ -54,11 +54,14 @@ class Pending {
   readonly question: Question
   readonly waiters = new Set<DnsCallback>()
   readonly deadline: Timer
+  /** Of who asked first. */
+  readonly settings: QuerySettings
   query: Query | null = null
 
-  constructor(key: string, question: Question, onDeadline: (pending: Pending) => void) {
+  constructor(key: string, question: Question, settings: QuerySettings, onDeadline: (pending: Pending) => void) {
     this.key = key
     this.question = question
+    this.settings = settings
     this.deadline = new Timer({ onTimer: () => onDeadline(this) })
   }
 }
@@ -151,16 +154,17 @@ export class DnsClient {
 
   /**
    * Asks. `callback` is called once, never from inside this call, and not after cancelling.
+   * @param settings instead of the client's, for one who asks first
    * @returns cancels
    */
-  ask(question: Question, callback: DnsCallback): () => void {
+  ask(question: Question, callback: DnsCallback, settings: QuerySettings = this.#settings): () => void {
     this.counters.questions++
     const key = `${question.type}/${question.name.toLowerCase()}`
     const answer = this.#cache.get(key)
     if (answer !== null || this.#closed) return this.#soon(answer ?? 'ECANCELLED', callback)
     let pending = this.#pending.get(key)
     if (pending === undefined) {
-      pending = new Pending(key, question, (late) => this.#settle(late, late.query?.failure ?? 'ETIMEOUT'))
+      pending = new Pending(key, question, settings, (late) => this.#settle(late, late.query?.failure ?? 'ETIMEOUT'))
       this.#pending.set(key, pending)
       this.#waiting.add(pending)
       if (this.#timeout < Number.POSITIVE_INFINITY) this.clock.arm(pending.deadline, this.clock.now() + this.#timeout)
@@ -205,7 +209,7 @@ export class DnsClient {
       if (this.#active >= this.#concurrency) break
       this.#waiting.delete(pending)
       this.#active++
-      const query = new Query(this.#context, pending.question, this.#settings, (result) =>
+      const query = new Query(this.#context, pending.question, pending.settings, (result) =>
         this.#settle(pending, result),
       )
       pending.query = query

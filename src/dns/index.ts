@@ -2,10 +2,14 @@ export { AddressLookup, type AddressOutcome, type LookupAddress } from './addres
 export type { DnsAnswer } from './answer.ts'
 export { DnsError } from './api/dns-error.ts'
 export { createDnsModule, type DnsHost, type DnsModule } from './api/dns-module.ts'
+export { ordered } from './api/lookup.ts'
 export { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'
 export { type DnsErrorCode, RECORD_TYPES, type RecordType } from './codes.ts'
 export { type DnsCounters, newDnsCounters } from './counters.ts'
+export * from './happy-eyeballs/index.ts'
 export { Hosts } from './hosts.ts'
+export { questionName } from './name.ts'
+export type { QuerySettings } from './query.ts'
 export type {
   CaaData,
   DnsRecord,

@@ -11,6 +11,7 @@ import {
   newDhcpv4,
   newDhcpv6,
 } from '../dhcp/index.ts'
+import { type HappyEyeballsSettings, happyEyeballsSettings } from '../dns/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Icmp, type IcmpOptions, Icmpv6 } from '../icmp/index.ts'
 import type { Ip } from '../ip/index.ts'
@@ -94,6 +95,8 @@ export interface CreateStackOptions {
   tcp?: Partial<TcpSettings>
   /** How names are resolved. */
   dns?: DnsOptions
+  /** What differs from `DEFAULT_HAPPY_EYEBALLS`: how one of several addresses of a name is chosen. */
+  happyEyeballs?: Partial<HappyEyeballsSettings>
 }
 
 /**
@@ -105,7 +108,10 @@ export async function createStack(options?: CreateStackOptions & { net?: 'direct
 export async function createStack(options?: CreateStackOptions): Promise<Stack>
 export async function createStack(options: CreateStackOptions = {}): Promise<Stack> {
   const logs = options.logs ?? silentLogs
-  if (options.net === 'socket') return new SocketStack({ ...options.socket, logs, dns: options.dns })
+  if (options.net === 'socket') {
+    const { dns, happyEyeballs } = options
+    return new SocketStack({ ...options.socket, logs, dns, happyEyeballs })
+  }
   if (options.net !== undefined && options.net !== 'direct') {
     throw new TypeError(`net is direct or socket, not ${JSON.stringify(options.net)}`)
   }
@@ -115,6 +121,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   const dhcpv4Settings = settingsFrom('dhcp', options.dhcp ?? false, checkedDhcpv4Settings)
   const dhcpv6Settings = settingsFrom('dhcpv6', options.dhcpv6 ?? true, checkedDhcpv6Settings)
   checkDnsOptions(options.dns)
+  happyEyeballsSettings(options.happyEyeballs)
   const ownClock = options.clock === undefined ? new HostClock() : null
   const clock = options.clock ?? ownClock!
   const random = options.random ?? new SecureRandom()
@@ -188,6 +195,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       random,
       logs,
       ...(options.dns === undefined ? {} : { dns: options.dns }),
+      ...(options.happyEyeballs === undefined ? {} : { happyEyeballs: options.happyEyeballs }),
       onClosed: async () => {
         try {
           await writer?.close()

@@ -12,7 +12,7 @@ export function checkPort(name: string, value: number, least: 0 | 1): number {
   return value
 }
 
-/** @throws TypeError naming the option, if it is not an IP address; stacks resolve no names */
+/** @throws TypeError naming the option, if it is not an IP address */
 export function checkAddress(name: string, value: string): string {
   if (typeof value !== 'string' || isIP(value) === 0) {
     throw new TypeError(`${name} is an IP address, not ${JSON.stringify(value)}`)

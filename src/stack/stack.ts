@@ -136,7 +136,10 @@ export interface Listener extends AsyncDisposable {
 }
 
 export interface ConnectOptions {
-  /** An IP address. */
+  /**
+   * An IP address, or the name of a host: its addresses are tried by Happy Eyeballs (RFC 8305), and the flow is that of the
+   * first that answers.
+   */
   address: string
   /** 1 to 65,535. */
   port: number
@@ -278,9 +281,11 @@ export interface Stack extends StackEvents, NodeModuleSet, AsyncDisposable {
   listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener>
   /**
    * @throws SystemError ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENETDOWN;
-   *   AbortError; TypeError or RangeError for an option
+   *   for a name DnsError ENOTFOUND or EAI_AGAIN, and an AggregateError if several addresses failed; AbortError; TypeError
+   *   or RangeError for an option
    */
   connect(options: ConnectOptions): Promise<Flow>
+  connect(host: string, port: number, options?: Omit<ConnectOptions, 'address' | 'port'>): Promise<Flow>
   /**
    * @throws SystemError EADDRINUSE, EADDRNOTAVAIL; with `remote` ENETUNREACH, EACCES; ENETDOWN; TypeError or RangeError for
    *   an option

@@ -64,8 +64,14 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     )
   }
 
-  async connect(options: ConnectOptions): Promise<Flow> {
-    const flow = await this.#stack.connect(options)
+  async connect(
+    target: ConnectOptions | string,
+    port?: number,
+    options?: Omit<ConnectOptions, 'address' | 'port'>,
+  ): Promise<Flow> {
+    const flow = await (typeof target === 'string'
+      ? this.#stack.connect(target, port as number, options)
+      : this.#stack.connect(target))
     this.#trackFlow(flow)
     return flow
   }

@@ -2,7 +2,7 @@ import { type IpAddress, type IpPrefix, MacAddress } from '../../address/index.t
 import type { Arp } from '../../arp/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND, SecureRandom, Timer } from '../../clock/index.ts'
 import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
-import { type DnsModule, parseServer } from '../../dns/index.ts'
+import { type DnsModule, type HappyEyeballsSettings, parseServer } from '../../dns/index.ts'
 import { AbortError, SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
@@ -13,7 +13,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
-import { type DnsOptions, StackDns } from '../dns/index.ts'
+import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
 import { NodeModuleMakerPlace, NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
@@ -70,6 +70,8 @@ export interface DirectStackLayers {
   logs?: LogFactory
   /** How names are resolved. */
   dns?: DnsOptions
+  /** How one of several addresses of a name is chosen. */
+  happyEyeballs?: Partial<HappyEyeballsSettings>
   /** For what resolving leaves to chance; default: cryptographic. */
   random?: Random
   /** Released last, after the device: captures, a clock of one's own. */
@@ -145,7 +147,15 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     }
     const { random = new SecureRandom(), dns: options } = layers
     const log = (layers.logs ?? silentLogs)('dns')
-    this.#dns = new StackDns({ carrier: this, clock: this.clock, random, log, options })
+    this.#dns = new StackDns({
+      carrier: this,
+      clock: this.clock,
+      random,
+      log,
+      options,
+      happyEyeballs: layers.happyEyeballs,
+      connect: (each) => this.#connect(each),
+    })
     this.onConfiguration((configuration) => this.#learnNameServers(configuration))
     this.ethernet.onClosed((error) => this.#deviceGone(error))
   }
@@ -248,7 +258,17 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     flow.abort()
   }
 
-  connect(options: ConnectOptions): Promise<Flow> {
+  async connect(
+    target: ConnectOptions | string,
+    port?: number,
+    rest?: Omit<ConnectOptions, 'address' | 'port'>,
+  ): Promise<Flow> {
+    const options = connectOptions(target, port, rest)
+    this.#checkOpen('connect')
+    return isHostName(options.address) ? this.#dns.connector.connect(options) : this.#connect(options)
+  }
+
+  #connect(options: ConnectOptions): Promise<Flow> {
     return new Promise((resolve, reject) => {
       this.#checkOpen('connect')
       const remote = parseAddress('address', options.address, this.zone, 'connect')

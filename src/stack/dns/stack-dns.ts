@@ -7,13 +7,16 @@ import {
   DnsClient,
   type DnsHost,
   type DnsModule,
+  type HappyEyeballsSettings,
   Hosts,
   parseResolvConf,
   parseServers,
 } from '../../dns/index.ts'
 import type { Log } from '../../log/index.ts'
+import type { ConnectOptions, Flow } from '../stack.ts'
 import { checkDnsOptions, type DnsOptions } from './dns-options.ts'
 import { type DnsCarrier, StackDnsTransport } from './dns-transport.ts'
+import { NameConnector } from './name-connector.ts'
 import { WatchedFile } from './watched-file.ts'
 
 /** Resolvers of the application that are made before those that it no longer has are forgotten. */
@@ -25,6 +28,9 @@ export interface StackDnsParts {
   random: Random
   log: Log
   options?: DnsOptions | undefined
+  happyEyeballs?: Partial<HappyEyeballsSettings> | undefined
+  /** One attempt to connect to an address. */
+  connect(options: ConnectOptions): Promise<Flow>
   /** Takes what the options leave open from the operating system's resolv.conf. */
   asSystem?: boolean
 }
@@ -34,10 +40,12 @@ export class StackDns {
   readonly client: DnsClient
   readonly lookup: AddressLookup
   readonly module: DnsModule
+  readonly connector: NameConnector
   readonly #clients = new Set<WeakRef<DnsClient>>()
 
   /** @throws TypeError or RangeError for an option */
-  constructor({ carrier, clock, random, log, options = {}, asSystem = false }: StackDnsParts) {
+  constructor(parts: StackDnsParts) {
+    const { carrier, clock, random, log, options = {}, asSystem = false } = parts
     checkDnsOptions(options)
     const system = parseResolvConf(asSystem ? textOf('/etc/resolv.conf') : '')
     const transport = new StackDnsTransport(carrier, options.certificateAuthorities)
@@ -77,6 +85,13 @@ export class StackDns {
       },
     }
     this.module = createDnsModule(host)
+    this.connector = new NameConnector({
+      lookup: this.lookup,
+      clock,
+      addresses: () => carrier.addresses,
+      settings: parts.happyEyeballs,
+      connect: (options) => parts.connect(options),
+    })
   }
 
   #forgetUnused(): void {

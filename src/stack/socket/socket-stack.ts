@@ -2,10 +2,10 @@ import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import type { IpPrefix } from '../../address/index.ts'
 import { HostClock, SecureRandom } from '../../clock/index.ts'
-import type { DnsModule } from '../../dns/index.ts'
+import type { DnsModule, HappyEyeballsSettings } from '../../dns/index.ts'
 import { SystemError } from '../../errors/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
-import { type DnsOptions, StackDns } from '../dns/index.ts'
+import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
 import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkAddress, checkInteger } from '../options.ts'
 import type {
@@ -57,6 +57,8 @@ export interface SocketStackOptions {
   logs?: LogFactory
   /** How names are resolved; what is left open is as resolv.conf(5) says. */
   dns?: DnsOptions
+  /** How one of several addresses of a name is chosen. */
+  happyEyeballs?: Partial<HappyEyeballsSettings>
   /** One of the host's addresses: who asks for all addresses listens on this one alone. Default: on all of them. */
   address?: string
   /** Who asks for all addresses listens on those of this family alone; default both. Not together. */
@@ -103,6 +105,8 @@ export class SocketStack extends NodeModuleOwner implements Stack {
       random: new SecureRandom(),
       log: (options.logs ?? silentLogs)('dns'),
       options: options.dns,
+      happyEyeballs: options.happyEyeballs,
+      connect: (each) => this.#connect(each),
       asSystem: true,
     })
   }
@@ -162,7 +166,17 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     }
   }
 
-  async connect(options: ConnectOptions): Promise<Flow> {
+  async connect(
+    target: ConnectOptions | string,
+    port?: number,
+    rest?: Omit<ConnectOptions, 'address' | 'port'>,
+  ): Promise<Flow> {
+    this.#checkOpen('connect')
+    const options = connectOptions(target, port, rest)
+    return isHostName(options.address) ? this.#dns.connector.connect(options) : this.#connect(options)
+  }
+
+  async #connect(options: ConnectOptions): Promise<Flow> {
     this.#checkOpen('connect')
     return this.#adopt(await connectSocket(options, this.#closing.signal))
   }
