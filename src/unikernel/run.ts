@@ -200,8 +200,9 @@ class Run {
     const { grace } = this.#values
     let code = 0
     if (!stopping.aborted && !this.#crashed) {
-      // While the application still says its last words; how closing goes is seen below.
-      stopping.addEventListener('abort', () => void stack.close(grace).catch(() => {}))
+      // While the application still says its last words, and after all who listen to the signal: what they send to say
+      // good-bye over UDP still goes out. How closing goes is seen below.
+      stopping.addEventListener('abort', () => queueMicrotask(() => void stack.close(grace).catch(() => {})))
       this.#announce(stack)
       code = await this.#application(new TrackedStack(stack))
     }
