@@ -59,6 +59,8 @@ export class Dhcpv4Configurator {
   /** Those that the lease wants, and of these those that were not there already. */
   #wantedRoutes: readonly Dhcpv4Route[] = []
   #routes: Dhcpv4Route[] = []
+  /** Not if the server gives what somebody else has set, which stays. */
+  #isAddressOfLease = false
   /** The MTU before a server said another one. */
   #usualMtu = 0
   #closing: Promise<void> | null = null
@@ -172,7 +174,8 @@ export class Dhcpv4Configurator {
 
   #bound(lease: Dhcpv4Lease): void {
     this.#linkLocal?.stop()
-    this.#ipv4.addAddress(lease.address, { defense: this.settings.defense, lost: () => this.#client.decline() })
+    const use = { defense: this.settings.defense, lost: () => this.#client.decline() }
+    this.#isAddressOfLease = this.#ipv4.addAddress(lease.address, use)
     this.#configure(lease)
     this.#tell({ type: 'bound', lease })
   }
@@ -184,7 +187,7 @@ export class Dhcpv4Configurator {
 
   #expired(lease: Dhcpv4Lease, reason: Dhcpv4EndReason): void {
     // The address first: what is said from it for the last time still needs its routes.
-    this.#ipv4.removeAddress(lease.address.address)
+    if (this.#isAddressOfLease) this.#ipv4.removeAddress(lease.address.address)
     this.#setRoutes([])
     this.#setMtu(null)
     this.#tell({ type: 'expired', lease, reason })

@@ -118,6 +118,17 @@ describe('createStack({ dhcp: true })', () => {
     expect(path).toMatchObject({ nextHop: ip('192.168.0.1').word3 })
   })
 
+  test('an address of one’s own that the server gives as well outlives the lease', async () => {
+    const { server } = await link.server({ pool: [ip('10.0.0.50'), ip('10.0.0.50')], leaseTime: 60 })
+    const stack = await link.stack({ ipv4: '10.0.0.50/24', dhcp: QUICK })
+    link.clock.advance(MINUTE)
+    expect(stack.dhcp!.state).toBe('bound')
+    server.stop()
+    link.clock.advance(2 * MINUTE)
+    expect(stack.dhcp!.lease).toBe(null)
+    expect(stack.addresses.map(String)).toEqual(['10.0.0.50/24'])
+  })
+
   test('each event has a log line', async () => {
     const lines: string[] = []
     const line = (level: string) => (message: string) => lines.push(`${level}: ${message}`)
