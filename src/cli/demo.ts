@@ -42,7 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       publish: options.once ? [] : [{ hostPort: options.port, address: '10.0.0.2', port: 80 }],
       portOption: '--port',
       interface: DEMO_INTERFACE,
-      address: IpPrefix.parse(DEMO_KERNEL_ADDRESS),
+      addresses: [IpPrefix.parse(DEMO_KERNEL_ADDRESS)],
     })
   } finally {
     clearInterval(watch)

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { IpPrefix } from '../address/index.ts'
 import { complete, completionScript, SHELLS, type Shell } from './completion.ts'
@@ -91,14 +91,17 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     )
     .option('-i, --interface <NAME>', 'name of the tap device', parseInterfaceName, 'tap0')
     .addOption(
-      new Option('-a, --address <ADDRESS/LENGTH>', "the kernel's address on the tap device")
-        .argParser(parsePrefix)
-        .default(IpPrefix.parse(DEFAULT_ADDRESS), DEFAULT_ADDRESS),
+      new Option(
+        '-a, --address <ADDRESS/LENGTH>',
+        "the kernel's address on the tap device; may be given several times " +
+          `(default: ${DEFAULT_ADDRESS}, and ${DEFAULT_IPV6_ADDRESS} if the kernel has IPv6)`,
+      ).argParser((text, previous: IpPrefix[] = []) => [...previous, parsePrefix(text)]),
     )
     .passThroughOptions()
     .action(async (command: string[], options: SandboxArguments) => {
-      const publish = resolvePublications(options.publish ?? [], options.address)
-      finish(await runSandbox({ command, publish, interface: options.interface, address: options.address }))
+      const addresses = options.address ?? defaultAddresses()
+      const publish = resolvePublications(options.publish ?? [], addresses[0]!)
+      finish(await runSandbox({ command, publish, interface: options.interface, addresses }))
     })
 
   const demo = program
@@ -161,10 +164,16 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
 interface SandboxArguments {
   publish?: UnresolvedPublication[]
   interface: string
-  address: IpPrefix
+  address?: IpPrefix[]
 }
 
 const DEFAULT_ADDRESS = '10.0.0.1/24'
+const DEFAULT_IPV6_ADDRESS = 'fd00::1/64'
+
+function defaultAddresses(): IpPrefix[] {
+  const texts = existsSync('/proc/net/if_inet6') ? [DEFAULT_ADDRESS, DEFAULT_IPV6_ADDRESS] : [DEFAULT_ADDRESS]
+  return texts.map((text) => IpPrefix.parse(text))
+}
 
 function version(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version

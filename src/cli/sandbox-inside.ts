@@ -29,7 +29,7 @@ process.on('message', (message: SandboxMessage, server?: Server) => {
       break
     case 'run':
       if (message.mountProc) mountProc()
-      setUpNetwork(message.interface, message.address)
+      setUpNetwork(message.interface, message.addresses)
       run(message.command)
       break
     case 'signal':
@@ -52,10 +52,12 @@ function mountProc(): void {
   spawnSync('mount', ['-t', 'proc', 'proc', '/proc'], { env: toolEnvironment(), stdio: 'ignore' })
 }
 
-function setUpNetwork(device: string, address: string): void {
+function setUpNetwork(device: string, addresses: readonly string[]): void {
   ip('link', 'set', 'lo', 'up')
   ip('tuntap', 'add', 'dev', device, 'mode', 'tap')
-  ip('address', 'add', address, 'dev', device, ...(address.includes(':') ? ['nodad'] : []))
+  for (const address of addresses) {
+    ip('address', 'add', address, 'dev', device, ...(address.includes(':') ? ['nodad'] : []))
+  }
   ip('link', 'set', device, 'up')
 }
 

@@ -10,7 +10,8 @@ export type SandboxMessage =
       readonly type: 'run'
       readonly command: readonly string[]
       readonly interface: string
-      readonly address: string
+      /** The kernel's addresses with their lengths. */
+      readonly addresses: readonly string[]
       readonly mountProc: boolean
     }
   /** The outside was sent this signal. */

@@ -16,8 +16,8 @@ export interface SandboxOptions {
   readonly portOption?: string
   /** Name of the tap device. */
   readonly interface: string
-  /** The kernel's address on it. */
-  readonly address: IpPrefix
+  /** The kernel's addresses on it. */
+  readonly addresses: readonly IpPrefix[]
 }
 
 /**
@@ -59,7 +59,7 @@ export async function runSandbox(options: SandboxOptions): Promise<number> {
     type: 'run',
     command: options.command,
     interface: options.interface,
-    address: options.address.toString(),
+    addresses: options.addresses.map(String),
     mountProc,
   })
 

@@ -13,14 +13,14 @@ test('gives the command a namespace of its own with a tap device', async () => {
   const { code, stdout } = await runTapstack(['sandbox', '--', 'ip', '-brief', 'address'])
   expect(code).toBe(0)
   expect(stdout).toMatch(/^lo .*127\.0\.0\.1\/8/m)
-  expect(stdout).toMatch(/^tap0 .*10\.0\.0\.1\/24/m)
+  expect(stdout).toMatch(/^tap0 .*10\.0\.0\.1\/24.* fd00::1\/64/m)
   expect(stdout.trim().split('\n')).toHaveLength(2)
 })
 
 test('takes the name and the address of the device', async () => {
-  const options = ['--interface', 'uplink', '--address', 'fd00::1/64']
+  const options = ['--interface', 'uplink', '--address', 'fd00::9/64', '--address', '10.1.0.1/16']
   const { stdout } = await runTapstack(['sandbox', ...options, '--', 'ip', '-brief', 'address', 'show', 'uplink'])
-  expect(stdout).toContain('fd00::1/64')
+  expect(stdout).toMatch(/10\.1\.0\.1\/16 fd00::9\/64/)
 })
 
 test.each([
