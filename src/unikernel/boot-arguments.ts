@@ -184,6 +184,9 @@ export function bootArguments(application: string) {
   } as const
 }
 
+/** Those of the process; the others are of a stack, and each stack of an application may have its own. */
+export const PROCESS_ARGUMENTS = ['logs', 'logsFormat', 'name', 'grace', 'delay', 'config', 'help'] as const
+
 export type BootArguments = ReturnType<typeof bootArguments>
 export type BootValues = ArgumentValues<BootArguments>
 

@@ -16,6 +16,35 @@ export type {
   StringArgument,
 } from './arguments.ts'
 export { completeArguments } from './complete-arguments.ts'
+export {
+  type BlockDevice,
+  type BlockDeviceOptions,
+  type Device,
+  type DeviceDeclarations,
+  type DeviceOptions,
+  type DeviceSetting,
+  type DeviceValues,
+  device,
+  devices,
+  type HappyEyeballsConnector,
+  type HttpClient,
+  type HttpListener,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpServer,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type ServeOptions,
+  type StackDevice,
+  type StackDeviceOptions,
+} from './devices/index.ts'
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
-export { isUnikernel, type Unikernel, type UnikernelContext, type UnikernelOptions, unikernel } from './unikernel.ts'
+export {
+  isUnikernel,
+  type Unikernel,
+  type UnikernelContext,
+  type UnikernelOptions,
+  type UnikernelSetting,
+  unikernel,
+} from './unikernel.ts'

@@ -3,15 +3,15 @@ import type { IpAddress } from '../address/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
 import { BadArgument } from './arguments.ts'
-import { type BootValues, bootArguments, checkTogether } from './boot-arguments.ts'
-import { parseArguments } from './command-line.ts'
+import { checkTogether, isSocket } from './boot-arguments.ts'
+import { optionName, parseArguments } from './command-line.ts'
 import { readConfigFile } from './config-file.ts'
+import { devicesInOrder, inGroup, isStackDevice, type StackDevice, valuesOfStack } from './devices/index.ts'
 import { helpText } from './help.ts'
 import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 import { createLogs, type Logs } from './logs.ts'
-import { stackOptions, warnOfUnused } from './stack-arguments.ts'
-import { TrackedStack } from './tracked-stack.ts'
-import type { Unikernel, UnikernelContext } from './unikernel.ts'
+import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
+import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
 import { writtenInEnvironment } from './written.ts'
 
 /** sysexits.h: the command was used incorrectly. */
@@ -59,23 +59,23 @@ export interface RunOptions {
 export async function run(unikernel: Unikernel, argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const { stdout = process.stdout, stderr = process.stderr, environment = process.env } = options
   const command = options.command ?? 'tapstack run FILE'
-  const boot = bootArguments(unikernel.name)
-  let values: BootValues & { given: ReadonlySet<string> }
+  let values: RunValues
   try {
     // An argument that is missing must not keep anyone from the help that tells about it.
     if (asksForHelp(argv)) {
       const { name, description, arguments: own } = unikernel
+      const boot = bootDeclarationsOf(unikernel)
       stdout.write(helpText({ command, name, description, own, boot, colour: isColoured(stdout, environment) }))
       return 0
     }
-    const declarations = { ...boot, ...unikernel.arguments }
+    const declarations = declarationsOf(unikernel)
     values = (await parseArguments(declarations, argv, async (given) => {
       const variables = writtenInEnvironment(environment, declarations)
       // The one argument that is looked for elsewhere first, because it says where elsewhere is.
       const file = given('config') ?? variables.find(({ option }) => option === 'config')?.texts[0]
       return [...(file === undefined ? [] : await readConfigFile(String(file))), ...variables]
     })) as typeof values
-    checkTogether(values, sandboxInterfaceOf(options))
+    checkStacks(unikernel, values, sandboxInterfaceOf(options))
   } catch (error) {
     if (!(error instanceof BadArgument)) throw error
     stderr.write(`${unikernel.name}: ${error.message}\n`)
@@ -89,6 +89,24 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
     write: (line) => stderr.write(line),
   })
   return new Run(unikernel, values, logs, { ...options, stdout, stderr }).result()
+}
+
+/** @throws BadArgument */
+function checkStacks(unikernel: Unikernel, values: RunValues, sandboxInterface: string | undefined): void {
+  const taken = new Map<string, StackDevice>()
+  for (const device of devicesInOrder(unikernel.devices).filter(isStackDevice)) {
+    const own = valuesOfStack(device, values)
+    inGroup(device, () => checkTogether(own, sandboxInterface))
+    if (isSocket(own)) continue
+    const other = taken.get(own.interface)
+    if (other !== undefined) {
+      const option = ({ group }: StackDevice) => `--${group === null ? '' : `${optionName(group)}-`}interface`
+      throw new BadArgument(
+        `${option(device)}: expected another interface than that of ${option(other)}, ${own.interface}`,
+      )
+    }
+    taken.set(own.interface, device)
+  }
 }
 
 function asksForHelp(argv: readonly string[]): boolean {
@@ -122,7 +140,7 @@ type Streams = Required<Pick<RunOptions, 'stdout' | 'stderr'>>
 /** One run, after its arguments have been understood. */
 class Run {
   readonly #unikernel: Unikernel
-  readonly #values: BootValues & { given: ReadonlySet<string> }
+  readonly #values: RunValues
   readonly #logs: Logs
   readonly #options: RunOptions & Streams
   readonly #stopping = new AbortController()
@@ -133,12 +151,7 @@ class Run {
     this.#endByCrash = resolve
   })
 
-  constructor(
-    unikernel: Unikernel,
-    values: BootValues & { given: ReadonlySet<string> },
-    logs: Logs,
-    options: RunOptions & Streams,
-  ) {
+  constructor(unikernel: Unikernel, values: RunValues, logs: Logs, options: RunOptions & Streams) {
     this.#unikernel = unikernel
     this.#values = values
     this.#logs = logs
@@ -190,26 +203,34 @@ class Run {
     const stopping = this.#stopping.signal
     await this.#delay()
     if (stopping.aborted || this.#crashed) return this.#crashed ? EXIT_FAILURE : 0
-    let stack: Stack
+    const { values, logs, options } = { values: this.#values, logs: this.#logs, options: this.#options }
+    const { createStack } = options
+    const sandboxInterface = sandboxInterfaceOf(options)
+    const devices = new MadeDevices(this.#unikernel, { values, logs, signal: stopping, createStack, sandboxInterface })
     try {
-      stack = await this.#createStack()
+      await devices.makeStacks()
     } catch (error) {
       if (stopping.aborted) return 0
       return this.#failed('cannot start the network', error)
     }
-    const { grace } = this.#values
+    const { grace } = values
     let code = 0
     if (!stopping.aborted && !this.#crashed) {
       // While the application still says its last words, and after all who listen to the signal: what they send to say
       // good-bye over UDP still goes out. How closing goes is seen below.
-      stopping.addEventListener('abort', () => queueMicrotask(() => void stack.close(grace).catch(() => {})))
-      this.#announce(stack)
-      code = await this.#application(new TrackedStack(stack))
+      stopping.addEventListener('abort', () => queueMicrotask(() => void devices.closeStacks(grace).catch(() => {})))
+      this.#announce(devices.stacks)
+      code = await this.#application(devices)
     }
     try {
-      await stack.close(this.#crashed ? 0 : grace)
+      await devices.closeStacks(this.#crashed ? 0 : grace)
     } catch (error) {
-      return this.#failed('cannot close the network', error)
+      code = this.#failed('cannot close the network', error)
+    }
+    try {
+      await devices.closeOthers()
+    } catch (error) {
+      code = this.#failed('cannot close a device', error)
     }
     return this.#crashed ? EXIT_FAILURE : code
   }
@@ -229,52 +250,53 @@ class Run {
     })
   }
 
-  async #createStack(): Promise<Stack> {
-    warnOfUnused(this.#values, this.#logs('unikernel'))
-    // Loaded here, so that `--help` and a bad argument do not wait for the whole stack.
-    const create = this.#options.createStack ?? (await import('../stack/index.ts')).createStack
-    const { signal } = this.#stopping
-    return create(stackOptions(this.#values, this.#logs, sandboxInterfaceOf(this.#options), signal))
-  }
-
   /** One line for each address, now and whenever one comes or goes. */
-  #announce(stack: Stack): void {
+  #announce(stacks: readonly MadeStack[]): void {
     const { stdout } = this.#options
-    const { name, interface: device } = this.#values
-    const shown = new Set<string>()
-    const show = (text: string) => {
-      if (shown.has(text)) return
-      shown.add(text)
-      stdout.write(`${name} answers on ${text}\n`)
+    const { name } = this.#values
+    for (const { stack, values, device } of stacks) {
+      const shown = new Set<string>()
+      const where = device.group === null ? '' : ` (${device.group})`
+      const show = (text: string) => {
+        if (shown.has(text)) return
+        shown.add(text)
+        stdout.write(`${name} answers on ${text}${where}\n`)
+      }
+      stack.onAddress(({ type, prefix, interface: zone }) => {
+        const text = withZone(prefix.address, zone)
+        if (type === 'added') show(text)
+        else if (type === 'removed' && shown.delete(text))
+          stdout.write(`${name} no longer answers on ${text}${where}\n`)
+      })
+      const direct = stack.kind === 'direct'
+      for (const { address } of stack.addresses) show(direct ? withZone(address, values.interface) : `${address}`)
     }
-    stack.onAddress(({ type, prefix, interface: zone }) => {
-      const text = withZone(prefix.address, zone)
-      if (type === 'added') show(text)
-      else if (type === 'removed' && shown.delete(text)) stdout.write(`${name} no longer answers on ${text}\n`)
-    })
-    for (const { address } of stack.addresses) show(stack.kind === 'direct' ? withZone(address, device) : `${address}`)
   }
 
   /** The application's exit code, once it has ended or is to be stopped. */
-  async #application(stack: TrackedStack): Promise<number> {
+  async #application(devices: MadeDevices): Promise<number> {
     const stopping = this.#stopping.signal
     const stopped = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve()))
-    const context: UnikernelContext = {
-      stack,
-      arguments: this.#values as unknown as UnikernelContext['arguments'],
+    const lost = devices.stacksClosed
+    lost.catch(() => {})
+    const setting: UnikernelSetting = {
+      arguments: this.#values as unknown as UnikernelSetting['arguments'],
       log: this.#logs(this.#unikernel.name),
       signal: stopping,
       name: this.#values.name,
     }
     // In a function of its own, so that what `start` throws at once is caught as well.
-    const started = (async () => this.#unikernel.start(context))()
+    const started = (async () => {
+      const others = await devices.makeOthers()
+      return stopping.aborted ? 0 : this.#unikernel.start({ ...others, ...setting })
+    })()
     try {
       // An interface that is lost ends the run with an error, whatever the application waits for.
-      await Promise.race([started, stopped, stack.closed, this.#crash])
+      await Promise.race([started, stopped, lost, this.#crash])
       if (!stopping.aborted) {
-        const result = await Promise.race([started, stack.closed, this.#crash])
+        const result = await Promise.race([started, lost, this.#crash])
         if (typeof result === 'number') return this.#exitCode(result)
-        await Promise.race([stack.idle(), stopped, stack.closed, this.#crash])
+        await Promise.race([devices.idle(), stopped, lost, this.#crash])
         return 0
       }
     } catch (error) {
@@ -300,10 +322,13 @@ class Run {
 
   #failed(what: string, error: unknown): number {
     const { stderr } = this.#options
-    const { name, capture } = this.#values
+    const { name } = this.#values
     const message = error instanceof Error && error.message !== '' ? error.message : String(error)
-    const isCapture = capture !== undefined && (error as NodeJS.ErrnoException | null)?.path === capture
-    const option = isCapture ? '--capture: ' : ''
+    const path = (error as NodeJS.ErrnoException | null)?.path
+    // Whichever stack it is of: the argument whose value it is.
+    const argument =
+      path === undefined ? undefined : Object.keys(this.#values).find((each) => this.#values[each] === path)
+    const option = argument === undefined ? '' : `--${optionName(argument)}: `
     stderr.write(`${name}: ${what}: ${option}${message.replace(/\s*\n\s*/g, ' ')}\n`)
     const debugging = this.#logs(this.#unikernel.name).debugEnabled
     if (debugging && error instanceof Error && error.stack !== undefined) stderr.write(`${error.stack}\n`)

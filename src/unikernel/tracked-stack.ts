@@ -43,6 +43,10 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     return this.#stack.dns
   }
 
+  get isIdle(): boolean {
+    return this.#open.size === 0
+  }
+
   /** Resolves as soon as no listener, UDP socket or flow is open. */
   idle(): Promise<void> {
     return new Promise((resolve) => {

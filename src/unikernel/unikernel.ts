@@ -2,13 +2,19 @@ import type { ApplicationLog } from '../log/index.ts'
 import type { Stack } from '../stack/index.ts'
 import { expectedBy } from './argument-types.ts'
 import type { ArgumentDeclarations, ArgumentValues } from './arguments.ts'
-import { bootArguments } from './boot-arguments.ts'
+import { bootArguments, PROCESS_ARGUMENTS } from './boot-arguments.ts'
 import { defaultsOf, optionName } from './command-line.ts'
+import {
+  checkDevice,
+  type Device,
+  type DeviceDeclarations,
+  type DeviceValues,
+  devices,
+  devicesInOrder,
+} from './devices/index.ts'
 
-/** What a unikernel is started with. */
-export interface UnikernelContext<A extends ArgumentDeclarations = ArgumentDeclarations> {
-  /** The network; closed by the runner, after `signal`. */
-  readonly stack: Stack
+/** What every unikernel is started with. */
+export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDeclarations> {
   /** The parsed values of the declared arguments. */
   readonly arguments: ArgumentValues<A>
   /** Its source is the unikernel's name. */
@@ -19,18 +25,29 @@ export interface UnikernelContext<A extends ArgumentDeclarations = ArgumentDecla
   readonly name: string
 }
 
-export interface UnikernelOptions<A extends ArgumentDeclarations> {
+/** What a unikernel is started with: its setting, and its devices by their names. */
+export type UnikernelContext<
+  A extends ArgumentDeclarations = ArgumentDeclarations,
+  D extends DeviceDeclarations = { readonly stack: Device<Stack> },
+> = UnikernelSetting<A> & DeviceValues<D>
+
+export interface UnikernelOptions<
+  A extends ArgumentDeclarations,
+  D extends DeviceDeclarations = { readonly stack: Device<Stack> },
+> {
   /** A short word, letters, digits and hyphens. */
   name: string
   /** One sentence for `--help`. */
   description?: string
   arguments?: A
+  /** What `start` gets, by name; default `{ stack: devices.stack() }`. */
+  devices?: D
   /**
-   * The application. It goes on after this has returned for as long as a listener, a UDP socket or a flow of its stack
+   * The application. It goes on after this has returned for as long as a listener, a UDP socket or a flow of its stacks
    * is open, and ends with exit code 0. A number that it returns is the exit code, and then it ends at once; what it
    * throws becomes one line on the standard error and exit code 1.
    */
-  start(context: UnikernelContext<A>): unknown
+  start(context: UnikernelContext<A, D>): unknown
 }
 
 /** An application for a stack, made by `unikernel()`: what a file for `tapstack run` exports as default. */
@@ -38,7 +55,8 @@ export interface Unikernel {
   readonly name: string
   readonly description: string | undefined
   readonly arguments: ArgumentDeclarations
-  start(context: UnikernelContext): unknown
+  readonly devices: DeviceDeclarations
+  start(context: UnikernelSetting): unknown
 }
 
 // In the global registry, so that a unikernel is recognised across two copies of this package.
@@ -48,21 +66,27 @@ const MARK = Symbol.for('tapstack.unikernel')
  * Declares an application.
  * @throws TypeError if its name or one of its arguments cannot be used
  */
-export function unikernel<const A extends ArgumentDeclarations = Record<never, never>>(
-  options: UnikernelOptions<A>,
-): Unikernel {
+export function unikernel<
+  const A extends ArgumentDeclarations = Record<never, never>,
+  const D extends DeviceDeclarations = { readonly stack: Device<Stack> },
+>(options: UnikernelOptions<A, D>): Unikernel {
   const { name, description, start } = options
   // Written in JavaScript, anything may be missing.
   if (typeof start !== 'function') throw new TypeError(`start of a unikernel is a function, not ${typeof start}`)
   if (typeof name !== 'string' || !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(name)) {
     throw new TypeError(`the name of a unikernel is letters, digits and hyphens, not ${JSON.stringify(name)}`)
   }
-  const declarations: ArgumentDeclarations = options.arguments ?? {}
-  checkDeclarations(name, declarations)
-  return Object.assign(
-    { name, description, arguments: declarations, start: start as unknown as Unikernel['start'] },
-    { [MARK]: true },
-  )
+  const declared: DeviceDeclarations = options.devices ?? { stack: devices.stack() }
+  checkDevices(declared)
+  const made: Unikernel = {
+    name,
+    description,
+    arguments: options.arguments ?? {},
+    devices: declared,
+    start: start as unknown as Unikernel['start'],
+  }
+  checkDeclarations(made)
+  return Object.assign(made, { [MARK]: true })
 }
 
 /** Whether a value, such as a file's default export, was made by `unikernel()`. */
@@ -70,14 +94,40 @@ export function isUnikernel(value: unknown): value is Unikernel {
   return typeof value === 'object' && value !== null && MARK in value
 }
 
-/** All that its command line understands: what every unikernel does, and its own arguments. */
-export function declarationsOf(unikernel: Unikernel): ArgumentDeclarations {
-  return { ...bootArguments(unikernel.name), ...unikernel.arguments }
+function isProcessArgument(name: string): boolean {
+  return (PROCESS_ARGUMENTS as readonly string[]).includes(name)
 }
 
-function checkDeclarations(name: string, declarations: ArgumentDeclarations): void {
+/** What every unikernel understands, as far as this one has what it is for, and what its devices do. */
+export function bootDeclarationsOf({ name, devices: declared }: Unikernel): ArgumentDeclarations {
+  const boot: ArgumentDeclarations = bootArguments(name)
+  const process = PROCESS_ARGUMENTS.map((each) => [each, boot[each]] as const)
+  const ofDevices = devicesInOrder(declared).flatMap((each) => Object.entries(each.arguments))
+  return Object.fromEntries([...ofDevices, ...process])
+}
+
+/** All that its command line understands. */
+export function declarationsOf(unikernel: Unikernel): ArgumentDeclarations {
+  return { ...bootDeclarationsOf(unikernel), ...unikernel.arguments }
+}
+
+/** What stands in the setting already. */
+const RESERVED = new Set(['arguments', 'log', 'signal', 'name', 'lifecycle', 'memory', 'logs'])
+
+function checkDevices(declared: DeviceDeclarations): void {
+  for (const [name, each] of Object.entries(declared)) {
+    checkDevice(`is declared as ${name}`, each)
+    if (RESERVED.has(name))
+      throw new TypeError(`a device cannot be called ${name}: start gets something else by that name`)
+  }
+}
+
+function checkDeclarations(unikernel: Unikernel): void {
   const taken = new Set<string>()
-  for (const [key, declaration] of [...Object.entries(bootArguments(name)), ...Object.entries(declarations)]) {
+  const { name: application, devices: declared } = unikernel
+  const boot = Object.entries(bootArguments(application)).filter(([each]) => isProcessArgument(each))
+  const ofDevices = devicesInOrder(declared).flatMap((each) => Object.entries(each.arguments))
+  for (const [key, declaration] of [...boot, ...ofDevices, ...Object.entries(unikernel.arguments)]) {
     const { short, required, type } = declaration as ArgumentDeclarations[string]
     if (expectedBy(declaration as ArgumentDeclarations[string]) === undefined) {
       throw new TypeError(`argument ${key} is of a type that there is not: ${JSON.stringify(type)}`)
