@@ -3,6 +3,7 @@ import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
+import { NAME_ARGUMENTS } from './name-arguments.ts'
 
 /** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
 function parseInterfaceName(text: string): string | undefined {
@@ -130,6 +131,7 @@ export function bootArguments(application: string) {
       placeholder: 'FILE',
       doc: 'keeps what DHCPv6 servers know this instance by from run to run',
     },
+    ...NAME_ARGUMENTS,
     capture: {
       type: 'custom',
       expected: 'the name of a file that ends in .pcapng',

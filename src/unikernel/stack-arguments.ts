@@ -2,6 +2,7 @@ import type { Log, LogFactory } from '../log/index.ts'
 import type { CreateStackOptions } from '../stack/index.ts'
 import { type BootValues, isSocket } from './boot-arguments.ts'
 import { ipv4Options } from './ipv4-addressing.ts'
+import { nameOptions } from './name-arguments.ts'
 
 /** Boot arguments that have no effect where one of the families is not there, ... */
 const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
@@ -29,7 +30,12 @@ export function stackOptions(
   const families = { ...(ipv4Only ? { ipv4Only } : {}), ...(ipv6Only ? { ipv6Only } : {}) }
   if (isSocket(values)) {
     const own = ipv4 ?? ipv6
-    return { net: 'socket', logs, socket: { ...families, ...(own === undefined ? {} : { address: `${own.address}` }) } }
+    return {
+      net: 'socket',
+      logs,
+      ...nameOptions(values),
+      socket: { ...families, ...(own === undefined ? {} : { address: `${own.address}` }) },
+    }
   }
   return {
     net: 'direct',
@@ -41,6 +47,7 @@ export function stackOptions(
     ...families,
     ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
     ...dhcpv6Option(values),
+    ...nameOptions(values),
     ...(capture === undefined ? {} : { capture }),
   }
 }
