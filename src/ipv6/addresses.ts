@@ -48,11 +48,6 @@ export function prefixFromWords(
   return address.family === 6 ? new IpPrefix(address, length) : null
 }
 
-/** Whether two prefixes, both without host bits, are the same. */
-export function samePrefix(one: IpPrefix, other: IpPrefix): boolean {
-  return one.length === other.length && one.address.equals(other.address)
-}
-
 function maskWord(bits: number): number {
   if (bits >= 32) return -1
   return bits <= 0 ? 0 : -1 << (32 - bits)

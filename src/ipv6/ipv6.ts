@@ -269,11 +269,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   }
 
   passingPath(packet: PacketBuffer): Ipv6Path | null {
-    const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } = packet
-    return this.#paths.passingPath(
-      IpAddress.fromWords(source0, source1, source2, source3),
-      IpAddress.fromWords(destination0, destination1, destination2, destination3),
-    )
+    return this.#paths.passingPath(packet)
   }
 
   /** The path of something that was sent lately from `source`, if it is still remembered. */

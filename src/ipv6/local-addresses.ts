@@ -16,12 +16,17 @@ class AddressList {
     this.words = Int32Array.from(addresses.flatMap(({ word0, word1, word2, word3 }) => [word0, word1, word2, word3]))
   }
 
-  has(word0: number, word1: number, word2: number, word3: number): boolean {
+  /** @returns which of them it is, or -1 */
+  indexOf(word0: number, word1: number, word2: number, word3: number): number {
     const { words } = this
     for (let i = 0; i < words.length; i += 4) {
-      if (words[i + 3] === word3 && words[i + 2] === word2 && words[i + 1] === word1 && words[i] === word0) return true
+      if (words[i + 3] === word3 && words[i + 2] === word2 && words[i + 1] === word1 && words[i] === word0) return i / 4
     }
-    return false
+    return -1
+  }
+
+  has(word0: number, word1: number, word2: number, word3: number): boolean {
+    return this.indexOf(word0, word1, word2, word3) >= 0
   }
 }
 
@@ -50,8 +55,13 @@ export class LocalAddresses {
     return this.#groups.map((group) => group.address)
   }
 
-  find(address: IpAddress): OwnAddress | null {
-    return this.#addresses.find(({ prefix }) => prefix.address.equals(address)) ?? null
+  find({ word0, word1, word2, word3 }: IpAddress): OwnAddress | null {
+    return this.findWords(word0, word1, word2, word3)
+  }
+
+  findWords(word0: number, word1: number, word2: number, word3: number): OwnAddress | null {
+    const index = this.#own.indexOf(word0, word1, word2, word3)
+    return index < 0 ? null : this.#addresses[index]
   }
 
   /** Adds the address, or replaces what is said of it. */

@@ -1,6 +1,7 @@
 import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
 import { type Clock, KeyedHash, type Random } from '../clock/index.ts'
 import { type Ip, isSamePrefix, RoutingTable } from '../ip/index.ts'
+import type { PacketBuffer } from '../packet/index.ts'
 import { ALL_NODES, isLinkLocal, LOOPBACK, solicitedNodeGroup } from './addresses.ts'
 import { Ipv6Path } from './ipv6-path.ts'
 import { LocalAddresses } from './local-addresses.ts'
@@ -236,35 +237,37 @@ export class Paths {
   }
 
   /**
-   * The way to `destination` from `source`, for an answer of which nothing is kept: what is not in the cache already does not
-   * go there, and the next call takes the same object for another way.
+   * The way back to whoever sent a packet, from the address that it was sent to, for an answer of which nothing is kept: what
+   * is not in the cache already does not go there, and the next call takes the same object for another way.
    */
-  passingPath(destination: IpAddress, source: IpAddress): Ipv6Path | null {
-    const { word0, word1, word2, word3 } = destination
+  passingPath(packet: PacketBuffer): Ipv6Path | null {
+    const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } = packet
     const known = this.#cache.getFrom(
-      word0,
-      word1,
-      word2,
-      word3,
-      source.word0,
-      source.word1,
-      source.word2,
-      source.word3,
+      source0,
+      source1,
+      source2,
+      source3,
+      destination0,
+      destination1,
+      destination2,
+      destination3,
     )
     if (known !== null) return known
-    const isOwn = source.isLoopback || this.local.find(source) !== null
-    if (!isOwn) return null
-    const nextHopAddress = this.#nextHopToStranger(destination)
-    if (nextHopAddress === null || this.resolver === null || source.isLoopback) {
+    const own = this.local.findWords(destination0, destination1, destination2, destination3)
+    const destination = IpAddress.fromWords(source0, source1, source2, source3)
+    const nextHopAddress = own === null ? null : this.#nextHopToStranger(destination)
+    if (own === null || nextHopAddress === null || this.resolver === null) {
       // Ourselves, or nobody: rare, and not worth being fast.
+      const source = IpAddress.fromWords(destination0, destination1, destination2, destination3)
+      if (own === null && !source.isLoopback) return null
       const path = this.#findPath(destination, source)
       return typeof path === 'string' ? null : path
     }
     const nextHop = this.resolver.neighbor(nextHopAddress)
     if (this.#passing === null || this.#passing.linkMtu !== this.#linkMtu) {
-      this.#passing = this.#newPath(source, destination, nextHopAddress, nextHop, this.#linkMtu, false)
+      this.#passing = this.#newPath(own.address, destination, nextHopAddress, nextHop, this.#linkMtu, false)
     } else {
-      this.#passing.redirect(source, destination, nextHopAddress, nextHop)
+      this.#passing.redirect(own.address, destination, nextHopAddress, nextHop)
     }
     return this.#passing
   }

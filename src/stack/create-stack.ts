@@ -208,7 +208,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     dhcp?.start()
     dhcpv6?.start()
     if (options.awaitAddresses ?? true) {
-      const addresses = [stack.addressesChecked()]
+      const addresses = [stack.addressesChecked(options.signal)]
       if (four !== null && dhcp !== null) addresses.push(firstAddress(four.ipv4, dhcp, clock, options.signal))
       // An interface that is lost meanwhile ends the wait.
       await Promise.race([Promise.all(addresses), stack.closed])

@@ -94,6 +94,18 @@ describe('an address that a person gave', () => {
   })
 })
 
+test('waiting for an address ends with its signal, and with the interface', async () => {
+  const controller = new AbortController()
+  const waiting = stack({ ipv6: 'fd00::2/64', signal: controller.signal })
+  controller.abort()
+  expect(texts(await waiting)).not.toContain('fd00::2')
+  const netif = network.port()
+  const lost = rejection(createStack({ netif, ipv6: 'fd00::3/64', clock, random }))
+  await new Promise((resolve) => setImmediate(resolve))
+  network.remove(netif)
+  expect(await lost).toMatchObject({ code: 'ENODEV' })
+})
+
 describe('listeners', () => {
   const accept = (seen: Endpoint[]) => (flow: Flow) => {
     seen.push(flow.remote)

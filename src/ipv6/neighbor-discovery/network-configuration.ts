@@ -1,6 +1,7 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import { type Clock, type Microseconds, SECOND } from '../../clock/index.ts'
-import { isUnicast, samePrefix } from '../addresses.ts'
+import { isSamePrefix } from '../../ip/index.ts'
+import { isUnicast } from '../addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer, endOfLifetime } from './lifetime.ts'
 import * as options from './options.ts'
@@ -85,7 +86,7 @@ export class NetworkConfiguration {
     const prefix = options.nat64Prefix(bytes, at)
     if (prefix === null) return false
     const until = this.#context.clock.now() + options.nat64Lifetime(bytes, at) * SECOND
-    this.#learn(this.nat64Prefixes, prefix, until, NAT64_LIMIT, samePrefix)
+    this.#learn(this.nat64Prefixes, prefix, until, NAT64_LIMIT, isSamePrefix)
     return true
   }
 

@@ -1,5 +1,5 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
-import { samePrefix } from '../addresses.ts'
+import { isSamePrefix } from '../../ip/index.ts'
 
 /** Prefixes and, of each, routers that are remembered: of more, those of long ago are forgotten. */
 const MAXIMUM_PREFIXES = 32
@@ -19,7 +19,7 @@ export class PrefixAdvertisers {
 
   /** @param holds whether the router says that addresses of the prefix are valid @returns whether that is new */
   learn(prefix: IpPrefix, router: IpAddress, holds: boolean): boolean {
-    const index = this.#advertised.findIndex((known) => samePrefix(known.prefix, prefix))
+    const index = this.#advertised.findIndex((known) => isSamePrefix(known.prefix, prefix))
     if (index < 0) {
       if (!holds) return false
       if (this.#advertised.length >= MAXIMUM_PREFIXES) this.#advertised.shift()

@@ -1,6 +1,7 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Clock, Microseconds } from '../../clock/index.ts'
-import { isLinkLocal, samePrefix } from '../addresses.ts'
+import { isSamePrefix } from '../../ip/index.ts'
+import { isLinkLocal } from '../addresses.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer } from './lifetime.ts'
 
@@ -47,7 +48,7 @@ export class PrefixList {
 
   /** A prefix with the on-link flag, RFC 4861, 6.3.4. @param until a time that is not in the future ends it now */
   learn(prefix: IpPrefix, until: Microseconds): void {
-    const known = this.#prefixes.findIndex((entry) => samePrefix(entry.prefix, prefix))
+    const known = this.#prefixes.findIndex((entry) => isSamePrefix(entry.prefix, prefix))
     const isOver = until <= this.#context.clock.now()
     if (known >= 0) {
       if (isOver) this.#prefixes.splice(known, 1)

@@ -1,6 +1,6 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import { type Clock, MINUTE, type Microseconds } from '../../clock/index.ts'
-import { samePrefix } from '../addresses.ts'
+import { isSamePrefix } from '../../ip/index.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
 import { ExpiryTimer } from './lifetime.ts'
 import type { Preference } from './wire.ts'
@@ -82,7 +82,9 @@ export class RouterList {
    * @param until when that ends; a time that is not in the future ends it now (lifetime 0)
    */
   learn(address: IpAddress, prefix: IpPrefix, preference: Preference, until: Microseconds): void {
-    const known = this.#routes.find((route) => route.router.address.equals(address) && samePrefix(route.prefix, prefix))
+    const known = this.#routes.find(
+      (route) => route.router.address.equals(address) && isSamePrefix(route.prefix, prefix),
+    )
     const isOver = until <= this.#context.clock.now()
     if (known === undefined) {
       if (!isOver) this.#add(address, prefix, preference, until)

@@ -1,6 +1,7 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import type { Clock, Random } from '../../clock/index.ts'
-import { LINK_LOCAL_PREFIX, samePrefix } from '../addresses.ts'
+import { isSamePrefix } from '../../ip/index.ts'
+import { LINK_LOCAL_PREFIX } from '../addresses.ts'
 import {
   TemporaryAddresses,
   type TemporaryAddressOwner,
@@ -47,7 +48,7 @@ export class TemporaryAutoconfiguration implements TemporaryAddressOwner {
   learn(prefix: IpPrefix): void {
     const stable = this.#stable(prefix)
     if (stable === null) return
-    let temporary = this.#prefixes.find((known) => samePrefix(known.prefix, prefix))
+    let temporary = this.#prefixes.find((known) => isSamePrefix(known.prefix, prefix))
     if (temporary === undefined) {
       temporary = new TemporaryAddresses(prefix, this.#context.random, this, this.#settings)
       this.#prefixes.push(temporary)

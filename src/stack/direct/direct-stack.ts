@@ -211,13 +211,21 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.#flushOutsideBurst()
   }
 
-  /** Resolves as soon as it is known of each address that a person gave whether it can be used; `addresses` tells which. */
-  addressesChecked(): Promise<void> {
+  /**
+   * Resolves as soon as it is known of each IPv6 address that a person gave whether it can be used; `addresses` tells which.
+   * @param signal ends the wait
+   */
+  addressesChecked(signal?: AbortSignal): Promise<void> {
     const { ipv6 } = this
-    if (ipv6 === null || !ipv6.isChecking) return DONE
+    if (ipv6 === null || !ipv6.isChecking || signal?.aborted) return DONE
     return new Promise((resolve) => {
+      const done = () => {
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      signal?.addEventListener('abort', done)
       ipv6.onAddress(() => {
-        if (!ipv6.isChecking) resolve()
+        if (!ipv6.isChecking) done()
       })
     })
   }
