@@ -13,7 +13,6 @@ let network: VirtualNetwork
 let server: DirectStack
 /** Queries that came, as `type/over`. */
 let asked: string[]
-let isOpen: boolean
 
 /** `slow6.test` has an IPv6 address that is told after 120 ms, `dead6.test` one where nobody is; `silent.test` is not told of. */
 function answer(bytes: Buffer, over: string, send: (answer: Buffer) => void): void {
@@ -28,12 +27,11 @@ function answer(bytes: Buffer, over: string, send: (answer: Buffer) => void): vo
   const address = addresses[type]
   const reply = answerBytes({ id, name, type }, { answers: address === '' ? [] : [record(type, name, address)] })
   const delay = name === 'slow6.test' && type === 'AAAA' ? 120 : 0
-  clock.arm(new Timer({ onTimer: () => isOpen && send(reply) }), clock.now() + delay * MILLISECOND)
+  clock.arm(new Timer({ onTimer: () => send(reply) }), clock.now() + delay * MILLISECOND)
 }
 
 beforeEach(async () => {
   asked = []
-  isOpen = true
   const memory = new PacketMemory({ smallSlots: 512, largeSlots: 64 })
   network = new VirtualNetwork({ clock, random: new SeededRandom(1), memory })
   const options = { ipv4: '10.0.0.53/24', ipv6: '2001:db8::53/64', acceptRouterAdvertisements: false }
@@ -51,7 +49,8 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  isOpen = false
+  // Until the last late answer is on its way.
+  await clock.advanceAsync(200 * MILLISECOND)
   await clock.settle(server.close(0))
 })
 
