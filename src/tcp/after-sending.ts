@@ -10,8 +10,10 @@ const LARGEST_PAYLOAD = 65_535 - 60 - LONGEST_HEADER
 /** How much may go as one segment for the device to cut: as much as fits; paced, about a millisecond's worth. */
 export function largestSegment(connection: Connection, recovery: LossRecovery): number {
   const { pacingRate } = recovery.congestion
-  if (pacingRate === 0) return LARGEST_PAYLOAD
-  return Math.min(pacingQuantum(pacingRate, connection.segmentSize), LARGEST_PAYLOAD)
+  // On loopback a full segment is longer than that, and with less than a full one the sender would wait for ever.
+  const most = Math.max(LARGEST_PAYLOAD, connection.segmentSize)
+  if (pacingRate === 0) return most
+  return Math.min(pacingQuantum(pacingRate, connection.segmentSize), most)
 }
 
 /** @returns whether sending must wait for the pacing timer, which is set */

@@ -1,11 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SocketStack } from '../../src/stack/index.ts'
 import { type Cases, observe } from './behaviour.ts'
+import { datagrams } from './cases/datagrams.ts'
+import { http } from './cases/http.ts'
+import { data } from './cases/net-data.ts'
+import { endings } from './cases/net-endings.ts'
 import { opening } from './cases/net-opening.ts'
 import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
 
 const SUITES: Record<string, Cases> = {
   'net: opening': opening,
+  'net: data': data,
+  'net: endings': endings,
+  dgram: datagrams,
+  http,
 }
 
 const nodes = new SocketStack()
