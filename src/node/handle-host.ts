@@ -1,6 +1,6 @@
 import type { DirectStack } from '../stack/index.ts'
 import { EventLoopHold } from './event-loop.ts'
-import { type Lookup, numericLookup } from './lookup.ts'
+import type { Lookup } from './lookup.ts'
 import { Turns } from './turns.ts'
 
 /** What the handles of one stack share. */
@@ -8,11 +8,12 @@ export class HandleHost {
   readonly stack: DirectStack
   readonly turns = new Turns()
   readonly hold = new EventLoopHold()
-  /** How names become addresses. */
-  lookup: Lookup = numericLookup
+  /** How names become addresses: as the stack's own resolver says. */
+  readonly lookup: Lookup
 
   constructor(stack: DirectStack) {
     this.stack = stack
+    this.lookup = stack.dns.lookup as Lookup
   }
 }
 

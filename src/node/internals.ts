@@ -23,6 +23,13 @@ export interface JsStream {
   finishWrite(request: NodeRequest, status: number): void
   finishShutdown(request: NodeRequest, status: number): void
   useUserBuffer(buffer: Uint8Array): unknown
+  writeBuffer(request: NodeRequest, buffer: Uint8Array): number
+  writev(request: NodeRequest, chunks: unknown[], allBuffers: boolean): number
+  writeUtf8String(request: NodeRequest, text: string): number
+  writeAsciiString(request: NodeRequest, text: string): number
+  writeLatin1String(request: NodeRequest, text: string): number
+  writeUcs2String(request: NodeRequest, text: string): number
+  readonly bytesWritten: number
 }
 
 /** A handle of Node's own that was never opened: good for nothing but being closed. */

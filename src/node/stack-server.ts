@@ -1,8 +1,7 @@
 /** Servers of Node that listen on a stack: `net.Server` and those that `http`, `https`, `http2` and `tls` derive from it. */
-import type { Server } from 'node:net'
+import { isIP, type Server } from 'node:net'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
-import { knownAddresses } from './lookup.ts'
 import { TcpHandle } from './tcp-handle.ts'
 
 /** Node's method that makes the handle unless there is one, and listens. */
@@ -57,7 +56,7 @@ function listenByName(original: Server['listen'], host: HandleHost): Server['lis
     const listen = original as (this: Server, ...words: unknown[]) => Server
     const [options, callback] = nodeInternals().normalizeArguments(words)
     const { host: name, port } = options
-    const isName = typeof name === 'string' && name !== '' && knownAddresses(name)[0]?.address !== name
+    const isName = typeof name === 'string' && name !== '' && isIP(name) === 0
     if (!isName || (typeof port !== 'number' && typeof port !== 'string')) return listen.apply(this, words)
     const backlog = typeof words[2] === 'number' ? { backlog: words[2] } : {}
     host.lookup(name, {}, (error, address) => {

@@ -11,6 +11,7 @@ import type { HandleHost } from './handle-host.ts'
 import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
 import { describe, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
 import type { TurnTaker } from './turns.ts'
+import { canWriteAtOnce, noteWrite } from './write-result.ts'
 
 /** The most that one delivery hands over, as libuv reads. */
 const LARGEST_SLICE = 65_536
@@ -27,6 +28,15 @@ const TCP_SOCKET = 0
  * connect(2). Here the server hears of it two passes of the event loop later: one takes the last segment of the handshake.
  */
 const PASSES_TO_ACCEPT = 2
+
+/** Made when the library was loaded, and so in no context of the application's. */
+const NO_CONTEXT = new AsyncResource('TAPSTACK')
+
+interface WaitingWrite {
+  readonly request: NodeRequest
+  /** The asynchronous context of a write that C++ knows nothing of; null for those that it tells of their end. */
+  readonly context: AsyncResource | null
+}
 
 type Done = (() => void) | undefined
 
@@ -57,8 +67,10 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   #patience = 0
   readonly #accepted: TcpHandle[] = []
   /** Writes that wait for room in the send buffer. */
-  #writes: NodeRequest[] = []
+  #writes: WaitingWrite[] = []
   #shutdown: NodeRequest | null = null
+  /** Bytes written past C++. */
+  #written = 0
 
   #closed = false
   #referenced = true
@@ -101,7 +113,8 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   listen(backlog: number): number {
     const { tcp } = this.#host.stack
     const { address, port, flags } = this.#bound ?? { address: unspecified(6), port: 0, flags: 0 }
-    const wanted = address.isUnspecified ? null : address
+    const takesBoth = address.isUnspecified && address.family === 6 && (flags & IPV6_ONLY) === 0
+    const wanted = takesBoth ? null : address
     const reusePort = (flags & REUSE_PORT) !== 0
     try {
       this.#listener = tcp.listen(wanted, port, Math.max(backlog, 1), this, { reusePort })
@@ -260,25 +273,86 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     return super.useUserBuffer(buffer)
   }
 
+  /** From C++: what TLS sends, and all writes where `noteWrite` does not reach Node. The chunks are ours. */
   onwrite(request: NodeRequest, chunks: Uint8Array[]): number {
-    const connection = this.#connection
-    if (this.#closed || connection === null) return errorNumber('EBADF')
+    const refusal = this.#writeRefusal()
+    if (refusal !== 0) return refusal
+    const connection = this.#connection!
+    for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
+    if (this.#push(connection)) process.nextTick(finishWrite, this, request)
+    else this.#waitForRoom(connection, { request, context: null })
+    return 0
+  }
+
+  /** @param data kept until it is acknowledged */
+  #write(request: NodeRequest, data: Uint8Array): number {
+    const refusal = this.#writeRefusal()
+    if (refusal !== 0) {
+      noteWrite(0, true)
+      return refusal
+    }
+    const connection = this.#connection!
+    const { length } = data
+    this.#written += length
+    connection.enqueue(data)
+    const isDone = this.#push(connection)
+    if (!isDone) this.#waitForRoom(connection, { request, context: new AsyncResource('WRITEWRAP') })
+    noteWrite(length, isDone)
+    return 0
+  }
+
+  #writeRefusal(): number {
+    if (this.#closed || this.#connection === null) return errorNumber('EBADF')
     if (this.#failure !== null && !this.#failureTold) {
       // As a socket's pending error, which the first call of any kind learns.
       this.#failureTold = true
       return errorNumber(this.#failure)
     }
-    if (!connection.canWrite) return errorNumber('EPIPE')
-    for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
+    return this.#connection.canWrite ? 0 : errorNumber('EPIPE')
+  }
+
+  /** @returns whether there is room for more */
+  #push(connection: Connection): boolean {
     connection.push()
-    if (this.#gone || connection.hasRoom) {
-      process.nextTick(finishWrite, this, request)
-    } else {
-      connection.wantsWritable = true
-      this.#writes.push(request)
-      this.#updateHold()
-    }
-    return 0
+    return this.#gone || connection.hasRoom
+  }
+
+  #waitForRoom(connection: Connection, write: WaitingWrite): void {
+    connection.wantsWritable = true
+    this.#writes.push(write)
+    this.#updateHold()
+  }
+
+  override writeBuffer(request: NodeRequest, buffer: Uint8Array): number {
+    if (!canWriteAtOnce) return super.writeBuffer(request, buffer)
+    // A copy: whose write is complete may use its buffer again.
+    return this.#write(request, Uint8Array.prototype.slice.call(buffer))
+  }
+
+  override writev(request: NodeRequest, chunks: unknown[], allBuffers: boolean): number {
+    if (!canWriteAtOnce) return super.writev(request, chunks, allBuffers)
+    return this.#write(request, joined(chunks, allBuffers))
+  }
+
+  override writeUtf8String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf8')) : super.writeUtf8String(request, text)
+  }
+
+  override writeLatin1String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeLatin1String(request, text)
+  }
+
+  override writeAsciiString(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeAsciiString(request, text)
+  }
+
+  override writeUcs2String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf16le')) : super.writeUcs2String(request, text)
+  }
+
+  /** Bytes that Node has written, sent or not. */
+  override get bytesWritten(): number {
+    return this.#written + super.bytesWritten
   }
 
   onshutdown(request: NodeRequest): number {
@@ -320,7 +394,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   #cancelRequests(): void {
     const canceled = errorNumber('ECANCELED')
     if (this.#connecting !== null) this.#tellConnected(canceled)
-    for (const request of this.#writes.splice(0)) this.finishWrite(request, canceled)
+    for (const write of this.#writes.splice(0)) this.#finishWrite(write, canceled)
     if (this.#shutdown !== null) this.#finishShutdown(canceled)
   }
 
@@ -360,23 +434,18 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   }
 
   accept(connection: Connection): void {
-    if (this.#closed || !this.#takes(connection.remoteAddress.family)) {
+    if (this.#closed) {
       connection.abort()
       return
     }
-    const scope = this.#scope!
-    const handle = scope.runInAsyncScope(() => new TcpHandle(this.#host))
+    // As Node's own: it belongs to no asynchronous context, certainly not to the one that happens to run.
+    const handle = NO_CONTEXT.runInAsyncScope(() => new TcpHandle(this.#host))
     handle.#connection = connection
     handle.#family = this.#family
-    handle.#scope = scope
+    handle.#scope = NO_CONTEXT
     connection.user = handle
     this.#accepted.push(handle)
     this.#queue()
-  }
-
-  #takes(family: IpFamily): boolean {
-    if (this.#family === 4) return family === 4
-    return family === 6 || ((this.#bound?.flags ?? 0) & IPV6_ONLY) === 0
   }
 
   // --- turns: what Node is told ---------------------------------------------------------------------------------
@@ -440,8 +509,10 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     this.#failureTold = true
     this.#updateHold()
     // A JSStream has no way to fail; Node's own handler does nothing else.
-    const owner = this[nodeInternals().ownerSymbol] as { destroy(error: Error): void } | undefined
-    if (owner !== undefined) this.#inScope(owner.destroy, owner, nodeError(this.#failure, 'read'))
+    const owner = this[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
+    // A stack that is closed takes its sockets along, as the end of a process does.
+    const words = this.#failure === 'ECONNABORTED' ? [] : [nodeError(this.#failure, 'read')]
+    if (owner !== undefined) this.#inScope(owner.destroy, owner, ...words)
     return true
   }
 
@@ -466,10 +537,15 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
       connection.wantsWritable = true
       return false
     }
-    const request = this.#writes.shift()!
+    const write = this.#writes.shift()!
     this.#updateHold()
-    this.finishWrite(request, this.#failure === null ? 0 : errorNumber(this.#failure))
+    this.#finishWrite(write, this.#failure === null ? 0 : errorNumber(this.#failure))
     return true
+  }
+
+  #finishWrite({ request, context }: WaitingWrite, status: number): void {
+    if (context === null) this.finishWrite(request, status)
+    else context.runInAsyncScope(request.oncomplete, request, status, this, undefined)
   }
 
   #nextShutdown(): boolean {
@@ -489,6 +565,17 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     if (this.#scope === null) work.apply(self, words)
     else this.#scope.runInAsyncScope(work as (...words: unknown[]) => unknown, self, ...words)
   }
+}
+
+/** The chunks of a `writev`: buffers, or strings and buffers each followed by its encoding. */
+function joined(chunks: unknown[], allBuffers: boolean): Buffer {
+  if (allBuffers) return Buffer.concat(chunks as Buffer[])
+  const parts: Uint8Array[] = []
+  for (let i = 0; i < chunks.length; i += 2) {
+    const chunk = chunks[i] as string | Buffer
+    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, chunks[i + 1] as BufferEncoding) : chunk)
+  }
+  return Buffer.concat(parts)
 }
 
 function finishWrite(handle: TcpHandle, request: NodeRequest): void {

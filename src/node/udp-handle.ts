@@ -3,7 +3,7 @@
  * Node's UDPWrap, the datagrams those of this stack.
  */
 import { AsyncResource } from 'node:async_hooks'
-import { IPV4_MAPPED_WORD, IpAddress, type IpFamily } from '../address/index.ts'
+import { IpAddress, type IpFamily } from '../address/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
@@ -12,6 +12,7 @@ import { DatagramQueue, DEFAULT_BUFFER } from './datagram-queue.ts'
 import { errorNumber } from './error-numbers.ts'
 import type { HandleHost } from './handle-host.ts'
 import type { NodeRequest } from './internals.ts'
+import { MulticastGroups } from './multicast-groups.ts'
 import { addressText, describe, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
 import type { TurnTaker } from './turns.ts'
 
@@ -35,6 +36,16 @@ interface BufferSizeContext {
   syscall?: string
 }
 
+interface Bound {
+  /** Null: of both families. */
+  readonly address: IpAddress | null
+  readonly port: number
+  readonly shared: boolean
+}
+
+/** What a binding keeps of a socket's options. */
+type Options = Pick<UdpBinding, 'hopLimit' | 'multicastHopLimit' | 'multicastLoopback' | 'multicastSource'>
+
 export class UdpHandle implements UdpReceiver, TurnTaker {
   readonly lookup: unknown
   isQueued = false
@@ -44,12 +55,13 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   readonly #family: IpFamily
   readonly #queue = new DatagramQueue()
   readonly #scope = new AsyncResource('UDPWRAP')
+  readonly #groups: MulticastGroups
   #binding: UdpBinding | null = null
   /** What `bind` was told, for the bindings that replace the first when it is connected. */
-  #bound: { address: IpAddress; shared: boolean; isOnlySix: boolean } | null = null
+  #bound: Bound | null = null
   #isConnected = false
+  readonly #options: Options = { hopLimit: 0, multicastHopLimit: 1, multicastLoopback: true, multicastSource: null }
   #broadcast = false
-  #hopLimit = 0
   #receiving = false
   #referenced = true
   #holds = false
@@ -60,6 +72,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     this.#host = host
     this.#original = original
     this.#family = family
+    this.#groups = new MulticastGroups(host.stack)
     this.lookup = original.lookup
   }
 
@@ -79,10 +92,13 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
 
   bind(text: string, port: number, flags = 0): number {
     const address = IpAddress.tryParse(text)
-    if (address === null || this.#binding !== null) return errorNumber('EINVAL')
+    if (address === null || this.#bound !== null) return errorNumber('EINVAL')
     if (this.#family === 4 && address.family === 6) return errorNumber('EINVAL')
-    this.#bound = { address, shared: (flags & SHARED) !== 0, isOnlySix: (flags & IPV6_ONLY) !== 0 }
-    return this.#rebind(port, null)
+    const takesBoth = this.#family === 6 && address.isUnspecified && (flags & IPV6_ONLY) === 0
+    this.#bound = { address: takesBoth ? null : address, port, shared: (flags & SHARED) !== 0 }
+    const status = this.#rebind(port, null)
+    if (status !== 0) this.#bound = null
+    return status
   }
 
   connect(text: string, port: number): number {
@@ -98,11 +114,16 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   disconnect(): number {
     if (!this.#isConnected) return errorNumber('ENOTCONN')
     this.#isConnected = false
-    return this.#rebind(this.#binding!.port, null)
+    if (this.#bound?.port !== 0) return this.#rebind(this.#binding!.port, null)
+    // As Linux: a port that nobody chose is let go, and the next datagram takes another.
+    this.#binding?.close()
+    this.#binding = null
+    return 0
   }
 
   #ensureBound(): number {
-    return this.#binding !== null ? 0 : this.bind(unspecified(this.#family).toString(), 0)
+    if (this.#binding !== null) return 0
+    return this.#bound === null ? this.bind(unspecified(this.#family).toString(), 0) : this.#rebind(0, null)
   }
 
   #rebind(port: number, remote: { address: IpAddress; port: number } | null): number {
@@ -111,24 +132,21 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     previous?.close()
     const udp = this.#host.stack.udpLayer
     const options = { address, port, shared, broadcast: this.#broadcast }
-    const binding = udp.bind(this, { ...options, remote })
-    if (typeof binding !== 'string') {
-      this.#binding = binding
-      this.#applyOptions(binding)
-      return 0
-    }
-    if (previous === null) this.#bound = null
-    else this.#binding = udp.bind(this, options) as UdpBinding
-    return errorNumber(binding)
-  }
-
-  #applyOptions(binding: UdpBinding): void {
-    binding.hopLimit = this.#hopLimit
+    // A wildcard of one family would not go with a peer of the other.
+    const local = remote !== null && address?.isUnspecified ? null : address
+    const made = udp.bind(this, { ...options, address: local, remote })
+    const binding = typeof made === 'string' && previous !== null ? (udp.bind(this, options) as UdpBinding) : made
+    if (typeof binding === 'string') return errorNumber(binding)
+    Object.assign(binding, this.#options)
+    this.#binding = binding
+    this.#groups.moveTo(binding)
+    return typeof made === 'string' ? errorNumber(made) : 0
   }
 
   getsockname(out: SocketAddress): number {
-    if (this.#binding === null) return errorNumber('EBADF')
-    return describe(out, this.#binding.address ?? unspecified(this.#family), this.#family, this.#binding.port)
+    if (this.#bound === null) return errorNumber('EBADF')
+    const address = this.#binding?.address ?? this.#bound.address ?? unspecified(this.#family)
+    return describe(out, address, this.#family, this.#binding?.port ?? 0)
   }
 
   getpeername(out: SocketAddress): number {
@@ -143,10 +161,10 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
    * @param words port, address and whether somebody is to be told; for a connected socket only the last
    * @returns the length and 1, since nothing is left to do; or the number of an error
    */
-  send(_request: NodeRequest, list: readonly Uint8Array[], count: number, ...words: unknown[]): number {
+  send(_request: NodeRequest, list: readonly ArrayBufferView[], count: number, ...words: unknown[]): number {
     const failure = this.#ensureBound()
     if (failure !== 0) return failure
-    const data = count === 1 ? list[0] : Buffer.concat(list.slice(0, count))
+    const data = count === 1 ? bytesOf(list[0]) : Buffer.concat(list.slice(0, count).map(bytesOf))
     if (data.length > LARGEST_DATAGRAM) return errorNumber('EMSGSIZE')
     const [port, text] = words
     const status = typeof port === 'number' ? this.#sendTo(data, text as string, port) : this.#binding!.send(data)
@@ -188,8 +206,6 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
 
   /** For `Udp` only. */
   datagram(packet: PacketBuffer, remotePort: number): void {
-    const isFour = packet.source0 === 0 && packet.source1 === 0 && packet.source2 === IPV4_MAPPED_WORD
-    if (isFour ? this.#bound?.isOnlySix : this.#family === 4) return
     this.#queue.addPacket(packet, remotePort)
     this.#host.turns.add(this)
   }
@@ -226,18 +242,75 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   // --- options --------------------------------------------------------------------------------------------------------
 
   setBroadcast(on: number): number {
-    if (this.#binding === null) return errorNumber('EBADF')
+    if (this.#bound === null) return errorNumber('EBADF')
     this.#broadcast = on !== 0
-    this.#binding.broadcast = this.#broadcast
+    if (this.#binding !== null) this.#binding.broadcast = this.#broadcast
     return 0
   }
 
   setTTL(hops: number): number {
-    if (this.#binding === null) return errorNumber('EBADF')
-    if (!(hops >= 1 && hops <= 255)) return errorNumber('EINVAL')
-    this.#hopLimit = hops
-    this.#applyOptions(this.#binding)
+    return hops >= 1 && hops <= 255 ? this.#setOption('hopLimit', hops) : errorNumber('EINVAL')
+  }
+
+  setMulticastTTL(hops: number): number {
+    // As Linux: -1 stands for the default.
+    if (!(hops >= -1 && hops <= 255)) return errorNumber('EINVAL')
+    return this.#setOption('multicastHopLimit', hops === -1 ? 1 : hops)
+  }
+
+  setMulticastLoopback(on: number): number {
+    return this.#setOption('multicastLoopback', on !== 0)
+  }
+
+  setMulticastInterface(text: string): number {
+    const address = IpAddress.tryParse(text.replace(/%.*$/, ''))
+    if (address === null || address.family !== this.#family) return errorNumber('EINVAL')
+    if (address.isUnspecified) return this.#setOption('multicastSource', null)
+    const isOwn = this.#host.stack.addresses.some((own) => own.address.equals(address))
+    return isOwn ? this.#setOption('multicastSource', address) : errorNumber('EADDRNOTAVAIL')
+  }
+
+  #setOption<K extends keyof Options>(name: K, value: Options[K]): number {
+    if (this.#bound === null) return errorNumber('EBADF')
+    this.#options[name] = value
+    if (this.#binding !== null) Object.assign(this.#binding, this.#options)
     return 0
+  }
+
+  addMembership(group: string, via?: string): number {
+    return this.#changeGroup(group, null, via, true)
+  }
+
+  dropMembership(group: string, via?: string): number {
+    return this.#changeGroup(group, null, via, false)
+  }
+
+  addSourceSpecificMembership(source: string, group: string, via?: string): number {
+    return this.#changeGroup(group, source, via, true)
+  }
+
+  dropSourceSpecificMembership(source: string, group: string, via?: string): number {
+    return this.#changeGroup(group, source, via, false)
+  }
+
+  /** @param via one of our addresses, or of the interface's names behind a percent sign; there is one interface only */
+  #changeGroup(text: string, sourceText: string | null, via: string | undefined, joins: boolean): number {
+    const failure = this.#ensureBound()
+    if (failure !== 0) return failure
+    const group = IpAddress.tryParse(text)
+    const source = sourceText === null ? null : IpAddress.tryParse(sourceText)
+    if (group === null || group.family !== this.#family || (sourceText !== null && source === null)) {
+      return errorNumber('EINVAL')
+    }
+    const binding = this.#binding!
+    if (via !== undefined && !this.#isInterface(via)) return errorNumber('ENODEV')
+    return joins ? this.#groups.add(binding, group, source) : this.#groups.drop(binding, group, source)
+  }
+
+  #isInterface(text: string): boolean {
+    const address = IpAddress.tryParse(text.replace(/%.*$/, ''))
+    if (address === null) return false
+    return address.isUnspecified || this.#host.stack.addresses.some((own) => own.address.equals(address))
   }
 
   /**
@@ -245,7 +318,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
    * @param size 0 asks
    */
   bufferSize(size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
-    if (this.#binding === null) {
+    if (this.#bound === null) {
       const syscall = isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size'
       Object.assign(context, { errno: errorNumber('EBADF'), code: 'EBADF', message: 'bad file descriptor', syscall })
       return undefined
@@ -293,6 +366,10 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
       if (done !== undefined) this.#scope.runInAsyncScope(done, this)
     })
   }
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }
 
 /** Linux SOCK_MIN_RCVBUF. */

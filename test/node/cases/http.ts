@@ -92,11 +92,12 @@ export const http: Cases = {
       request.pipe(response)
     })
     const request = on.http.request({ port, host: '127.0.0.1', method: 'PUT', agent: false })
+    const answered = event<IncomingMessage>(request, 'response')
     request.write('one ')
     await wait(5)
     request.write('two ')
     request.end('three')
-    const response = await event<IncomingMessage>(request, 'response')
+    const response = await answered
     on.log(response.headers['transfer-encoding'], await text(response))
   },
   async 'large bodies both ways'(on) {

@@ -123,14 +123,16 @@ export const endings: Cases = {
   async 'a reset while the reader pauses'(on) {
     const { client, accepted } = await pair(on)
     watch(on, 'accepted', accepted, SOCKET_EVENTS)
+    accepted.on('data', () => {})
     accepted.pause()
+    const closed = event(accepted, 'close')
     client.resetAndDestroy()
     await wait(20)
     accepted.resume()
-    await event(accepted, 'close')
+    await closed
   },
   async 'writing to a peer that has gone'(on) {
-    const { client, accepted } = await pair(on)
+    const { client, accepted } = await pair(on, { client: { allowHalfOpen: true } })
     client.on('error', (error) => on.log('error', (error as NodeJS.ErrnoException).code !== undefined))
     accepted.destroy()
     await wait(20)
