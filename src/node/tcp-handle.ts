@@ -32,6 +32,12 @@ const PASSES_TO_ACCEPT = 2
 /** Made when the library was loaded, and so in no context of the application's. */
 const NO_CONTEXT = new AsyncResource('TAPSTACK')
 
+/**
+ * libuv reads until the kernel has nothing more, and finds the end of the stream when it looks again: in the next pass. When
+ * our side has ended as well it sees that at once, before 1.52.
+ */
+const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
+
 interface WaitingWrite {
   readonly request: NodeRequest
   /** The asynchronous context of a write that C++ knows nothing of; null for those that it tells of their end. */
@@ -57,6 +63,8 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   #reading = false
   #slice = LARGEST_SLICE
   #endTold = false
+  /** In which pass data was told last. */
+  #dataPass = 0
   /** Set once the connection is gone. */
   #gone = false
   #failure: SystemErrorCode | null = null
@@ -495,11 +503,16 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     if (!this.#reading || connection === null) return false
     const data = this.#take(connection)
     if (data !== null) {
+      this.#dataPass = this.#host.turns.pass
       this.readBuffer(data)
       return true
     }
     if (connection.finReceived) {
       if (this.#endTold) return false
+      if (this.#dataPass === this.#host.turns.pass && !(connection.finQueued && HANG_UP_ENDS_READING)) {
+        this.#queue()
+        return false
+      }
       this.#endTold = true
       this.#updateHold()
       this.emitEOF()

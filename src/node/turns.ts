@@ -30,6 +30,8 @@ export class Turns {
   #waiting: TurnTaker[] = []
   #next = 0
   #scheduled = false
+  /** Counts the passes. */
+  pass = 0
   readonly #runTicks = nodeInternals().runTicks
   readonly #pass = () => this.#run()
 
@@ -44,6 +46,7 @@ export class Turns {
   }
 
   #run(): void {
+    this.pass++
     // Who asks from now on is served in the next pass.
     const end = this.#waiting.length
     const deadline = performance.now() + LONGEST_PASS
