@@ -1,5 +1,5 @@
 /**
- * An honest client of the service at 10.0.0.2 while others attack it: one connection that goes on with random blocks,
+ * An honest client of the service at 10.0.0.2 (or SERVICE_ADDRESS) while others attack it: one connection that goes on with random blocks,
  * and short ones that come and go. Prints `open`, and at the end one line of JSON.
  *
  *   bystander.ts MILLISECONDS LOCAL_PORT      the local port of the long connection; 0 for any
@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-const HOST = '10.0.0.2'
+const HOST = process.env.SERVICE_ADDRESS ?? '10.0.0.2'
 const ECHO = 7
 const CHARACTERS = 19
 /** A SYN that is lost among the frames of a flood comes again after one second, and then after two more. */
