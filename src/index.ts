@@ -53,6 +53,8 @@ export {
   NeighborState as NeighborState6,
   type PolicyEntry,
   PolicyTable,
+  type RouterAdvertisementSettings,
+  RouterAdvertiser,
   SECRET_LENGTH,
   type TemporaryAddressSettings,
 } from './ipv6/index.ts'

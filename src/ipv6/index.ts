@@ -44,6 +44,7 @@ export * from './neighbor-discovery/index.ts'
 export type { NeighborResolver, NextHop, RouteDiscovery } from './neighbor-resolver.ts'
 export type { AddressHandler, AddressSettings, GroupHandler } from './paths.ts'
 export type { ReassemblyCounters } from './reassembly.ts'
+export * from './router-advertising/index.ts'
 export type { SourceSelector } from './source-selection.ts'
 export {
   DEFAULT_TEMPORARY_ADDRESS_SETTINGS,

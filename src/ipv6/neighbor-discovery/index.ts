@@ -6,6 +6,7 @@ export {
   NeighborDiscovery,
   type NeighborDiscoveryHost,
   type NeighborDiscoveryOptions,
+  type RouterRole,
 } from './neighbor-discovery.ts'
 export type { Advertised, NetworkConfiguration } from './network-configuration.ts'
 export type { LinkParameters } from './parameters.ts'

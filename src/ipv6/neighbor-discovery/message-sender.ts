@@ -14,6 +14,8 @@ const UNSPECIFIED = IpAddress.ANY_V6
 
 /** Builds and sends the messages of a host: RFC 4861, sections 4.1, 4.3 and 4.4. */
 export class MessageSender {
+  /** RFC 4861, section 4.4: the R flag. */
+  isRouter = false
   readonly #link: Ipv6Link
   readonly #addresses: InterfaceAddresses
   readonly #counters: NeighborDiscoveryCounters
@@ -91,7 +93,8 @@ export class MessageSender {
     if (packet === null) return
     const { bytes } = packet.memory
     const type = wire.MessageType.NeighborAdvertisement
-    const at = wire.writeNeighborMessage(bytes, packet.start, type, flags, own.address)
+    const all = this.isRouter ? flags | wire.AdvertisementFlag.Router : flags
+    const at = wire.writeNeighborMessage(bytes, packet.start, type, all, own.address)
     this.#writeLinkLayer(packet, at, options.OptionType.TargetLinkLayer)
     this.#counters.neighborAdvertisementsSent++
     this.#send(packet, own.address, destination, mac)

@@ -50,6 +50,12 @@ export interface NeighborDiscoveryHost {
   configurationChanged(): void
 }
 
+/** Who makes us a router: our neighbour advertisements say so as long as there is somebody. */
+export interface RouterRole {
+  /** A host asks for routers, RFC 4861, section 6.2.6. */
+  routerSolicited(): void
+}
+
 export interface NeighborDiscoveryOptions {
   /** Interface identifiers: stable and opaque (RFC 7217), or from the MAC address. */
   formAddress: FormAddress
@@ -131,6 +137,7 @@ export class NeighborDiscovery
   readonly #sender: MessageSender
   readonly #acceptsRouters: boolean
   readonly #wantsLinkLocal: boolean
+  #routerRole: RouterRole | null = null
   #started = false
   #nextConflictLog: Microseconds = 0
 
@@ -229,6 +236,12 @@ export class NeighborDiscovery
     this.#link.flush()
   }
 
+  /** Whether we are a router (RFC 4861, section 6.2); null for a host, which we are otherwise. */
+  setRouterRole(role: RouterRole | null): void {
+    this.#routerRole = role
+    this.#sender.isRouter = role !== null
+  }
+
   // Where packets go.
 
   /**
@@ -304,7 +317,14 @@ export class NeighborDiscovery
 
   /** RFC 4861, 6.2.6: hosts drop them. */
   #routerSolicitation(packet: PacketBuffer): void {
-    if (this.#accepts(wire.invalidRouterSolicitation(packet))) this.counters.routerSolicitationsIgnored++
+    if (!this.#accepts(wire.invalidRouterSolicitation(packet))) return
+    if (this.#routerRole === null) {
+      this.counters.routerSolicitationsIgnored++
+      return
+    }
+    const mac = this.#linkLayerOption(packet, wire.ROUTER_SOLICITATION_LENGTH, options.OptionType.SourceLinkLayer)
+    if (mac !== null && !this.#isOwn(wire.source(packet))) this.#cache.learnUnasked(wire.source(packet), mac)
+    this.#routerRole.routerSolicited()
   }
 
   #routerAdvertisement(packet: PacketBuffer): void {
