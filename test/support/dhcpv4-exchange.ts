@@ -156,7 +156,7 @@ export class Dhcpv4Exchange implements Dhcpv4Transport, AddressProber {
     this.sent.push({ at: this.clock.now(), source: `${source}`, destination: `${destination}`, message })
   }
 
-  probe(address: IpAddress, answered: (isFree: boolean) => void): void {
+  probe(address: IpAddress, _duration: number, answered: (isFree: boolean) => void): void {
     this.asked = address
     this.#answer = answered
   }

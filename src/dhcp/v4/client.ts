@@ -344,7 +344,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       this.#take(lease)
       return
     }
-    this.#prober.probe(lease.address.address, (isFree) => {
+    this.#prober.probe(lease.address.address, lease.duration, (isFree) => {
       if (this.#state !== 'probing') return
       if (isFree) this.#take(lease)
       else this.#decline(lease)

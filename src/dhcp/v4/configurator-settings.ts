@@ -22,8 +22,8 @@ export interface Dhcpv4Settings {
   /** How long other offers may come after the first one, milliseconds, 0 to 60,000; default 200. */
   offerWait?: number | undefined
   /**
-   * How an address is probed before it is used: `full`, the default, with the times of RFC 5227 (4 to 7 s); `short`, a quarter
-   * of a second, for links whose hosts answer at once; `none`.
+   * How an address is probed before it is used: `full`, the default, with the times of RFC 5227 (4 to 7 s) unless the lease is
+   * shorter than half a minute; `short`, a quarter of a second, for links whose hosts answer at once; `none`.
    */
   conflictDetection?: 'full' | 'short' | 'none' | undefined
   /** What becomes of an address that another host begins to use (RFC 5227, section 2.4); default `defend`. */

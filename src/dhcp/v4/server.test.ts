@@ -99,6 +99,18 @@ describe('a client and a server', () => {
     },
   )
 
+  test('a lease of five seconds is probed in less than that', () => {
+    const link = new Link()
+    const { server } = link.server({ leaseTime: 5 })
+    const host = link.client()
+    host.client.start()
+    link.clock.advance(60 * SECOND)
+    expect(host.events[0]).toBe('bound 10.0.0.50/24')
+    expect(new Set(host.events.slice(1))).toEqual(new Set(['renewed']))
+    expect(server.counters.offers).toBe(1)
+    link.end(host)
+  })
+
   test('with rapid commit and short probes in half a second', () => {
     const link = new Link()
     link.server({ rapidCommit: true })

@@ -22,7 +22,10 @@ export interface Dhcpv4Transport {
 
 /** Who finds out whether an address is free before it is used, RFC 5227. */
 export interface AddressProber {
-  /** Asks, and tells later, never from inside this call. One at a time. */
-  probe(address: IpAddress, answered: (isFree: boolean) => void): void
+  /**
+   * Asks, and tells later, never from inside this call. One at a time.
+   * @param duration of the lease, seconds: what takes longer than that is of no use
+   */
+  probe(address: IpAddress, duration: number, answered: (isFree: boolean) => void): void
   cancel(): void
 }
