@@ -258,8 +258,16 @@ describe('paths', () => {
     host.ipv6.lowerMtu(path, 1400)
     host.ipv6.lowerMtu(path, 1450)
     expect(pathTo(host, PEER_ADDRESS6).mtu).toBe(1400)
+    // Whatever becomes of addresses, routes and the path cache.
+    host.ipv6.addAddress(IpPrefix.parse('fd00::4/64'))
+    expect(path.isStale).toBe(true)
+    expect(pathTo(host, PEER_ADDRESS6).mtu).toBe(1400)
+    host.ipv6.setMtu(1300)
+    expect(pathTo(host, PEER_ADDRESS6).mtu).toBe(1300)
+    host.ipv6.setMtu(1500)
     host.advance(10 * MINUTE)
     expect(path.mtu).toBe(1500)
+    expect(pathTo(host, PEER_ADDRESS6).mtu).toBe(1500)
   })
 
   test('the cache is bounded, and what is known of addresses and routes makes it stale', () => {

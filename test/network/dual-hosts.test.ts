@@ -34,3 +34,28 @@ test('one listener serves both families at once, over a link that loses and reor
   world.clock.advance(120 * SECOND)
   expect(world.memory.inUse).toBe(0)
 })
+
+test.each([true, false])('an MTU that a router names holds for connections that are open, offload %s', (offload) => {
+  const world = new VirtualWorld(3)
+  const link = { latency: MILLISECOND, offload }
+  const [client, server] = [world.dualHost(link), world.dualHost(link)]
+  world.clock.advance(5 * SECOND)
+  const collector = new Collector()
+  server.tcp.listen(null, 80, 16, collector)
+  const connection = client.tcp.connect({ remote: IpAddress.parse('fd00::2'), port: 80, user: new Recorder() })
+  world.clock.advance(SECOND)
+  connection.write(bytes(100_000), null)
+  // Some of it is on its way.
+  world.clock.advance(2 * MILLISECOND)
+  const layer = client.ipv6!.ipv6
+  layer.setMtu(1300)
+  connection.write(bytes(100_000), null)
+  world.clock.advance(5 * SECOND)
+  expect(collector.recorders[0].data.equals(Buffer.concat([bytes(100_000), bytes(100_000)]))).toBe(true)
+  expect([connection.path.mtu, connection.segmentSize]).toEqual([1300, 1228])
+  expect(layer.counters.packetsFragmented).toBe(0)
+  connection.abort()
+  world.clock.advance(SECOND)
+  for (const each of collector.connections) each.abort()
+  expect(world.memory.inUse).toBe(0)
+})

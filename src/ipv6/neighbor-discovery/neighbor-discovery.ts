@@ -527,6 +527,7 @@ export class NeighborDiscovery
 
   routerRemoved(router: IpAddress): void {
     this.#redirects.removeTarget(router)
+    this.advertisers.remove(router)
   }
 
   routesChanged(): void {

@@ -25,13 +25,20 @@ describe('routers that advertise prefixes', () => {
     expect(advertisers.has(ip('fe80::2'), ip('2001:db8:1::5'))).toBe(false)
   })
 
-  test('stay within their bounds', () => {
+  test('are forgotten when they are no routers any more', () => {
     const advertisers = new PrefixAdvertisers()
-    for (let i = 0; i < 40; i++) advertisers.learn(prefix(`2001:db8:${i.toString(16)}::/64`), ip('fe80::1'), true)
-    expect(advertisers.has(ip('fe80::1'), ip('2001:db8:7::5'))).toBe(false)
-    expect(advertisers.has(ip('fe80::1'), ip('2001:db8:8::5'))).toBe(true)
-    for (let i = 0; i < 40; i++) advertisers.learn(prefix('2001:db8:8::/64'), ip(`fe80::2:${i}`), true)
-    expect(advertisers.has(ip('fe80::2:23'), ip('2001:db8:8::5'))).toBe(false)
-    expect(advertisers.has(ip('fe80::2:24'), ip('2001:db8:8::5'))).toBe(true)
+    for (const each of [one, two])
+      for (const router of ['fe80::1', 'fe80::2']) advertisers.learn(each, ip(router), true)
+    advertisers.remove(ip('fe80::1'))
+    expect(advertisers.has(ip('fe80::1'), ip('2001:db8:1::5'))).toBe(false)
+    expect(advertisers.has(ip('fe80::2'), ip('2001:db8:2::5'))).toBe(true)
+  })
+
+  test('stay within their bounds, and a flood of prefixes displaces none', () => {
+    const advertisers = new PrefixAdvertisers()
+    const learn = (i: number) => advertisers.learn(prefix(`2001:db8:${i.toString(16)}::/64`), ip('fe80::1'), true)
+    for (let i = 0; i < 40; i++) expect(learn(i)).toBe(i < 32)
+    expect(advertisers.has(ip('fe80::1'), ip('2001:db8::5'))).toBe(true)
+    expect(advertisers.has(ip('fe80::1'), ip('2001:db8:20::5'))).toBe(false)
   })
 })

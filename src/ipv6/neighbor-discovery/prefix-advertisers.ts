@@ -1,9 +1,8 @@
 import type { IpAddress, IpPrefix } from '../../address/index.ts'
 import { isSamePrefix } from '../../ip/index.ts'
 
-/** Prefixes and, of each, routers that are remembered: of more, those of long ago are forgotten. */
+/** Prefixes that are remembered; while there are as many, new ones are ignored, so that a flood displaces none. */
 const MAXIMUM_PREFIXES = 32
-const MAXIMUM_ROUTERS = 16
 
 interface Advertised {
   readonly prefix: IpPrefix
@@ -12,17 +11,21 @@ interface Advertised {
 
 /**
  * Which routers advertise which prefix: where there are several, a packet had better have an address that the router which it
- * goes to knows of (RFC 6724, section 5, rule 5.5; RFC 8028, section 3.2).
+ * goes to knows of (RFC 6724, section 5, rule 5.5; RFC 8028, section 3.2). Of a prefix there are no more routers than in the
+ * `RouterList`.
  */
 export class PrefixAdvertisers {
   readonly #advertised: Advertised[] = []
 
-  /** @param holds whether the router says that addresses of the prefix are valid @returns whether that is new */
+  /**
+   * @param router one of the `RouterList`, on which packets may go out
+   * @param holds whether it says that addresses of the prefix are valid
+   * @returns whether that is new
+   */
   learn(prefix: IpPrefix, router: IpAddress, holds: boolean): boolean {
     const index = this.#advertised.findIndex((known) => isSamePrefix(known.prefix, prefix))
     if (index < 0) {
-      if (!holds) return false
-      if (this.#advertised.length >= MAXIMUM_PREFIXES) this.#advertised.shift()
+      if (!holds || this.#advertised.length >= MAXIMUM_PREFIXES) return false
       this.#advertised.push({ prefix, routers: [router] })
       return true
     }
@@ -30,7 +33,6 @@ export class PrefixAdvertisers {
     const known = routers.findIndex((other) => other.equals(router))
     if (known >= 0 === holds) return false
     if (holds) {
-      if (routers.length >= MAXIMUM_ROUTERS) routers.shift()
       routers.push(router)
       return true
     }
@@ -44,6 +46,11 @@ export class PrefixAdvertisers {
     return this.#advertised.some(
       ({ prefix, routers }) => prefix.contains(address) && routers.some((other) => other.equals(router)),
     )
+  }
+
+  /** The router has no route any more. */
+  remove(router: IpAddress): void {
+    for (const { prefix } of [...this.#advertised]) this.learn(prefix, router, false)
   }
 
   clear(): void {

@@ -82,7 +82,8 @@ function processPrefix(bytes: Uint8Array, at: number, router: IpAddress, context
   const valid = options.validLifetime(bytes, at)
   if (options.isOnLink(bytes, at)) context.prefixes.learn(prefix, endOfLifetime(context.clock.now(), valid))
   if (!options.isAutonomous(bytes, at) || context.autoconfiguration === null) return true
-  if (context.advertisers.learn(prefix, router, valid > 0)) context.routesChanged()
+  const isNew = context.routers.has(router) && context.advertisers.learn(prefix, router, valid > 0)
+  if (isNew) context.routesChanged()
   const makesAddresses = context.autoconfiguration.learn(prefix, options.preferredLifetime(bytes, at), valid)
   if (makesAddresses) context.temporary?.learn(prefix)
   return makesAddresses
