@@ -6,7 +6,7 @@ import {
   prefixOption,
   routerAdvertisement,
 } from '../../../test/support/neighbor-discovery-host.ts'
-import { MINUTE, SECOND } from '../../clock/index.ts'
+import { MILLISECOND, MINUTE, SECOND } from '../../clock/index.ts'
 import { AddressState } from './interface-address.ts'
 
 const HOUR = 60 * MINUTE
@@ -146,6 +146,7 @@ describe('prefixes', () => {
     const host = NeighborDiscoveryTestHost.started({ maxAddresses: 4, maxPrefixes: 8 })
     for (let i = 0; i < 500; i++) {
       host.receive(routerAdvertisement({}, prefixOption(`2001:db8:${i.toString(16)}::/64`, 100, 100)))
+      host.clock.advance(10 * MILLISECOND)
     }
     expect(host.discovery.addresses).toHaveLength(5)
     expect(host.counters.addressesIgnored).toBe(496)

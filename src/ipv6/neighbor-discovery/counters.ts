@@ -35,6 +35,8 @@ export interface NeighborDiscoveryCounters {
   invalidLinkLayer: number
   /** Router advertisements while we do not want any. */
   routerAdvertisementsIgnored: number
+  /** Router advertisements beyond what is taken in within a second, see `AdvertisementLimit`. */
+  routerAdvertisementsRateLimited: number
   /** Routers and routes, prefixes, addresses, and entries about DNS that found their table full. */
   routesIgnored: number
   prefixesIgnored: number
@@ -91,6 +93,7 @@ export function newNeighborDiscoveryCounters(): NeighborDiscoveryCounters {
     optionsIgnored: 0,
     invalidLinkLayer: 0,
     routerAdvertisementsIgnored: 0,
+    routerAdvertisementsRateLimited: 0,
     routesIgnored: 0,
     prefixesIgnored: 0,
     addressesIgnored: 0,

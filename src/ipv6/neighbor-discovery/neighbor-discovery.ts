@@ -8,6 +8,7 @@ import type { ControlHandler, Ipv6Link } from '../link.ts'
 import type { NeighborResolver, NextHop, RouteDiscovery } from '../neighbor-resolver.ts'
 import type { TemporaryAddressSettings } from '../temporary-addresses.ts'
 import { AddressAutoconfiguration } from './address-autoconfiguration.ts'
+import { AdvertisementLimit } from './advertisement-limit.ts'
 import { type NeighborDiscoveryCounters, newNeighborDiscoveryCounters } from './counters.ts'
 import type { DuplicateAddressDetection } from './duplicate-address-detection.ts'
 import { type AddressOrigin, AddressState, type InterfaceAddress } from './interface-address.ts'
@@ -135,6 +136,7 @@ export class NeighborDiscovery
   readonly #redirects: Redirects
   readonly #solicitation: RouterSolicitation
   readonly #sender: MessageSender
+  readonly #advertisementLimit: AdvertisementLimit
   readonly #acceptsRouters: boolean
   readonly #wantsLinkLocal: boolean
   #routerRole: RouterRole | null = null
@@ -170,6 +172,7 @@ export class NeighborDiscovery
     this.#redirects = new Redirects(limits.maxRedirects, link.random)
     this.#solicitation = new RouterSolicitation(this)
     this.#sender = new MessageSender(link, this.#addresses, this.counters)
+    this.#advertisementLimit = new AdvertisementLimit(link.clock)
     this.#acceptsRouters = given.acceptRouterAdvertisements ?? true
     this.#wantsLinkLocal = given.linkLocal ?? true
     for (const type of Object.values(wire.MessageType)) link.addControlHandler(type, this)
@@ -337,6 +340,10 @@ export class NeighborDiscovery
     }
     if (this.#isOwn(router)) {
       this.counters.loopedBack++
+      return
+    }
+    if (!this.#advertisementLimit.take(this.routers.has(router))) {
+      this.counters.routerAdvertisementsRateLimited++
       return
     }
     // RFC 4861, 6.3.4: who advertises is a router, whether it names its link-layer address or not.

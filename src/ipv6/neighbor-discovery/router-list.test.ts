@@ -70,7 +70,10 @@ describe('default routers, RFC 4861, 6.3.4 to 6.3.6', () => {
   test('more than there is room for are ignored, unless one is silent', () => {
     const host = NeighborDiscoveryTestHost.started({ maxRouters: 3, maxRoutes: 5 })
     host.receive(routerAdvertisement({}, withMac()))
-    for (let i = 1; i < 1000; i++) host.receive(routerAdvertisement(), { source: `fe80::1:${i}` })
+    for (let i = 1; i < 1000; i++) {
+      host.receive(routerAdvertisement(), { source: `fe80::1:${i}` })
+      host.clock.advance(40 * MILLISECOND)
+    }
     expect(host.discovery.routers.routers).toHaveLength(3)
     expect(host.counters.routesIgnored).toBe(997)
     expect(host.nextHop(FAR)).toBe(PEER)
@@ -143,6 +146,7 @@ describe('preferences and routes, RFC 4191', () => {
     const host = NeighborDiscoveryTestHost.started({ maxRoutes: 10 })
     for (let i = 0; i < 500; i++) {
       host.receive(routerAdvertisement({}, routeOption(`2001:db8:${i.toString(16)}::/48`, 1000)))
+      host.clock.advance(10 * MILLISECOND)
     }
     expect(host.discovery.routers.routes).toHaveLength(10)
     expect(host.counters.routesIgnored).toBe(491)
@@ -253,10 +257,26 @@ describe('what else routers say', () => {
       host.receive(
         routerAdvertisement({}, dnsServersOption(60, `2001:db8::${i}`), searchListOption(60, `d${i}.example`)),
       )
+      host.clock.advance(10 * MILLISECOND)
     }
     const { dnsServers, searchList } = host.discovery.configuration
     expect([dnsServers.length, searchList.length]).toEqual([8, 8])
     expect(`${dnsServers[0].value}`).toBe('2001:db8::1')
     expect(host.counters.dnsIgnored).toBe(584)
   })
+})
+
+test('a flood of advertisements is taken in up to a rate, and takes nothing from the routers that we know', () => {
+  const host = NeighborDiscoveryTestHost.started()
+  host.receive(routerAdvertisement({ lifetime: 10 }))
+  for (let second = 0; second < 60; second++) {
+    for (let i = 0; i < 1000; i++) host.receive(routerAdvertisement({ lifetime: 0 }), { source: `fe80::1:${i}` })
+    host.receive(routerAdvertisement({ lifetime: 10 }))
+    host.clock.advance(SECOND)
+  }
+  expect(host.nextHop('2001:db8::1')).toBe(PEER)
+  // The first one was one of them.
+  expect(host.counters.routerAdvertisementsRateLimited).toBe(60 * (1000 - 32) + 1)
+  for (let i = 0; i < 1000; i++) host.receive(routerAdvertisement({ lifetime: 10 }))
+  expect(host.counters.routerAdvertisementsRateLimited).toBe(60 * (1000 - 32) + 1 + 1000 - 128)
 })
