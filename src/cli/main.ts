@@ -7,6 +7,7 @@ import { EXIT_USAGE, Failure } from './failure.ts'
 import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
 import { runFile } from './run.ts'
 import { runSandbox } from './sandbox.ts'
+import type { ToolName } from './tool.ts'
 
 /**
  * The `tapstack` command.
@@ -51,7 +52,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox, dhcp or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox, ping, traceroute, dhcp or demo (see --help)`,
       )
     })
 
@@ -135,6 +136,9 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     })
     .allowExcessArguments()
 
+  describeTool(program, 'ping', 'ask a host whether it is there', finish)
+  describeTool(program, 'traceroute', 'show the routers on the way to a host', finish)
+
   program
     .command('completion')
     .summary('print a script with which bash or zsh completes command lines')
@@ -159,6 +163,23 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
 
   // Last, because commands inherit it: what excess there is, is the unknown command that the action names.
   return program.allowExcessArguments()
+}
+
+/** A command that is an application of its own: it takes a host and boot arguments. */
+function describeTool(program: Command, name: ToolName, summary: string, finish: (exitCode: number) => void): void {
+  program
+    .command(name)
+    .summary(summary)
+    .usage('HOST [options] [boot arguments]')
+    .argument('[HOST]', 'an address or a name')
+    .argument('[boot arguments...]')
+    .helpOption(false)
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (_host: string | undefined, _rest: string[], _options: object, command: Command) => {
+      const { runTool } = await import('./tool.ts')
+      finish(await runTool(name, command.args))
+    })
 }
 
 interface SandboxArguments {

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../address/index.ts'
 import { type Clock, type Microseconds, Timer, type TimerHandler } from '../clock/index.ts'
 import type { IpErrorKind, Path } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
@@ -6,8 +7,11 @@ import type { PacketBuffer } from '../packet/index.ts'
 export interface EchoHandler {
   /** The answer is there: `roundTrip` and `hopLimit` of the request are set, the data is in [payload, payloadEnd). */
   echoReply(request: EchoRequest, packet: PacketBuffer): void
-  /** @param kind what an ICMP error said, or null if nothing came in time */
-  echoFailed(request: EchoRequest, kind: IpErrorKind | null): void
+  /**
+   * @param kind what an ICMP error said, or null if nothing came in time
+   * @param reporter who sent the error, or null; `roundTrip` is then how long that took
+   */
+  echoFailed(request: EchoRequest, kind: IpErrorKind | null, reporter: IpAddress | null): void
 }
 
 /** One echo request that waits for its answer. */
@@ -20,7 +24,7 @@ export class EchoRequest implements TimerHandler {
   readonly size: number
   readonly sentAt: Microseconds
   readonly timer: Timer
-  /** Set before `echoReply`. */
+  /** Set before `echoReply`, and before `echoFailed` for an error. */
   roundTrip: Microseconds = 0
   /** TTL with which the answer arrived; set before `echoReply`. */
   hopLimit = 0
@@ -47,7 +51,7 @@ export class EchoRequest implements TimerHandler {
 
   onTimer(): void {
     this.#table.remove(this)
-    this.handler.echoFailed(this, null)
+    this.handler.echoFailed(this, null, null)
   }
 }
 

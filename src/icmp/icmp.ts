@@ -168,14 +168,15 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   endOfBurst(): void {}
 
   /** An error about an echo request of ours. */
-  receiveError(kind: IpErrorKind, quoted: PacketBuffer): void {
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer, _mtu: number, reporter: IpAddress): void {
     const bytes = this.#bytes
     const at = quoted.start
     if (quoted.end - at < wire.HEADER_LENGTH || wire.type(bytes, at) !== wire.IcmpType.EchoRequest) return
     const request = this.#requests.find(quoted.destination3, wire.identifier(bytes, at), wire.sequence(bytes, at))
     if (request === null) return
     this.#requests.remove(request)
-    request.handler.echoFailed(request, kind)
+    request.roundTrip = this.#clock.now() - request.sentAt
+    request.handler.echoFailed(request, kind, reporter)
   }
 
   /** Answers an echo request with the packet itself where nobody else holds it, RFC 1122, 3.2.2.6. */

@@ -131,7 +131,7 @@ export class Icmpv6 implements IpProtocolHandler, ErrorSender {
   endOfBurst(): void {}
 
   /** An error about an echo request of ours, or about an answer. */
-  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number): void {
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number, reporter: IpAddress): void {
     const at = quoted.start
     if (quoted.end - at < HEADER_LENGTH) return
     const destination = destinationOf(quoted)
@@ -144,7 +144,8 @@ export class Icmpv6 implements IpProtocolHandler, ErrorSender {
     const request = this.#find(at, destination)
     if (request === null) return
     this.#requests.remove(request)
-    request.handler.echoFailed(request, kind)
+    request.roundTrip = this.#clock.now() - request.sentAt
+    request.handler.echoFailed(request, kind, reporter)
   }
 
   #find(at: number, destination: IpAddress): EchoRequest | null {

@@ -1,6 +1,14 @@
 export { type CreateStackOptions, createStack } from './create-stack.ts'
-export { DirectFlow, DirectStack, type DirectStackLayers, type NetworkConfiguration } from './direct/index.ts'
+export {
+  DirectFlow,
+  DirectStack,
+  type DirectStackLayers,
+  type NetworkConfiguration,
+  type ProbeAnswer,
+  type ProbeOptions,
+} from './direct/index.ts'
 export type { DnsOptions } from './dns/index.ts'
 export { NodeModuleOwner, type NodeModuleSet } from './node-modules.ts'
+export { PingStatistics, type PingSummary } from './ping-statistics.ts'
 export { SocketStack, type SocketStackOptions } from './socket/index.ts'
 export * from './stack.ts'

@@ -239,6 +239,8 @@ export interface PingOptions {
   size?: number
   /** Milliseconds to wait, 1 to 2^31 - 1; default 5,000. */
   timeout?: number
+  /** TTL or hop limit of the request, 1 to 255; default 64, or what the router says. */
+  hopLimit?: number
   signal?: AbortSignal
 }
 

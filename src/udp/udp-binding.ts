@@ -10,8 +10,8 @@ export interface UdpReceiver {
    * Borrowed for the call.
    */
   datagram(packet: PacketBuffer, remotePort: number): void
-  /** An ICMP error about what a connected binding sent. */
-  error(kind: IpErrorKind): void
+  /** An ICMP error about what a connected binding sent. @param reporter who sent it */
+  error(kind: IpErrorKind, reporter: IpAddress): void
 }
 
 /** Writes the data of a datagram into `bytes` from `start` up to, not including, `end`. */

@@ -241,7 +241,7 @@ export class Udp implements IpProtocolHandler {
     return true
   }
 
-  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number): void {
+  receiveError(kind: IpErrorKind, quoted: PacketBuffer, mtu: number, reporter: IpAddress): void {
     const bytes = this.#bytes
     const at = quoted.start
     const remotePort = wire.destinationPort(bytes, at)
@@ -267,7 +267,7 @@ export class Udp implements IpProtocolHandler {
     // RFC 1122, 4.1.3.3: errors go up; as in Linux, to connected sockets, which alone can tell whom they are about.
     if (sender?.isConnected) {
       this.counters.errorsDelivered++
-      sender.receiver.error(kind)
+      sender.receiver.error(kind, reporter)
     } else if (sender !== null && kind === IpErrorKind.PacketTooBig) this.counters.mtuLowered++
     else this.counters.errorsIgnored++
   }

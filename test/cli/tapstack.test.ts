@@ -30,8 +30,8 @@ describe('the command line', () => {
   )
 
   test.each([
-    [[], 'no command given; expected run, sandbox, dhcp or demo'],
-    [['walk'], `unknown command 'walk'; expected run, sandbox, dhcp or demo`],
+    [[], 'no command given; expected run, sandbox, ping, traceroute, dhcp or demo'],
+    [['walk'], `unknown command 'walk'; expected run, sandbox, ping, traceroute, dhcp or demo`],
     [['--fast'], `unknown option '--fast'`],
     [['run'], `missing required argument 'FILE'`],
     [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],

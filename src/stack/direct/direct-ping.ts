@@ -20,6 +20,7 @@ export function ping(
     const destination = parseAddress('address', address, zone, 'ping')
     const size = checkInteger('size', options.size ?? 56, 0, 65_507)
     const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT_MILLISECONDS, 1, 2 ** 31 - 1)
+    const hopLimit = options.hopLimit === undefined ? 0 : checkInteger('hopLimit', options.hopLimit, 1, 255)
     if (options.signal?.aborted) throw new AbortError(options.signal.reason)
     const failure = (code: SystemErrorCode) => new SystemError(code, 'ping', { address })
     const handler: EchoHandler = {
@@ -39,7 +40,7 @@ export function ping(
     }
     const layer = destination.family === 4 ? icmp : icmpv6
     if (layer === null) throw failure('ENETUNREACH')
-    const request = layer.ping(destination, handler, { size, timeout: timeout * 1000 })
+    const request = layer.ping(destination, handler, { size, hopLimit, timeout: timeout * 1000 })
     if (typeof request === 'string') {
       reject(failure(request))
       return

@@ -32,6 +32,7 @@ import type {
 import { DONE, Waiter } from '../waiter.ts'
 import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
+import { type ProbeAnswer, type ProbeOptions, probe } from './direct-probe.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
 import { type NetworkConfiguration, networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
 import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
@@ -358,6 +359,17 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   /** Within a burst, its end hands out everything at once. */
   #flushOutsideBurst(): void {
     if (!this.ethernet.inBurst) this.ethernet.flush()
+  }
+
+  /**
+   * How far a packet gets that may pass so many routers: one step of what traceroute does.
+   * @throws SystemError ENETUNREACH, EACCES, EADDRINUSE, ENOBUFS, ENETDOWN; AbortError; TypeError or RangeError for an option
+   */
+  async probe(address: string, options: ProbeOptions): Promise<ProbeAnswer> {
+    this.#checkOpen('probe')
+    const { clock, icmp, icmpv6, udpLayer: udp, zone } = this
+    const flush = () => this.#flushOutsideBurst()
+    return probe({ clock, icmp, icmpv6, udp, zone, flush }, address, options)
   }
 
   async ping(address: string, options: PingOptions = {}): Promise<PingReply> {

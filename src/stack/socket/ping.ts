@@ -14,6 +14,8 @@ export interface EchoRequest {
   readonly size: number
   /** Milliseconds. */
   readonly timeout: number
+  /** Null for the system's own. */
+  readonly hopLimit: number | null
   /** Ends the wait early; what is thrown then is the caller's business. */
   readonly signal: AbortSignal
 }
@@ -27,14 +29,16 @@ export async function ping(address: string, options: PingOptions, closing: Abort
   checkAddress('address', address)
   const size = checkInteger('size', options.size ?? DEFAULT_SIZE, 0, LARGEST_SIZE)
   const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT, 1, 2 ** 31 - 1)
+  const hopLimit = options.hopLimit === undefined ? null : checkInteger('hopLimit', options.hopLimit, 1, 255)
   const asked = options.signal
   if (asked?.aborted) throw new AbortError(asked.reason)
   const signal = asked === undefined ? closing : AbortSignal.any([asked, closing])
-  const request: EchoRequest = { address, size, timeout, signal }
+  const request: EchoRequest = { address, size, timeout, hopLimit, signal }
   try {
     const rawSocket = await loadRawSocket()
     signal.throwIfAborted()
-    return await (rawSocket === null ? systemPing(request) : rawSocketPing(rawSocket, request))
+    // The package sets no TTL of a request.
+    return await (rawSocket === null || hopLimit !== null ? systemPing(request) : rawSocketPing(rawSocket, request))
   } catch (error) {
     if (asked?.aborted) throw new AbortError(asked.reason)
     if (closing.aborted) throw new SystemError('ECONNABORTED', 'ping', { address })

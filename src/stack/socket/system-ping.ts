@@ -17,13 +17,23 @@ const FAILURES: readonly (readonly [RegExp, SystemErrorCode])[] = [
 ]
 
 /** One echo request by the system's `ping` program (iputils or busybox). */
-export function systemPing({ address, size, timeout, signal }: EchoRequest): Promise<PingReply> {
+export function systemPing({ address, size, timeout, hopLimit, signal }: EchoRequest): Promise<PingReply> {
   const seconds = String(Math.ceil(timeout / 1000))
   const started = performance.now()
   return new Promise((resolve, reject) => {
     execFile(
       'ping',
-      ['-n', '-c', '1', '-W', seconds, '-s', String(size), address],
+      [
+        '-n',
+        '-c',
+        '1',
+        '-W',
+        seconds,
+        '-s',
+        String(size),
+        ...(hopLimit === null ? [] : ['-t', String(hopLimit)]),
+        address,
+      ],
       { signal, timeout, env: { PATH: process.env.PATH, LC_ALL: 'C' } },
       (error, stdout, stderr) => {
         const reply = REPLY.exec(stdout)

@@ -1,0 +1,10 @@
+import { isIP } from 'node:net'
+import type { Stack } from '../stack/index.ts'
+
+/** The address of a host that a person named, by the stack's own resolver if it is a name. @throws Error naming it */
+export async function addressOfTarget(stack: Stack, target: string, family: 0 | 4 | 6): Promise<string> {
+  const bare = target.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(bare.replace(/%.*$/, '')) !== 0) return bare
+  const { address } = await stack.dns.promises.lookup(target, { family })
+  return address
+}
