@@ -1,6 +1,6 @@
 /*
- * The addon's inner interfaces. It has four parts: device.c opens, adopts and closes; poll.c moves frames; link.c reads
- * and sets the link properties of the kernel's end; module.c is what JavaScript sees.
+ * The addon's inner interfaces. It has five parts: device.c opens taps, adopts and closes; packet.c opens other interfaces;
+ * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; module.c is what JavaScript sees.
  *
  * Nothing here throws. Every function that JavaScript calls returns a number: a result, or a negative errno.
  */
@@ -17,7 +17,7 @@
 #include "libuv.h"
 
 /* What carries the frames. A socket carries one frame a message and has neither a virtio header nor link properties. */
-enum carrier { CARRIER_TAP = 0, CARRIER_DATAGRAM = 1, CARRIER_SEQUENCED = 2 };
+enum carrier { CARRIER_TAP = 0, CARRIER_DATAGRAM = 1, CARRIER_SEQUENCED = 2, CARRIER_PACKET = 3 };
 
 /* Which call failed while a device was opened; `STEPS` in tap-binding.ts has their names. */
 enum step {
@@ -31,6 +31,10 @@ enum step {
   STEP_NONBLOCK,
   STEP_POLL,
   STEP_MEMORY,
+  STEP_SOCKET,
+  STEP_INTERFACE,
+  STEP_OPTION,
+  STEP_BIND,
 };
 
 /* Offloads that the kernel granted, as bits. */
@@ -74,6 +78,7 @@ struct device {
 
   int fd;
   enum carrier carrier;
+  int interface_index; /* of CARRIER_PACKET */
   /* Bytes of virtio header before each frame: 0, 10 or 12. */
   uint32_t header_length;
   uint32_t offloads;
@@ -101,7 +106,12 @@ struct device {
 /* Indexes of `references`. */
 enum reference { REFERENCE_BYTES, REFERENCE_RECEIVE, REFERENCE_TRANSMIT, ON_BURST, ON_WRITABLE, ON_GONE };
 
-/* device.c. Both return the device's number or a negative errno, and then say in `failed` which call it was. */
+/*
+ * device.c. Makes the device of an attached descriptor, which stays the caller's if that fails.
+ */
+int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
+                  uint32_t offloads, enum step *failed);
+/* Both return the device's number or a negative errno, and then say in `failed` which call it was. */
 int device_open(struct addon *addon, napi_env env, const char *name, bool persist, bool offload, enum step *failed);
 int device_adopt(struct addon *addon, napi_env env, int fd, bool offload, uint32_t socket_header_length,
                  enum step *failed);
@@ -109,6 +119,12 @@ struct device *device_find(struct addon *addon, int32_t number);
 /* The kernel's present name of the device in `name` of IFNAMSIZ bytes; 0 or a negative errno. */
 int device_name(const struct device *device, char *name);
 void device_close(struct device *device);
+
+/* packet.c; `own_address` is whether our end has another hardware address than the interface. */
+int device_open_packet(struct addon *addon, napi_env env, const char *name, const char *namespace_path, bool own_address,
+                       bool offload, enum step *failed);
+int packet_name(const struct device *device, char *name);
+int packet_error(const struct device *device);
 
 /* poll.c */
 int poll_update(struct device *device);

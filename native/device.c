@@ -83,9 +83,8 @@ static void on_environment_exit(napi_async_cleanup_hook_handle cleanup, void *da
   device_close(data);
 }
 
-/* Makes the device of an attached descriptor, which stays the caller's if that fails. */
-static int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
-                         uint32_t offloads, enum step *failed) {
+int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
+                  uint32_t offloads, enum step *failed) {
   struct device *device = calloc(1, sizeof(*device));
   uv_poll_t *poll = calloc(1, uv_handle_size(UV_POLL));
   uv_loop_t *loop = NULL;
@@ -208,6 +207,8 @@ struct device *device_find(struct addon *addon, int32_t number) {
 int device_name(const struct device *device, char *name) {
   struct ifreq request;
   memset(&request, 0, sizeof(request));
+  if (device->carrier == CARRIER_PACKET)
+    return packet_name(device, name);
   if (device->carrier != CARRIER_TAP)
     return -ENOTTY;
   if (ioctl(device->fd, TUNGETIFF, &request) < 0)

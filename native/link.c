@@ -1,11 +1,12 @@
 /*
- * Link properties of the kernel's end of a tap. The hardware address is asked of the tap's own descriptor, which works
+ * Link properties of the kernel's end of a tap, and of an interface behind an AF_PACKET socket, which is asked itself. The hardware address is asked of the tap's own descriptor, which works
  * without privileges and wherever the device is. MTU and state go by name through a socket, hence only for a device in
  * the network namespace that we are in.
  */
 #include "addon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <string.h>
@@ -16,7 +17,11 @@
 int link_get_address(const struct device *device, uint8_t address[6]) {
   struct ifreq request;
   memset(&request, 0, sizeof(request));
-  if (device->carrier != CARRIER_TAP)
+  if (device->carrier == CARRIER_PACKET) {
+    int result = device_name(device, request.ifr_name);
+    if (result < 0)
+      return result;
+  } else if (device->carrier != CARRIER_TAP)
     return -ENOTTY;
   if (ioctl(device->fd, SIOCGIFHWADDR, &request) < 0)
     return -errno;
@@ -45,6 +50,9 @@ static int open_control(const struct device *device, struct ifreq *request) {
   int result = device_name(device, request->ifr_name);
   if (result < 0 || (result = link_get_address(device, address)) < 0)
     return result;
+  /* It is in the namespace of the interface, wherever we are. */
+  if (device->carrier == CARRIER_PACKET)
+    return (result = fcntl(device->fd, F_DUPFD_CLOEXEC, 0)) < 0 ? -errno : result;
   int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (control < 0)
     return -errno;

@@ -76,6 +76,22 @@ static napi_value open_(napi_env env, napi_callback_info info) {
   return opened(env, addon, result, failed, values[3]);
 }
 
+static napi_value open_packet(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  struct addon *addon = arguments(env, info, values, 5);
+  char name[IFNAMSIZ + 1], namespace_path[4096];
+  size_t length;
+  bool own_address, offload;
+  if (napi_get_value_string_utf8(env, values[0], name, sizeof(name), &length) != napi_ok || length >= IFNAMSIZ ||
+      napi_get_value_string_utf8(env, values[1], namespace_path, sizeof(namespace_path), &length) != napi_ok ||
+      length + 1 >= sizeof(namespace_path) || napi_get_value_bool(env, values[2], &own_address) != napi_ok ||
+      napi_get_value_bool(env, values[3], &offload) != napi_ok)
+    return number(env, -EINVAL);
+  enum step failed;
+  int result = device_open_packet(addon, env, name, namespace_path, own_address, offload, &failed);
+  return opened(env, addon, result, failed, values[4]);
+}
+
 static napi_value adopt(napi_env env, napi_callback_info info) {
   napi_value values[4];
   struct addon *addon = arguments(env, info, values, 4);
@@ -267,6 +283,7 @@ NAPI_MODULE_INIT() {
     napi_callback callback;
   } functions[] = {
       {"open", open_},
+      {"openPacket", open_packet},
       {"adopt", adopt},
       {"name", name},
       {"start", start},

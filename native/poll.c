@@ -134,7 +134,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     return;
   if (status < 0) {
     /* libuv reports any error condition of the descriptor as EBADF. For a tap it means that the interface is gone. */
-    gone(device, -EBADFD);
+    gone(device, device->carrier == CARRIER_PACKET ? packet_error(device) : -EBADFD);
   } else {
     bool open = true;
     if ((events & UV_WRITABLE) != 0) {

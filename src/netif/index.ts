@@ -1,5 +1,7 @@
 export { CaptureNetif } from './capture-netif.ts'
 export * from './netif.ts'
+export { INTERFACE_KINDS, type InterfaceKind, openNetif, parseInterface } from './open-netif.ts'
+export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from './packet-socket.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap, type TapOptions } from './tap.ts'

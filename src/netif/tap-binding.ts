@@ -15,6 +15,12 @@ export interface TapBinding {
    */
   open(name: string, persist: boolean, offload: boolean, details: Int32Array): number
   /**
+   * Opens an interface that is there already, through an AF_PACKET socket.
+   * @param namespacePath of the network namespace that it is in, '' for ours
+   * @param ownAddress whether our end has another hardware address than the interface
+   */
+  openPacket(name: string, namespacePath: string, ownAddress: boolean, offload: boolean, details: Int32Array): number
+  /**
    * Takes over a tap's descriptor, or a datagram or sequenced-packet socket that carries one frame a message. On
    * failure the descriptor stays the caller's.
    * @param socketHeaderLength bytes of virtio header on a socket, 0 or 10; a tap's descriptor knows it
@@ -75,9 +81,13 @@ export const STEPS = [
   'fcntl',
   'uv_poll_init',
   'malloc',
+  'socket AF_PACKET',
+  'ioctl SIOCGIFHWADDR',
+  'setsockopt SOL_PACKET',
+  'bind',
 ] as const
 
-export const Carrier = { Tap: 0, Datagram: 1, Sequenced: 2 } as const
+export const Carrier = { Tap: 0, Datagram: 1, Sequenced: 2, Packet: 3 } as const
 
 export const Offload = { Checksum: 1, Tcp4: 2, Tcp6: 4 } as const
 
@@ -122,7 +132,7 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.openPacket === undefined) {
     throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
   }
   loaded = binding

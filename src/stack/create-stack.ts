@@ -18,7 +18,7 @@ import type { Ip } from '../ip/index.ts'
 import { Igmp, Ipv4 } from '../ipv4/index.ts'
 import { Ipv6, Ipv6Host, type Ipv6HostOptions, ipv6Wire } from '../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
-import { CaptureNetif, type Netif, Tap } from '../netif/index.ts'
+import { CaptureNetif, type Netif, openNetif } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
@@ -31,7 +31,10 @@ import { ignore } from './waiter.ts'
 export interface CreateStackOptions {
   /** `direct`: this stack over a tap device or `netif`; `socket`: the operating system's sockets. Default `direct`. */
   net?: 'direct' | 'socket'
-  /** Name of the tap device, default `tap0`. Ignored with `netif`. */
+  /**
+   * Name of the tap device, default `tap0`; or of an existing interface after its kind: `packet:eth0` (`openPacketSocket`).
+   * Ignored with `netif`.
+   */
   interface?: string
   /** Any other frame carrier instead of a tap device. The stack closes it. */
   netif?: Netif
@@ -131,7 +134,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   try {
     let netif = options.netif
     if (netif === undefined) {
-      netif = await Tap.open({ name: options.interface ?? 'tap0', memory: new PacketMemory(options.memory) })
+      netif = await openNetif(options.interface ?? 'tap0', new PacketMemory(options.memory))
       made.push(netif)
     }
     let writer: PcapngWriter | null = null

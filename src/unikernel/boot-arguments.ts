@@ -7,7 +7,7 @@ import { NAME_ARGUMENTS } from './name-arguments.ts'
 
 /** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
 function parseInterfaceName(text: string): string | undefined {
-  return /^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) ? text : undefined
+  return /^(?:(?:tap|packet):)?(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) ? text : undefined
 }
 
 /** A host name's labels, RFC 1123, section 2.1: what DHCP and a log can carry. */
@@ -71,11 +71,11 @@ export function bootArguments(application: string) {
     },
     interface: {
       type: 'custom',
-      expected: "an interface's name of 1 to 15 characters such as tap0",
+      expected: "an interface's name of 1 to 15 characters such as tap0, or packet:eth0 for one that is no tap",
       parse: parseInterfaceName,
       placeholder: 'NAME',
       default: 'tap0',
-      doc: 'the tap device',
+      doc: 'the tap device, or after packet: an existing interface of another kind',
     },
     ipv4: {
       type: 'custom',

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { IpAddress } from '../address/index.ts'
+import { parseInterface } from '../netif/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
 import { BadArgument } from './arguments.ts'
@@ -98,14 +99,15 @@ function checkStacks(unikernel: Unikernel, values: RunValues, sandboxInterface: 
     const own = valuesOfStack(device, values)
     inGroup(device, () => checkTogether(own, sandboxInterface))
     if (isSocket(own)) continue
-    const other = taken.get(own.interface)
+    const { name } = parseInterface(own.interface)
+    const other = taken.get(name)
     if (other !== undefined) {
       const option = ({ group }: StackDevice) => `--${group === null ? '' : `${optionName(group)}-`}interface`
       throw new BadArgument(
         `${option(device)}: expected another interface than that of ${option(other)}, ${own.interface}`,
       )
     }
-    taken.set(own.interface, device)
+    taken.set(name, device)
   }
 }
 
@@ -269,7 +271,8 @@ class Run {
           stdout.write(`${name} no longer answers on ${text}${where}\n`)
       })
       const direct = stack.kind === 'direct'
-      for (const { address } of stack.addresses) show(direct ? withZone(address, values.interface) : `${address}`)
+      for (const { address } of stack.addresses)
+        show(direct ? withZone(address, parseInterface(values.interface).name) : `${address}`)
     }
   }
 

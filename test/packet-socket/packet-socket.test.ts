@@ -1,0 +1,115 @@
+/** A stack on a packet socket, with the kernel at the other end of the veth. */
+import { createHash } from 'node:crypto'
+import { beforeEach, expect, test } from 'vitest'
+import { openPacketSocket, type PacketSocket } from '../../src/netif/index.ts'
+import { createStack, type DirectStack } from '../../src/stack/index.ts'
+import { requires } from '../requirements.ts'
+import type { Namespace } from '../support/namespace.ts'
+import { openIn, vethNamespace } from './veth.ts'
+
+let namespace: Namespace
+let stack: DirectStack | null = null
+
+beforeEach(async (context) => {
+  requires(context, 'root', 'ip', 'namespaces', 'ping')
+  namespace = await vethNamespace()
+  // v0 is ours; the kernel has an address on v1.
+  await namespace.run('ip', ['address', 'add', '10.0.0.1/24', 'dev', 'v1'])
+  return async () => {
+    await stack?.close(0)
+    stack = null
+    await namespace[Symbol.asyncDispose]()
+  }
+})
+async function stackOver(netif: PacketSocket): Promise<DirectStack> {
+  stack = await createStack({ netif, ipv4: '10.0.0.2/24', ipv4Only: true })
+  return stack
+}
+
+test('megabytes both ways, with segments of up to 64 KiB between us and the kernel', { timeout: 20_000 }, async () => {
+  const netif = await openIn(namespace, 'v0')
+  expect(netif.features).toEqual({ checksumOffload: true, tcp4Segmentation: true, tcp6Segmentation: true })
+  const { listen } = await stackOver(netif)
+  await listen.call(stack, { port: 7 }, async (flow) => {
+    const hash = createHash('sha256')
+    for await (const data of flow) hash.update(data)
+    await flow.write(hash.digest('hex'))
+    await flow.shutdown('write')
+  })
+  const { stdout } = await namespace.runNode('test/tap/programs/transfer.ts', ['send', '10.0.0.2', '7', '32'])
+  expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
+  expect(netif.counters.receivedBytes / netif.counters.receivedFrames).toBeGreaterThan(5_000)
+
+  const peer = namespace.spawnNode('test/tap/programs/transfer.ts', ['serve', '10.0.0.1', '9'])
+  await peer.waitFor('ready')
+  const before = { ...netif.counters }
+  const flow = await stack!.connect({ address: '10.0.0.1', port: 9 })
+  const data = Buffer.alloc(1 << 20, 'tapstack')
+  const hash = createHash('sha256')
+  for (let i = 0; i < 32; i++) {
+    hash.update(data)
+    await flow.write(data)
+  }
+  await flow.shutdown('write')
+  let digest = ''
+  for await (const chunk of flow) digest += chunk
+  expect(digest).toBe(hash.digest('hex'))
+  const frames = netif.counters.transmittedFrames - before.transmittedFrames
+  expect((netif.counters.transmittedBytes - before.transmittedBytes) / frames).toBeGreaterThan(5_000)
+  expect(netif.counters.transmitError).toBe(0)
+})
+
+test('its own address, or that of the interface', async () => {
+  const own = await openIn(namespace, 'v0')
+  expect(own.mac.equals(own.kernelMac)).toBe(false)
+  await stackOver(own)
+  await namespace.run('ping', ['-c', '1', '-W', '2', '10.0.0.2'])
+  await stack!.close(0)
+  const shared = await openPacketSocket({ name: 'v0', namespace: `/proc/${namespace.pid}/ns/net`, mac: 'interface' })
+  expect(shared.mac.equals(shared.kernelMac)).toBe(true)
+  await stackOver(shared)
+  await namespace.run('sh', ['-c', 'ip neighbour flush dev v1 && ping -c 1 -W 2 10.0.0.2'])
+})
+
+test('frames of a VLAN are not taken for those of the network itself', async () => {
+  const netif = await openIn(namespace, 'v0')
+  await stackOver(netif)
+  const other = await openIn(namespace, 'v1')
+  // An ARP request for our address, once in VLAN 5 (IEEE 802.1Q) and once without one.
+  const request = Buffer.from(`0001080006040001${'020000000099'}0a000063${'000000000000'}0a000002`, 'hex')
+  for (const [type, expected] of [
+    ['810000050806', 0],
+    ['0806', 1],
+  ] as const) {
+    const before = netif.counters.receivedFrames
+    const packet = other.memory.allocate(100)!
+    const frame = Buffer.concat([Buffer.from(`ffffffffffff020000000099${type}`, 'hex'), request])
+    packet.memory.bytes.set(frame, packet.start)
+    packet.end = packet.start + frame.length
+    other.transmit(packet)
+    other.flush()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(netif.counters.receivedFrames - before).toBe(expected)
+  }
+  await other.close()
+})
+
+test.each([
+  ['went down', ['link', 'set', 'v0', 'down']],
+  ['was deleted', ['link', 'delete', 'v0']],
+])('an interface that %s ends the stack with an error', async (_what, command) => {
+  const { closed } = await stackOver(await openIn(namespace, 'v0'))
+  const ending = expect(closed).rejects.toMatchObject({ code: 'ENETDOWN' })
+  await namespace.run('ip', command)
+  await ending
+})
+
+test.each([
+  ['nothing0', 'ENODEV', /there is no interface nothing0/],
+  ['lo', 'EPROTOTYPE', /lo carries no Ethernet frames/],
+  ['down0', 'ENETDOWN', /ip link set down0 up/],
+  ['a/b', 'EINVAL', /cannot name an interface/],
+])('%s: %s, in a line that helps', async (name, code, hint) => {
+  await namespace.run('ip', ['link', 'add', 'down0', 'type', 'veth'])
+  await expect(openIn(namespace, name)).rejects.toMatchObject({ code, hint: expect.stringMatching(hint) })
+})

@@ -1,0 +1,54 @@
+import { expect } from 'vitest'
+import { HostClock, SeededRandom } from '../../src/clock/index.ts'
+import { openPacketSocket, type PacketSocket } from '../../src/netif/index.ts'
+import { PacketMemory } from '../../src/packet/index.ts'
+import { createStack } from '../../src/stack/index.ts'
+import type { Pair } from '../stack/pairs.ts'
+import { Namespace } from '../support/namespace.ts'
+
+/** A namespace with a veth from `v0` to `v1`; the kernel has no address on either, and says nothing through them. */
+export async function vethNamespace(): Promise<Namespace> {
+  const namespace = await Namespace.create()
+  await namespace.run('sh', [
+    '-c',
+    `sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
+     ip link add v0 type veth peer v1 && ip link set v0 up && ip link set v1 up`,
+  ])
+  return namespace
+}
+
+/** One of its interfaces, opened from outside of it. */
+export function openIn(namespace: Namespace, name: string, memory?: PacketMemory): Promise<PacketSocket> {
+  return openPacketSocket({ name, namespace: `/proc/${namespace.pid}/ns/net`, ...(memory ? { memory } : {}) })
+}
+
+/** Two stacks of ours at the ends of a veth, for the behaviour suite. */
+export async function vethPair(namespace: Namespace): Promise<Pair> {
+  const clock = new HostClock()
+  const random = new SeededRandom(1)
+  const memories = [new PacketMemory(), new PacketMemory()]
+  const stack = async (index: number, host: number) =>
+    createStack({
+      netif: await openIn(namespace, `v${index}`, memories[index]),
+      ipv4: `10.0.0.${host}/24`,
+      ipv4Only: true,
+      clock,
+      random,
+    })
+  const server = await stack(0, 2)
+  const client = await stack(1, 1)
+  return {
+    server,
+    client,
+    serverAddress: '10.0.0.2',
+    clientAddress: '10.0.0.1',
+    longestDatagram: 65_507,
+    silentEndpoint: async () => ({ address: '10.0.0.99', port: 7 }),
+    async close() {
+      await Promise.all([client.close(0), server.close(0)])
+      for (const memory of memories) expect(memory.inUse, 'packets still in use after close').toBe(0)
+      expect(clock.armedTimers, 'timers still armed after close').toBe(0)
+      clock.close()
+    },
+  }
+}
