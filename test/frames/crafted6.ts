@@ -15,6 +15,7 @@ import {
   sourceLinkLayer,
   targetLinkLayer,
 } from '../support/neighbor-discovery-host.ts'
+import type { CorpusFrame } from './corpus.ts'
 import { OURS, OURS_6, OURS_LINK_LOCAL, PEER, PEER_6, PEER_LINK_LOCAL, send6 } from './hostile-host.ts'
 import { rightChecksums6 } from './right-checksums6.ts'
 
@@ -110,4 +111,39 @@ export function validFrames6(): Uint8Array[] {
       ipv6({ source: PEER_6.address, destination: OURS_6.address }, icmpv6({ type: 129 }, 'nobody asked')),
     ),
   ]
+}
+
+/** Frames that are wrong on purpose. */
+export function craftedFrames6(): CorpusFrame[] {
+  const frames: Uint8Array[] = [...validFrames6()]
+  const add = (...more: Uint8Array[]) => frames.push(...more)
+  for (const frame of validFrames6()) {
+    for (let length = 14; length < frame.length; length += 7) add(frame.subarray(0, length))
+  }
+  const ping = built(PEER_6.address, OURS_6.address, icmpv6({}, 'x'))
+  // Every next header and every option with every length that could confuse a parser, in each of the two kinds of options.
+  for (let kind = 0; kind < 256; kind++) {
+    add(packet(kind, datagram('what is this?'), global))
+    add(packet(kind, [], global))
+    for (const length of [0, 1, 4, 5, 255]) {
+      for (const header of [0, 60]) add(packet(header, [ICMPV6, 0, kind, length, 0, 0, 0, 0, ...ping], global))
+    }
+    // Headers that say that they are longer than the packet, and routing headers of all types.
+    add(packet(60, [UDP, kind, 1, 4, 0, 0, 0, 0, ...datagram('long')], global))
+    add(packet(43, [UDP, 0, kind, 1, 0, 0, 0, 0, ...datagram('source route')], global))
+    // Messages of every type, short and long; options of neighbour discovery of every type and length.
+    add(packet(ICMPV6, [kind, 0, 0, 0], global), packet(ICMPV6, [kind, kind, ...new Array(62).fill(kind)], global))
+    add(packet(ICMPV6, [...routerAdvertisement({}), kind, kind & 7, ...new Array(62).fill(kind)], toAll))
+    add(packet(ICMPV6, [...neighborSolicitation(OURS_LINK_LOCAL.address), kind, kind & 3, 0, 0, 0, 0, 0, 0]))
+  }
+  for (const source of ['::', '::1', '::ffff:10.0.0.1', 'ff02::1', OURS_6.address, OURS_LINK_LOCAL.address, 'fe80::']) {
+    for (const destination of [OURS_6.address, OURS_LINK_LOCAL.address, 'ff02::1', 'ff01::1', 'ff00::1', '::1', '::']) {
+      add(packet(ICMPV6, ping, { source, destination }), packet(UDP, datagram('from whom?'), { source, destination }))
+      add(packet(ICMPV6, neighborAdvertisement(OURS_6.address, 0x20), { source, destination }))
+      add(packet(ICMPV6, neighborSolicitation(destination, sourceLinkLayer(PEER_MAC)), { source, destination }))
+    }
+  }
+  // Fragments of all offsets, with more to come or not.
+  for (let offset = 0; offset < 0x10000; offset += 0x0ff9) add(fragment(UDP, offset, datagram('x'.repeat(32))))
+  return frames.map((bytes, i) => ({ name: `crafted IPv6 frame ${i}`, bytes }))
 }

@@ -8,11 +8,9 @@ import '../support/packet-matchers.ts'
 import { dissect } from '../support/dissect.ts'
 import { type CorpusFrame, readCorpus } from './corpus.ts'
 import { craftedFrames } from './crafted.ts'
+import { feed } from './feed.ts'
 import { type HostileFlow, HostilePair, send, TCP_PORTS } from './hostile-host.ts'
 import { addressToUs, intoFlow, makePlausible } from './retarget.ts'
-
-/** Milliseconds for one frame on a loaded machine; a hang is longer. */
-const HANG = 5000
 
 const corpus = readCorpus()
 const crafted = craftedFrames()
@@ -20,34 +18,6 @@ if (corpus === null) {
   console.log('../shared/frames/tcpdump.ndjson.gz is absent: hostile frames are the crafted ones of test/frames only')
 }
 const frames: readonly CorpusFrame[] = [...(corpus ?? []), ...crafted]
-
-async function feed(
-  pair: HostilePair,
-  change: (frame: CorpusFrame, index: number) => Uint8Array | null,
-  look: (sent: Uint8Array[]) => void = () => {},
-): Promise<number> {
-  let answers = 0
-  for (const [index, frame] of frames.entries()) {
-    const bytes = change(frame, index)
-    if (bytes === null) continue
-    const before = performance.now()
-    try {
-      const sent = pair.receive(bytes)
-      answers += sent.length
-      look(sent)
-    } catch (error) {
-      throw new Error(`${frame.name}: ${Buffer.from(bytes).toString('hex')}`, { cause: error })
-    }
-    if (performance.now() - before > HANG) throw new Error(`${frame.name} took longer than ${HANG} ms`)
-    if (index % 500 === 499) {
-      pair.expectPingAnswered()
-      // Promises of applications have their turn.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-  pair.expectPingAnswered()
-  return answers
-}
 
 describe(`${frames.length} hostile frames`, { timeout: 300_000 }, () => {
   test('the corpus is whole where it is there', () => {
@@ -57,13 +27,13 @@ describe(`${frames.length} hostile frames`, { timeout: 300_000 }, () => {
 
   test('as they are', async () => {
     const pair = await HostilePair.start()
-    await feed(pair, ({ bytes }) => bytes)
+    await feed(pair, frames, ({ bytes }) => bytes)
     await pair.expectNothingLeft()
   })
 
   test('addressed to us, with right checksums', async () => {
     const pair = await HostilePair.start()
-    const answers = await feed(pair, ({ bytes }) => addressToUs(bytes))
+    const answers = await feed(pair, frames, ({ bytes }) => addressToUs(bytes))
     // Resets, unreachable ports and protocols, and echoes: they did get through to the transports.
     expect(answers).toBeGreaterThan(500)
     await pair.expectNothingLeft()
@@ -71,7 +41,7 @@ describe(`${frames.length} hostile frames`, { timeout: 300_000 }, () => {
 
   test('made plausible, to ports where somebody listens', async () => {
     const pair = await HostilePair.start()
-    const answers = await feed(pair, ({ bytes }, index) => makePlausible(bytes, index))
+    const answers = await feed(pair, frames, ({ bytes }, index) => makePlausible(bytes, index))
     expect(answers).toBeGreaterThan(1000)
     const { tcp, udp } = pair.first
     expect(udp.counters.delivered).toBeGreaterThan(corpus === null ? 10 : 1000)
@@ -88,6 +58,7 @@ describe(`${frames.length} hostile frames`, { timeout: 300_000 }, () => {
     let echoedBytes = 0
     const answers = await feed(
       pair,
+      frames,
       ({ bytes }, index) => {
         const segment = intoFlow(bytes, index, flow)
         if (segment !== null) segments++

@@ -1,11 +1,12 @@
 /** Duplicate address detection against the kernel and between two of our hosts; and another MAC address for an address. */
-import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
 import { describeWithNamespaces } from '../support/namespace.ts'
 import { eventually, Ipv6TrialLink, type TrialHost } from './link.ts'
 
 const MAC = '02:00:00:00:00:aa'
 const OTHER_MAC = '02:00:00:00:00:bb'
+const CHANGED_MAC = '02:00:00:00:00:cc'
 /** RFC 4862, 5.4.2: up to a second of delay, then RetransTimer; and what a small machine takes. */
 const WITHIN = 5000
 
@@ -14,7 +15,7 @@ describeWithNamespaces('who else has an address', () => {
   let host: TrialHost
   let other: TrialHost
 
-  beforeEach((context) => requires(context, 'ping', 'ndisc6'))
+  beforeEach((context) => requires(context, 'ping', 'nc'))
 
   beforeAll(async () => {
     link = await Ipv6TrialLink.create({ taps: 2, bridge: true })
@@ -104,5 +105,22 @@ describeWithNamespaces('who else has an address', () => {
       const isReachable = async () => expect(await link.neighbourEntry(address)).toContain(`${OTHER_MAC} REACHABLE`)
       await eventually(isReachable, 8000)
     })
+  })
+
+  // Last, as it concerns all addresses.
+  test('a MAC address that changes while it is in use is known at once, and connections go on', async () => {
+    const address = 'fd00::107'
+    expect(await checks(host, address)).toBe('added')
+    await link.ping(address, '-c', '1')
+    expect(await link.neighbourEntry(address)).toContain(`lladdr ${MAC} REACHABLE`)
+    await using client = link.namespace.spawn('nc', [address, '7'])
+    client.write('before\n')
+    await client.waitFor('before')
+    await host.ask({ do: 'changeMac', address: CHANGED_MAC })
+    await eventually(async () => expect(await link.neighbourEntry(address)).toContain(`lladdr ${CHANGED_MAC}`), 1000)
+    client.write('after\n')
+    await client.waitFor('after')
+    expect(await link.ping(address, '-c', '3', '-i', '0.1')).toContain('3 received')
+    expect((await host.report()).problems).toEqual([])
   })
 })

@@ -57,7 +57,7 @@ function report() {
   const now = stack.clock.now()
   const seconds = (until: number) => (until === Number.POSITIVE_INFINITY ? null : (until - now) / 1e6)
   return {
-    mac: netif.mac.toString(),
+    mac: stack.ethernet.mac.toString(),
     addresses: discovery.addresses.map((own) => ({
       address: own.address.toString(),
       state: nameOf(AddressState, own.state),
@@ -87,7 +87,7 @@ function report() {
 }
 
 interface Command {
-  do: 'report' | 'ping' | 'udp' | 'add' | 'remove' | 'close'
+  do: 'report' | 'ping' | 'udp' | 'add' | 'remove' | 'changeMac' | 'close'
   address: string
   size: number
 }
@@ -112,6 +112,9 @@ async function obey({ do: what, address, size }: Command): Promise<unknown> {
       return {}
     case 'remove':
       host.discovery.removeAddress(IpAddress.parse(address))
+      return {}
+    case 'changeMac':
+      stack.changeMac(address)
       return {}
     case 'close':
       await stack.close()
