@@ -138,9 +138,9 @@ export class Dhcpv6Configurator implements TimerHandler {
     if (this.#operation === 'none' && own.isUsable && isLinkLocal(own.address)) this.#follow()
   }
 
-  /** `NeighborDiscoveryHost.addressIsDuplicate`. */
+  /** `NeighborDiscoveryHost.addressIsDuplicate`; of no interest unless it is of a lease. */
   addressIsDuplicate(own: InterfaceAddress): void {
-    if (own.origin === 'dhcp') this.#stateful.decline([own.address])
+    this.#stateful.decline([own.address])
   }
 
   /** The interface may be on another link now: what is held is confirmed, RFC 8415, section 18.2.12. */
