@@ -11,6 +11,7 @@ import {
   prefixOption,
   routerAdvertisement,
 } from '../../../test/support/neighbor-discovery-host.ts'
+import { MacAddress } from '../../address/index.ts'
 import { MINUTE, SECOND, SeededRandom } from '../../clock/index.ts'
 import { AddressState, type InterfaceAddress } from '../../ipv6/index.ts'
 import type { Log } from '../../log/index.ts'
@@ -44,7 +45,7 @@ class Host extends NeighborDiscoveryTestHost {
   }
 }
 
-function setUp(server: ServerSettings | null = {}, settings: Dhcpv6Settings = {}) {
+function setUp(server: ServerSettings | null = {}, settings: Dhcpv6Settings = {}, mac: MacAddress = OUR_MAC) {
   const host = new Host()
   const { clock, discovery } = host
   const link = new DhcpLink(clock)
@@ -58,8 +59,8 @@ function setUp(server: ServerSettings | null = {}, settings: Dhcpv6Settings = {}
     transport: link,
     clock,
     random: new SeededRandom(5),
-    mac: OUR_MAC,
-    duid: duidFromLinkLayer(OUR_MAC),
+    mac,
+    duid: duidFromLinkLayer(mac),
     settings,
     log,
   })
@@ -116,6 +117,22 @@ describe('what runs', () => {
     expect(dhcp.configuration.dnsServers.map(String)).toEqual(['2001:db8::53'])
     expect(events).toEqual(['configured'])
     expect(discovery.addresses.some(({ origin }) => origin === 'dhcp')).toBe(false)
+  })
+
+  test('configuration is asked for again on what may be another link', () => {
+    const { dhcp, link, clock, advertise } = setUp().started()
+    advertise(OTHER)
+    clock.advance(5 * SECOND)
+    dhcp.linkChanged()
+    clock.advance(5 * SECOND)
+    expect(link.types).toEqual([InformationRequest, InformationRequest])
+  })
+
+  test.each(['02:00:00:00:00:01', '02:00:ff:ff:ff:fe'])('by the last four octets of %s (12)', (mac) => {
+    const { link, clock } = setUp({}, { mode: 'stateful' }, MacAddress.parse(mac)).started()
+    clock.advance(5 * SECOND)
+    const octets = mac.split(':').slice(2).join('')
+    expect(link.last.message.options.identityAssociations[0].id).toBe(Number.parseInt(octets, 16))
   })
 
   test('by the settings, whatever routers say', () => {
