@@ -33,7 +33,7 @@ export class Dhcpv6Link implements AsyncDisposable {
     ]
     await namespace.run('sh', ['-c', setUp.join(' && ')])
     const host = namespace.spawnNode('test/dhcp/programs/dhcpv6-host.ts', [JSON.stringify(settings)])
-    await host.waitFor('ready')
+    await host.waitFor('ready', 30_000)
     return new Dhcpv6Link(namespace, host)
   }
 
@@ -77,7 +77,7 @@ export class Dhcpv6Link implements AsyncDisposable {
     const file = this.#file('kea.json', JSON.stringify({ Dhcp6: configuration }))
     const environment = { KEA_PIDFILE_DIR: this.#folder, KEA_LOCKFILE_DIR: 'none' }
     const kea = this.namespace.spawn('kea-dhcp6', ['-c', file], { environment })
-    await kea.waitFor('DHCP6_STARTED')
+    await kea.waitFor('DHCP6_STARTED', 30_000)
     return kea
   }
 
