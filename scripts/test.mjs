@@ -19,6 +19,7 @@ const PROGRAMS = {
   nc: 'netcat-openbsd',
   ndisc6: 'ndisc6',
   nmap: 'nmap',
+  openssl: 'openssl',
   zsh: 'zsh',
   ping: 'iputils-ping',
   radvd: 'radvd',
@@ -26,6 +27,7 @@ const PROGRAMS = {
   setpriv: 'util-linux',
   tcpdump: 'tcpdump',
   tshark: 'tshark',
+  unbound: 'unbound',
   unshare: 'util-linux',
   wrk: 'wrk',
 }

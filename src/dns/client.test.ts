@@ -546,6 +546,13 @@ describe('ten thousand at once', () => {
     expect(network.mostSockets).toBeLessThanOrEqual(256)
   })
 
+  test('... also where only the tries are bounded', async () => {
+    newClient(['10.0.0.1'], { timeout: Number.POSITIVE_INFINITY, tryTimeout: 300, longestTryTimeout: 300, tries: 2 })
+    const outcomes = await clock.settle(Promise.all(Array.from({ length: 1_000 }, (_, i) => ask(`n${i}.example`))))
+    expect(new Set(outcomes)).toEqual(new Set(['ETIMEOUT']))
+    expect(clock.now()).toBe(601 * MILLISECOND)
+  })
+
   test('get past a silent server to the one that answers', async () => {
     network.servers.set('10.0.0.1', { datagram: () => {} })
     network.plain('10.0.0.2', '192.0.2.1', 5)

@@ -28,7 +28,7 @@ export interface DnsClientOptions {
   servers?: readonly DnsServer[]
   /** Whose servers are asked while this client has none of its own. */
   parent?: ServerList
-  /** Milliseconds for one question with all its tries, 1 to 2^31 - 1; default 5,000. Infinity: as long as the tries take. */
+  /** Milliseconds for one question with all its tries, 1 to 2^31 - 1; default 5,000. Infinity: as long as these take. */
   timeout?: number
   /** Milliseconds until the next try, 1 to 2^31 - 1; doubles with each round. Default 1,000. */
   tryTimeout?: number
@@ -167,7 +167,7 @@ export class DnsClient {
       pending = new Pending(key, question, settings, (late) => this.#settle(late, late.query?.failure ?? 'ETIMEOUT'))
       this.#pending.set(key, pending)
       this.#waiting.add(pending)
-      if (this.#timeout < Number.POSITIVE_INFINITY) this.clock.arm(pending.deadline, this.clock.now() + this.#timeout)
+      this.clock.arm(pending.deadline, this.clock.now() + Math.min(this.#timeout, this.#longestWait(settings)))
       if (this.#active >= this.#concurrency) this.counters.delayed++
       else this.#startSoon()
     } else this.counters.coalesced++
@@ -180,6 +180,17 @@ export class DnsClient {
       this.#remove(joined)
       this.#startMore()
     }
+  }
+
+  /** As long as all tries take with all servers; a question that had to wait its turn does not get more. */
+  #longestWait({ tryTimeout, longestTryTimeout, tries }: QuerySettings): Microseconds {
+    const servers = Math.max(1, this.servers.servers.length)
+    let wait = 0
+    // Beyond, nothing doubles any more.
+    for (let round = 0; round < Math.min(tries, 32); round++)
+      wait += Math.min(tryTimeout * 2 ** round, longestTryTimeout)
+    wait += Math.max(0, tries - 32) * longestTryTimeout
+    return (wait * servers + 1) * MILLISECOND
   }
 
   #soon(outcome: DnsOutcome, callback: DnsCallback): () => void {
