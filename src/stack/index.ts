@@ -3,11 +3,11 @@ export {
   DirectFlow,
   DirectStack,
   type DirectStackLayers,
-  type NetworkConfiguration,
   type ProbeAnswer,
   type ProbeOptions,
 } from './direct/index.ts'
 export type { DnsOptions } from './dns/index.ts'
+export type { NetworkConfiguration } from './network-configuration.ts'
 export { NodeModuleOwner, type NodeModuleSet } from './node-modules.ts'
 export { PingStatistics, type PingSummary } from './ping-statistics.ts'
 export { SocketStack, type SocketStackOptions } from './socket/index.ts'

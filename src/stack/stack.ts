@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { IpPrefix } from '../address/index.ts'
 import type { DnsModule } from '../dns/index.ts'
 import type { CongestionControlName, TcpInfo } from '../tcp/index.ts'
+import type { NetworkConfiguration } from './network-configuration.ts'
 import type { NodeModuleSet } from './node-modules.ts'
 
 /** One end of a connection or of a datagram, as text and number. */
@@ -268,6 +269,18 @@ export interface AddressEvent {
 
 export interface StackEvents {
   onAddress(handler: (event: AddressEvent) => void): void
+  /** What DHCP of either family gets and loses, after addresses have changed accordingly. None on the socket stack. */
+  onLease(handler: (event: LeaseEvent) => void): void
+  /** Whenever `configuration` may be another than before. Never on the socket stack. */
+  onConfiguration(handler: (configuration: NetworkConfiguration) => void): void
+}
+
+/** What became of leases of DHCP. `declined`: another host has the address that a server gave. */
+export interface LeaseEvent {
+  readonly type: 'bound' | 'renewed' | 'rebound' | 'expired' | 'declined'
+  readonly family: 4 | 6
+  /** What it is about, delegated prefixes included. */
+  readonly prefixes: readonly IpPrefix[]
 }
 
 /** What an application sees of the network, whichever stack it runs on. */
@@ -275,6 +288,8 @@ export interface Stack extends StackEvents, NodeModuleSet, AsyncDisposable {
   readonly kind: 'direct' | 'socket'
   /** The addresses that the stack answers on now. */
   readonly addresses: readonly IpPrefix[]
+  /** DNS servers and the like, as routers and DHCP servers tell them. The socket stack leaves that to the system: nothing. */
+  readonly configuration: NetworkConfiguration
   /**
    * @param onFlow is called for each accepted flow; what it throws, or its promise rejects with, aborts that flow only
    * @throws SystemError EADDRINUSE, EADDRNOTAVAIL, ENOTSUP, ENETDOWN (the stack is closed); TypeError or RangeError for an

@@ -35,6 +35,10 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     return this.#stack.addresses
   }
 
+  get configuration() {
+    return this.#stack.configuration
+  }
+
   get nodeModules(): NodeModuleSet {
     return this.#stack
   }
@@ -57,6 +61,14 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
 
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
     this.#stack.onAddress(handler)
+  }
+
+  onLease(handler: Parameters<StackEvents['onLease']>[0]): void {
+    this.#stack.onLease(handler)
+  }
+
+  onConfiguration(handler: Parameters<StackEvents['onConfiguration']>[0]): void {
+    this.#stack.onConfiguration(handler)
   }
 
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {

@@ -250,6 +250,23 @@ describe('a client and a server', () => {
   })
 })
 
+test('ports that somebody else has are named', () => {
+  const link = new Link()
+  const { ipv4, udp } = link.host('10.0.0.1/24')
+  const receiver = { datagram() {}, error() {} }
+  udp.bind(receiver, { port: 67 })
+  udp.bind(receiver, { port: 68 })
+  const pool: [IpAddress, IpAddress] = [ip('10.0.0.50'), ip('10.0.0.59')]
+  const server = new Dhcpv4Server({ ipv4, udp, clock: link.clock, address: IpPrefix.parse('10.0.0.1/24'), pool })
+  expect(() => server.start()).toThrow('UDP port 67, which a DHCP server needs: EADDRINUSE')
+  const transport = new UdpDhcpv4Transport(ipv4, udp)
+  expect(() => transport.open({ receiveDatagram() {} })).toThrow('UDP port 68, which DHCP needs: EADDRINUSE')
+  // Messages without a port are lost, as on any network.
+  transport.broadcast(new Uint8Array(300))
+  transport.send(new Uint8Array(300), ip('10.0.0.1'), ip('10.0.0.2'))
+  link.end()
+})
+
 describe('an inquiry', () => {
   const ask = (link: Link, timeout = 10 * SECOND) => {
     const { ipv4, udp, ethernet } = link.host()

@@ -129,6 +129,25 @@ describe('createStack({ dhcp: true })', () => {
     expect(stack.addresses.map(String)).toEqual(['10.0.0.50/24'])
   })
 
+  test('an application hears of leases and of the configuration', async () => {
+    const { server } = await link.server({ leaseTime: 60, configuration: { dnsServers: [ip('10.0.0.3')] } })
+    const stack = await link.stack({ dhcp: { ...QUICK, wait: 0 } })
+    const heard: string[] = []
+    stack.onLease(({ type, family, prefixes }) => heard.push(`${type} ${family} ${prefixes}`))
+    stack.onConfiguration(({ dnsServers }) => heard.push(`dns ${dnsServers}`))
+    link.clock.advance(40 * SECOND)
+    server.stop()
+    link.clock.advance(MINUTE)
+    expect(heard).toEqual([
+      'bound 4 10.0.0.50/24',
+      'dns 10.0.0.3',
+      'renewed 4 10.0.0.50/24',
+      'dns 10.0.0.3',
+      'expired 4 10.0.0.50/24',
+      'dns ',
+    ])
+  })
+
   test('each event has a log line', async () => {
     const lines: string[] = []
     const line = (level: string) => (message: string) => lines.push(`${level}: ${message}`)

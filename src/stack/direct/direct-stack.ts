@@ -14,6 +14,7 @@ import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
 import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
+import type { NetworkConfiguration } from '../network-configuration.ts'
 import { NodeModuleMakerPlace, NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
@@ -34,7 +35,8 @@ import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { type ProbeAnswer, type ProbeOptions, probe } from './direct-probe.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
-import { type NetworkConfiguration, networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
+import { onLeases } from './lease-events.ts'
+import { networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
 import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
 
 /** How often failures of datagram handlers are logged. */
@@ -193,6 +195,10 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   /** DNS servers and the like, as routers and DHCP servers tell them. */
   get configuration(): NetworkConfiguration {
     return networkConfiguration(this.ipv6, this.dhcpv6, this.dhcp)
+  }
+
+  onLease(handler: Parameters<StackEvents['onLease']>[0]): void {
+    onLeases(this.dhcp, this.dhcpv6, handler)
   }
 
   /** Whenever `configuration` may be another than before. */

@@ -6,6 +6,7 @@ import type { DnsModule, HappyEyeballsSettings } from '../../dns/index.ts'
 import { SystemError } from '../../errors/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
+import { NO_NETWORK_CONFIGURATION } from '../network-configuration.ts'
 import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkAddress, checkInteger } from '../options.ts'
 import type {
@@ -127,6 +128,13 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
     this.#addresses.watch(handler)
   }
+
+  /** The operating system gets the leases, and keeps to itself what it hears. */
+  readonly configuration = NO_NETWORK_CONFIGURATION
+
+  onLease(): void {}
+
+  onConfiguration(): void {}
 
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
     this.#checkOpen('listen')
