@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { record, ScriptedNetwork, soa } from '../../test/support/dns-server.ts'
-import { IpPrefix } from '../address/index.ts'
+import { IpAddress, IpPrefix } from '../address/index.ts'
 import { SECOND, SeededRandom, VirtualClock } from '../clock/index.ts'
+import { PolicyTable } from '../ipv6/index.ts'
 import { AddressLookup, type AddressLookupOptions, type AddressOutcome } from './address-lookup.ts'
 import { lookupAddresses, lookupRequest, ordered } from './api/lookup.ts'
 import { DnsClient } from './client.ts'
@@ -183,6 +184,16 @@ test('cancelling: nothing is heard, and nothing stays open', async () => {
   expect([heard, network.openSockets, client.pending]).toEqual([false, 0, 0])
 })
 
+const sourceOf = (text: string, prefixLength: number) => ({
+  address: IpAddress.parse(text),
+  prefixLength,
+  interface: 0,
+  deprecated: false,
+  temporary: false,
+  optimistic: false,
+  nextHop: null,
+})
+
 describe('lookup', () => {
   const host = (...own: string[]) => ({
     lookup: lookupWith(),
@@ -205,6 +216,29 @@ describe('lookup', () => {
     expect(await look(['10.0.0.2/24', 'fe80::2/64'], 'a.example')).toEqual(['192.0.2.1', '2001:db8::1'])
     expect(await look(['10.0.0.2/24', '2001:db8:1::2/64'], 'a.example')).toEqual(['2001:db8::1', '192.0.2.1'])
     expect(await look(['10.0.0.2/24'], 'localhost')).toEqual(['::1', '127.0.0.1'])
+  })
+
+  test('by the policy of the stack, and by where packets would come from', () => {
+    const found = [
+      { address: '192.0.2.1', family: 4 as const },
+      { address: '2001:db8::1', family: 6 as const },
+    ]
+    const texts = (order: object) =>
+      ordered({ ...host('10.0.0.2/24', '2001:db8:1::2/64'), ...order }, found, 'verbatim').map(({ address }) => address)
+    expect(texts({})).toEqual(['2001:db8::1', '192.0.2.1'])
+    const policy = new PolicyTable([
+      { prefix: '::ffff:0:0/96', precedence: 100, label: 4 },
+      { prefix: '::/0', precedence: 40, label: 1 },
+    ])
+    expect(texts({ policy })).toEqual(['192.0.2.1', '2001:db8::1'])
+    // No way there: behind all that has one.
+    expect(texts({ sourceFor: ({ family }: IpAddress) => (family === 6 ? null : sourceOf('10.0.0.2', 24)) })).toEqual([
+      '192.0.2.1',
+      '2001:db8::1',
+    ])
+    const deprecated = { ...sourceOf('2001:db8:1::2', 64), deprecated: true }
+    const sourceFor = ({ family }: IpAddress) => (family === 6 ? deprecated : sourceOf('10.0.0.2', 24))
+    expect(texts({ sourceFor })).toEqual(['192.0.2.1', '2001:db8::1'])
   })
 
   test('in another order where that is asked for', async () => {

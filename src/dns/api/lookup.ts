@@ -2,7 +2,7 @@
 import dns from 'node:dns'
 import { isIP } from 'node:net'
 import { IpAddress, type IpFamily, IpPrefix } from '../../address/index.ts'
-import { selectSource, sortDestinations } from '../../ipv6/index.ts'
+import { type PolicyTable, type SourceCandidate, selectSource, sortDestinations } from '../../ipv6/index.ts'
 import type { AddressLookup, AddressOutcome, LookupAddress } from '../address-lookup.ts'
 import {
   invalidArgType,
@@ -71,10 +71,21 @@ export function lookupRequest(hostname: unknown, options: unknown, order: Result
 }
 
 /** What looking up needs of the stack. */
-export interface LookupHost {
+export interface LookupHost extends DestinationOrder {
   readonly lookup: AddressLookup
+}
+
+/** What the order of destinations depends on, RFC 6724, section 6. */
+export interface DestinationOrder {
   /** The addresses that the stack has now. */
   addresses(): readonly IpPrefix[]
+  /**
+   * Which of them packets to a destination come from, null if none can get there; default what section 5 says of `addresses`
+   * alone.
+   */
+  sourceFor?(destination: IpAddress): SourceCandidate | null
+  /** Default that of the RFC. */
+  readonly policy?: PolicyTable
 }
 
 /** @param done is called once, never from inside this call @returns cancels */
@@ -124,7 +135,7 @@ function mappedAddresses(addresses: readonly LookupAddress[], hints: number): Lo
 
 /** In the order that was asked for; each address once. */
 export function ordered(
-  host: Pick<LookupHost, 'addresses'>,
+  host: DestinationOrder,
   addresses: readonly LookupAddress[],
   order: ResultOrder,
 ): readonly LookupAddress[] {
@@ -141,9 +152,21 @@ export function ordered(
 const LOOPBACK = [IpPrefix.parse('127.0.0.1/8'), IpPrefix.parse('::1/128')]
 
 /** The best first: RFC 6724, section 6, by what addresses we have to come from. */
-function sortedBySource(host: Pick<LookupHost, 'addresses'>, addresses: readonly LookupAddress[]): LookupAddress[] {
+function sortedBySource(host: DestinationOrder, addresses: readonly LookupAddress[]): LookupAddress[] {
   if (addresses.length < 2) return [...addresses]
-  const sources = [...host.addresses(), ...LOOPBACK].map(({ address, length }) => ({
+  const sources = candidates(host)
+  const destinations = addresses.map((each) => {
+    const address = IpAddress.parse(each.address)
+    if (host.sourceFor !== undefined) return { each, address, source: host.sourceFor(address) }
+    const usable = sources.filter((source) => source.address.isLoopback === address.isLoopback)
+    return { each, address, source: selectSource(usable, address) }
+  })
+  const options = host.policy === undefined ? {} : { policy: host.policy }
+  return sortDestinations(destinations, options).map(({ each }) => each)
+}
+
+function candidates(host: DestinationOrder): SourceCandidate[] {
+  return [...host.addresses(), ...LOOPBACK].map(({ address, length }) => ({
     address,
     prefixLength: length,
     interface: address.isLoopback ? 1 : 0,
@@ -152,10 +175,4 @@ function sortedBySource(host: Pick<LookupHost, 'addresses'>, addresses: readonly
     optimistic: false,
     nextHop: null,
   }))
-  const destinations = addresses.map((each) => {
-    const address = IpAddress.parse(each.address)
-    const usable = sources.filter((source) => source.address.isLoopback === address.isLoopback)
-    return { each, address, source: selectSource(usable, address) }
-  })
-  return sortDestinations(destinations).map(({ each }) => each)
 }

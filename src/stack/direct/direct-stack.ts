@@ -8,7 +8,7 @@ import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
 import type { FilterMode, GroupMembership } from '../../ip/index.ts'
 import type { Igmp, Ipv4 } from '../../ipv4/index.ts'
-import type { AddressEventType, Ipv6Host } from '../../ipv6/index.ts'
+import type { AddressEventType, Ipv6Host, SourceCandidate } from '../../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
 import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
@@ -152,6 +152,10 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     const log = (layers.logs ?? silentLogs)('dns')
     this.#dns = new StackDns({
       carrier: this,
+      order: {
+        sourceFor: (destination) => this.#sourceFor(destination),
+        ...(this.ipv6 === null ? {} : { policy: this.ipv6.policy }),
+      },
       clock: this.clock,
       random,
       log,
@@ -204,6 +208,20 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   /** Whenever `configuration` may be another than before. */
   onConfiguration(handler: (configuration: NetworkConfiguration) => void): void {
     onNetworkConfiguration(this.ipv6, this.dhcpv6, this.dhcp, () => handler(this.configuration))
+  }
+
+  /** The address of ours that packets to `destination` come from, RFC 6724, section 5; null if there is no way there. */
+  #sourceFor(destination: IpAddress): SourceCandidate | null {
+    const layer = destination.family === 4 ? this.ipv4 : this.ipv6?.ipv6
+    const path = layer?.path(destination) ?? 'ENETUNREACH'
+    if (typeof path === 'string') return null
+    const { source } = path
+    const own = this.ipv6?.ipv6.ownAddresses.find(({ address }) => address.equals(source))
+    if (own !== undefined) return own
+    const prefix = this.addresses.find(({ address }) => address.equals(source))
+    const prefixLength = prefix?.length ?? (source.family === 4 ? 32 : 128)
+    const state = { deprecated: false, temporary: false, optimistic: false }
+    return { address: source, prefixLength, interface: 0, nextHop: null, ...state }
   }
 
   /**

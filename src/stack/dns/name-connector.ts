@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
-import type { IpFamily, IpPrefix } from '../../address/index.ts'
+import type { IpFamily } from '../../address/index.ts'
 import { type Clock, MILLISECOND, Timer } from '../../clock/index.ts'
 import {
   type AddressLookup,
   connectByName,
+  type DestinationOrder,
   DnsError,
   type HappyEyeballsSettings,
   happyEyeballsSettings,
@@ -38,7 +39,7 @@ export function connectOptions(
 export interface NameConnectorParts {
   lookup: AddressLookup
   clock: Clock
-  addresses: () => readonly IpPrefix[]
+  order: DestinationOrder
   settings?: Partial<HappyEyeballsSettings> | undefined
   /** One attempt. */
   connect(options: ConnectOptions): Promise<Flow>
@@ -70,7 +71,7 @@ export class NameConnector {
         clock,
         settings: this.#settings,
         families: this.#families(options),
-        sort: (addresses) => ordered(this.#parts, addresses, 'verbatim'),
+        sort: (addresses) => ordered(this.#parts.order, addresses, 'verbatim'),
         resolve: (family, callback) => this.#resolve(host, family, callback),
         connect: ({ address }, own) => this.#parts.connect({ ...rest, address, port, signal: own }),
         discard: (flow) => flow.abort(),
@@ -91,7 +92,7 @@ export class NameConnector {
   /** Those that we have an address of; both if we have none but loopback's. */
   #families({ localAddress }: ConnectOptions): IpFamily[] {
     if (localAddress !== undefined) return [localAddress.includes(':') ? 6 : 4]
-    const own = this.#parts.addresses().filter(({ address }) => !address.isLoopback)
+    const own = this.#parts.order.addresses().filter(({ address }) => !address.isLoopback)
     const families = ([6, 4] as const).filter((family) => own.some(({ address }) => address.family === family))
     return families.length === 0 ? [6, 4] : families
   }

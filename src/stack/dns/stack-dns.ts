@@ -4,6 +4,7 @@ import type { Clock, Random } from '../../clock/index.ts'
 import {
   AddressLookup,
   createDnsModule,
+  type DestinationOrder,
   DnsClient,
   type DnsHost,
   type DnsModule,
@@ -24,6 +25,8 @@ const FORGET_EVERY = 256
 
 export interface StackDnsParts {
   carrier: DnsCarrier & { readonly addresses: readonly IpPrefix[] }
+  /** How several addresses are ordered; default by the carrier's addresses alone. */
+  order?: Omit<DestinationOrder, 'addresses'>
   clock: Clock
   random: Random
   log: Log
@@ -71,10 +74,11 @@ export class StackDns {
       ndots: options.ndots ?? system.ndots ?? 1,
       hosts,
     })
+    const order = { ...parts.order, addresses: () => carrier.addresses }
     const host: DnsHost = {
+      ...order,
       client: this.client,
       lookup: this.lookup,
-      addresses: () => carrier.addresses,
       hosts,
       serviceName: (port) => services.value.get(port) ?? String(port),
       newClient: (differing) => {
@@ -88,7 +92,7 @@ export class StackDns {
     this.connector = new NameConnector({
       lookup: this.lookup,
       clock,
-      addresses: () => carrier.addresses,
+      order,
       settings: parts.happyEyeballs,
       connect: (options) => parts.connect(options),
     })
