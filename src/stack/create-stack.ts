@@ -212,7 +212,8 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     dhcpv6?.start()
     if (options.awaitAddresses ?? true) {
       const addresses = [stack.addressesChecked(options.signal)]
-      if (four !== null && dhcp !== null) addresses.push(firstAddress(four.ipv4, dhcp, clock, options.signal))
+      if (four !== null && dhcp !== null)
+        addresses.push(firstAddress(four.ipv4, dhcp, six?.ipv6 ?? null, clock, options.signal))
       // An interface that is lost meanwhile ends the wait.
       await Promise.race([Promise.all(addresses), stack.closed])
     }

@@ -50,6 +50,8 @@ export interface Dhcpv4Events {
   declined(address: IpAddress): void
   /** No server has offered anything for a while; the search goes on. @param mayAutoConfigure as servers say, RFC 2563 */
   unanswered?(mayAutoConfigure: boolean): void
+  /** The network asks to do without IPv4, and the client does for a while, RFC 8925. @param wait seconds */
+  ipv6Only?(wait: number): void
 }
 
 export interface Dhcpv4ClientOptions {

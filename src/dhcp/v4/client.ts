@@ -493,6 +493,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#state = 'ipv6-only'
     this.#transactionId = -1
     this.#armFor(wait)
+    this.#events.ipv6Only?.(wait / SECOND)
     return true
   }
 

@@ -32,6 +32,8 @@ export type Dhcpv4Event =
   | { readonly type: 'declined'; readonly address: IpAddress }
   /** No server has answered for about 12 seconds; the search goes on. */
   | { readonly type: 'unanswered' }
+  /** The network asks to do without IPv4 (RFC 8925); seconds until the next search. */
+  | { readonly type: 'ipv6Only'; readonly wait: number }
 
 export interface Dhcpv4ConfiguratorOptions {
   ipv4: Ipv4
@@ -97,6 +99,7 @@ export class Dhcpv4Configurator {
         rebound: (lease) => this.#prolonged('rebound', lease),
         expired: (lease, reason) => this.#expired(lease, reason),
         declined: (address) => this.#tell({ type: 'declined', address }),
+        ipv6Only: (wait) => this.#tell({ type: 'ipv6Only', wait }),
         unanswered: (mayAutoConfigure) => this.#unanswered(mayAutoConfigure),
       },
     })

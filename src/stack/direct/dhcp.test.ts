@@ -102,6 +102,24 @@ describe('createStack({ dhcp: true })', () => {
     expect(events).toEqual(['added 10.0.0.50/24'])
   })
 
+  test('waits less where IPv6 leads out, or where the network wants no IPv4', async () => {
+    const { clock, random } = link
+    const make = async (options: CreateStackOptions) => {
+      const netif = link.network.port()
+      const stack = await clock.settle(createStack({ ...options, net: 'direct', netif, clock, random }))
+      link.stacks.push(stack)
+      return stack
+    }
+    await make({ dhcp: true, ipv6: 'fd00::2/64' })
+    expect(clock.now()).toBeGreaterThan(9 * SECOND)
+    expect(clock.now()).toBeLessThan(15 * SECOND)
+    await link.server({ configuration: { ipv6OnlyWait: 1800 } })
+    const begun = clock.now()
+    const stack = await make({ dhcp: { ipv6OnlyPreferred: true } })
+    expect(clock.now() - begun).toBeLessThan(5 * SECOND)
+    expect(stack.dhcp!.state).toBe('ipv6-only')
+  })
+
   test('the wait can be ended', async () => {
     const signal = AbortSignal.abort()
     const stack = await link.stack({ dhcp: true, signal })

@@ -6,12 +6,21 @@ import { type Clock, MILLISECOND, Timer } from '../../clock/index.ts'
 import type { Dhcpv4Configurator } from '../../dhcp/index.ts'
 import { SystemError } from '../../errors/index.ts'
 import type { Ipv4 } from '../../ipv4/index.ts'
+import type { Ipv6Host } from '../../ipv6/index.ts'
 
 /**
  * Resolves as soon as IPv4 has an address that DHCP has brought, or that stands in for one; or after as long as the settings of
- * DHCP want that to be waited for; or when `signal` says so.
+ * DHCP want that to be waited for; or when no server has answered for a while and IPv6 has an address that leads out, or the
+ * network wants no IPv4 at all; or when `signal` says so.
+ * @param ipv6 null without IPv6
  */
-export function firstAddress(ipv4: Ipv4, dhcp: Dhcpv4Configurator, clock: Clock, signal?: AbortSignal): Promise<void> {
+export function firstAddress(
+  ipv4: Ipv4,
+  dhcp: Dhcpv4Configurator,
+  ipv6: Ipv6Host | null,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<void> {
   const { wait } = dhcp.settings
   if (wait === 0 || ipv4.addresses.length > 0 || signal?.aborted) return Promise.resolve()
   return new Promise((resolve) => {
@@ -24,6 +33,10 @@ export function firstAddress(ipv4: Ipv4, dhcp: Dhcpv4Configurator, clock: Clock,
     clock.arm(timer, clock.now() + wait * MILLISECOND)
     signal?.addEventListener('abort', done)
     ipv4.onAddress(done)
+    dhcp.onEvent(({ type }) => {
+      const hasOther = ipv6?.ipv6.addresses.some(({ address }) => !address.isLinkLocal) === true
+      if (type === 'ipv6Only' || (type === 'unanswered' && hasOther)) done()
+    })
   })
 }
 

@@ -9,7 +9,7 @@ export function onLeases(
   handler: (event: LeaseEvent) => void,
 ): void {
   dhcp?.onEvent((event) => {
-    if (event.type === 'unanswered') return
+    if (event.type === 'unanswered' || event.type === 'ipv6Only') return
     const prefix = event.type === 'declined' ? new IpPrefix(event.address, 32) : event.lease.address
     handler({ type: event.type, family: 4, prefixes: [prefix] })
   })
