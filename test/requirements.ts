@@ -1,7 +1,7 @@
 /** What a test needs of the machine. A test that asks here is skipped with the reason where the machine lacks it. */
 
 import { execFileSync } from 'node:child_process'
-import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import type { TestContext } from 'vitest'
 
@@ -30,6 +30,7 @@ const probes: Record<string, () => string | null> = {
       return `no network namespaces here (${String(stderr ?? message).trim()})`
     }
   },
+  'kernel IPv6': () => (existsSync('/proc/net/if_inet6') ? null : 'the kernel has no IPv6'),
   /** User namespaces for those who are not root. */
   'user namespaces': () => {
     try {

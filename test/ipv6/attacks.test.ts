@@ -3,9 +3,9 @@
  * tool is bounded in time. `npm run test:attacks` (TAPSTACK_ATTACKS=all) takes longer, and more of them.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { requires } from '../requirements.ts'
+import { missing, requires } from '../requirements.ts'
 import { describeWithNamespaces, type Namespace } from '../support/namespace.ts'
-import { eventually, Ipv6TrialLink, type TrialHost } from './link.ts'
+import { eventually, Ipv6TrialLink, needs, type TrialHost } from './link.ts'
 
 const isLong = process.env.TAPSTACK_ATTACKS === 'all'
 const MAC = '02:00:00:00:00:aa'
@@ -88,14 +88,17 @@ const LONG_ATTACKS: Attack[] = [
   },
 ]
 
+const NEEDS = needs('atk6-fuzz_ip6', 'ping')
+
 describeWithNamespaces('an IPv6 host under attack', () => {
   let link: Ipv6TrialLink
   let host: TrialHost
   let attacker: Namespace
 
-  beforeEach((context) => requires(context, 'atk6-fuzz_ip6', 'ping'))
+  beforeEach((context) => requires(context, ...NEEDS))
 
   beforeAll(async () => {
+    if (missing(...NEEDS) !== null) return
     link = await Ipv6TrialLink.create({ bridge: true })
     // The honest neighbour is no victim.
     await link.run('sh', ['-c', 'echo 0 > /proc/sys/net/ipv6/conf/br0/accept_ra'])

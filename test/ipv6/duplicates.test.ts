@@ -1,8 +1,8 @@
 /** Duplicate address detection against the kernel and between two of our hosts; and another MAC address for an address. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { requires } from '../requirements.ts'
+import { missing, requires } from '../requirements.ts'
 import { describeWithNamespaces } from '../support/namespace.ts'
-import { eventually, Ipv6TrialLink, type TrialHost } from './link.ts'
+import { eventually, Ipv6TrialLink, needs, type TrialHost } from './link.ts'
 
 const MAC = '02:00:00:00:00:aa'
 const OTHER_MAC = '02:00:00:00:00:bb'
@@ -10,15 +10,20 @@ const CHANGED_MAC = '02:00:00:00:00:cc'
 /** RFC 4862, 5.4.2: up to a second of delay, then RetransTimer; and what a small machine takes. */
 const WITHIN = 5000
 
+const NEEDS = needs('ping', 'nc')
+
 describeWithNamespaces('who else has an address', () => {
   let link: Ipv6TrialLink
   let host: TrialHost
   let other: TrialHost
 
-  beforeEach((context) => requires(context, 'ping', 'nc'))
+  beforeEach((context) => requires(context, ...NEEDS))
 
   beforeAll(async () => {
+    if (missing(...NEEDS) !== null) return
     link = await Ipv6TrialLink.create({ taps: 2, bridge: true })
+    // How long the kernel waits before it asks whether a neighbour is there (RFC 4861: 5 s).
+    await link.run('sh', ['-c', 'echo 1 > /proc/sys/net/ipv6/neigh/br0/delay_first_probe_time'])
     ;[host, other] = await Promise.all([
       link.host({ mac: MAC }),
       link.host({ mac: OTHER_MAC, interface: 'tap1', ipv4: '10.0.0.3/24' }),
@@ -101,7 +106,6 @@ describeWithNamespaces('who else has an address', () => {
       expect(await checks(other, address)).toBe('added')
       await eventually(async () => expect(await link.neighbourEntry(address)).toContain(`lladdr ${OTHER_MAC}`), 500)
       expect(await link.ping(address, '-c', '5', '-i', '0.1')).toContain('5 received')
-      // The kernel asks five seconds after the first packet.
       const isReachable = async () => expect(await link.neighbourEntry(address)).toContain(`${OTHER_MAC} REACHABLE`)
       await eventually(isReachable, 8000)
     })

@@ -12,6 +12,11 @@ import type { RunningProcess } from '../support/running-process.ts'
 
 const PROGRAMS = 'test/ipv6/programs'
 
+/** What every trial needs, for `requires`, with the programs that one uses besides. */
+export function needs(...programs: string[]): string[] {
+  return ['ip', 'unshare', 'nsenter', 'namespaces', 'tap', 'kernel IPv6', ...programs]
+}
+
 export interface HostReport {
   mac: string
   /** Seconds that are left, null for ever. */

@@ -1,22 +1,25 @@
 /** One of our hosts with the kernel as its neighbour: resolution, echo, TCP, UDP and fragments over IPv6. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { requires } from '../requirements.ts'
+import { missing, requires } from '../requirements.ts'
 import { dissect } from '../support/dissect.ts'
 import { concat, ethernet, icmpv6, ipv6 } from '../support/frames.ts'
 import { describeWithNamespaces } from '../support/namespace.ts'
-import { eventually, Ipv6TrialLink, type TrialHost } from './link.ts'
+import { eventually, Ipv6TrialLink, needs, type TrialHost } from './link.ts'
 
 const MAC = '02:00:00:00:00:aa'
 const STATIC = 'fd00::2'
+
+const NEEDS = needs('cc', 'ping', 'curl', 'ndisc6', 'rdisc6')
 
 describeWithNamespaces('an IPv6 host beside the kernel', () => {
   let link: Ipv6TrialLink
   let host: TrialHost
   let linkLocal: string
 
-  beforeEach((context) => requires(context, 'cc', 'ping', 'curl', 'ndisc6', 'rdisc6'))
+  beforeEach((context) => requires(context, ...NEEDS))
 
   beforeAll(async () => {
+    if (missing(...NEEDS) !== null) return
     link = await Ipv6TrialLink.create()
     host = await link.host({ mac: MAC, ipv6: `${STATIC}/64` })
     await host.waitForAddress('added', STATIC)
