@@ -1,11 +1,11 @@
-/** `tapstack dhcp`: what DHCP servers on the link of a tap device would give, without taking it. */
+/** `tapstack dhcp`: what DHCP servers on the link of an interface would give, without taking it. */
 
 import { Arp } from '../arp/index.ts'
 import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
-import { Tap } from '../netif/index.ts'
+import { openNetif } from '../netif/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { Udp } from '../udp/index.ts'
 import { offerAsJson, offerAsText } from './dhcp-offer.ts'
@@ -34,13 +34,13 @@ export async function runDhcp(command: DhcpCommand): Promise<number> {
 
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })
-  const tap = await Tap.open({ name, memory }).catch((error: Error) => {
+  const netif = await openNetif(name, memory).catch((error: Error) => {
     throw new Failure(`${name} cannot be opened: ${error.message}`)
   })
   const clock = new HostClock()
   try {
     const random = new SecureRandom()
-    const ethernet = new Ethernet(tap)
+    const ethernet = new Ethernet(netif)
     const arp = new Arp(ethernet, clock, random)
     const ipv4 = new Ipv4(ethernet, arp, { clock, random })
     const { mac } = ethernet
@@ -49,6 +49,6 @@ async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Off
     return await inquire({ transport, clock, random, mac, clientId, timeout: timeout * SECOND })
   } finally {
     clock.close()
-    await tap.close()
+    await netif.close()
   }
 }

@@ -60,15 +60,16 @@ describeWithNamespaces('DHCPv4', () => {
     const dhcpd = await link.dhcpd('10.0.0.50 10.0.0.59', [1800, 3150, 3600], 'option domain-name "test.example";')
     const ask = (...words: string[]) =>
       link.namespace.runNode('test/dhcp/programs/tapstack.ts', ['dhcp', ...words], { allowFailure: true })
+    await link.namespace.run('sh', ['-c', 'ip link add v0 type veth peer v1 && ip link set v0 up && ip link set v1 up'])
     const [shown, told] = await Promise.all([
       ask('--interface', 'tap0'),
-      ask('--interface', 'tap9', '--timeout', '0.5'),
+      ask('--interface', 'packet:v0', '--timeout', '0.5'),
     ])
     expect(shown).toMatchObject({ status: 0, stderr: '' })
     expect(shown.stdout).toMatch(/^10\.0\.0\.1 offers 10\.0\.0\.5\d\/24 for 1 h\n {2}renew after {5}30 min\n/)
     expect(shown.stdout).toContain('  domain          test.example\n')
     expect(told.status).toBe(1)
-    expect(told.stderr).toMatch(/^tapstack: no DHCP server has answered on tap9 within 0\.5 s\n$/)
+    expect(told.stderr).toMatch(/^tapstack: no DHCP server has answered on packet:v0 within 0\.5 s\n$/)
     const json = await ask('--json')
     expect(JSON.parse(json.stdout)).toMatchObject([{ server: '10.0.0.1', leaseTime: 3600, domainName: 'test.example' }])
     expect(dhcpd.stdout).not.toContain('DHCPREQUEST')
