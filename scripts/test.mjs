@@ -25,6 +25,7 @@ const PROGRAMS = {
   radvd: 'radvd',
   script: 'bsdutils',
   setpriv: 'util-linux',
+  strace: 'strace',
   tcpdump: 'tcpdump',
   tshark: 'tshark',
   unbound: 'unbound',

@@ -60,7 +60,7 @@ export {
 } from './ipv6/index.ts'
 export * from './log/index.ts'
 export * from './netif/index.ts'
-export { NodeModules } from './node/index.ts'
+export { moveNodeOnto, NodeModules } from './node/index.ts'
 export * from './packet/index.ts'
 export * from './stack/index.ts'
 export * from './tcp/index.ts'

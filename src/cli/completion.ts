@@ -70,7 +70,7 @@ async function candidates(program: Command, words: readonly string[]): Promise<s
   const takesFile = command.registeredArguments[0]?.name() === 'FILE'
   if (takesFile && words.length > 2 && !words[1].startsWith('-')) return ofApplication(words[1], words.slice(2))
   if (current.startsWith('-')) return flags(command).filter((each) => each.startsWith(current))
-  return takesFile || first === 'sandbox' ? 'files' : []
+  return takesFile || first === 'sandbox' || first === 'exec' ? 'files' : []
 }
 
 function flags(command: Command): string[] {

@@ -52,7 +52,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, sandbox, ping, traceroute, dhcp or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp or demo (see --help)`,
       )
     })
 
@@ -73,6 +73,28 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
         throw new Failure(`${file} stands where the file is expected: tapstack run FILE [boot arguments]`, EXIT_USAGE)
       }
       finish(await runFile(file, bootArguments))
+    })
+
+  program
+    .command('exec')
+    .summary('run a Node program, unchanged, on a stack of its own')
+    .description(
+      'Runs a Node program whose network is a stack of its own: net, http, tls, dgram, dns, fetch and all that is built on ' +
+        "them. What the program starts itself has the operating system's network.",
+    )
+    .usage('[boot arguments] -- COMMAND [ARGUMENTS]')
+    .argument('[words...]', 'boot arguments as those of `tapstack run FILE --help`, then -- and the program')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (given: string[]) => {
+      // Commander leaves a -- out that nothing stands before.
+      const words = given[0]?.startsWith('-') === false ? ['--', ...given] : given
+      const end = words.indexOf('--')
+      if (end < 0 || end === words.length - 1) {
+        throw new Failure('expected -- and a command: tapstack exec [boot arguments] -- node app.js', EXIT_USAGE)
+      }
+      const { runExec } = await import('./exec.ts')
+      finish(await runExec(words.slice(0, end), words.slice(end + 1)))
     })
 
   program

@@ -15,6 +15,7 @@ export type {
   PrefixArgument,
   StringArgument,
 } from './arguments.ts'
+export { BadArgument } from './arguments.ts'
 export { completeArguments } from './complete-arguments.ts'
 export {
   type BlockDevice,
@@ -38,6 +39,7 @@ export {
   type StackDevice,
   type StackDeviceOptions,
 } from './devices/index.ts'
+export { type EnvironmentStack, environmentOf, stackOfEnvironment } from './environment-stack.ts'
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
 export {

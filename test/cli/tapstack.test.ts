@@ -30,12 +30,16 @@ describe('the command line', () => {
   )
 
   test.each([
-    [[], 'no command given; expected run, sandbox, ping, traceroute, dhcp or demo'],
-    [['walk'], `unknown command 'walk'; expected run, sandbox, ping, traceroute, dhcp or demo`],
+    [[], 'no command given; expected run, exec, sandbox, ping, traceroute, dhcp or demo'],
+    [['walk'], `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp or demo`],
     [['--fast'], `unknown option '--fast'`],
     [['run'], `missing required argument 'FILE'`],
     [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],
     [['run', 'missing.ts'], 'missing.ts: no such file; expected a TypeScript or JavaScript file'],
+    [['exec'], 'expected -- and a command: tapstack exec [boot arguments] -- node app.js'],
+    [['exec', '--interface', 'lo'], 'expected -- and a command'],
+    [['exec', '--ipv4', 'x', '--', 'node'], "--ipv4: expected a host's IPv4 address"],
+    [['exec', '--loud', '--', 'node'], 'unknown argument --loud'],
     [['sandbox'], `missing required argument 'COMMAND'`],
     [['sandbox', '--loud', '--', 'true'], `unknown option '--loud'`],
     [['sandbox', '--publish', '80', '--', 'true'], 'Expected HOSTPORT:PORT'],

@@ -1,0 +1,107 @@
+/** Programs that end by themselves, or do not, depending on what of theirs holds the process; and how they end. */
+export const LIFETIMES: Record<string, { program: string; goesOn: boolean }> = {
+  'nothing is open': { goesOn: false, program: `console.log('end of the file')` },
+  'a server that is closed': {
+    goesOn: false,
+    program: `
+    const server = net.createServer().listen(0, '127.0.0.1', () => server.close(() => console.log('closed')))`,
+  },
+  'a server that is unreferenced': { goesOn: false, program: `net.createServer().listen(0, '127.0.0.1').unref()` },
+  'a server that goes on': {
+    goesOn: true,
+    program: `net.createServer().listen(0, '127.0.0.1'); console.log('listening')`,
+  },
+  'a server that is referenced again': {
+    goesOn: true,
+    program: `net.createServer().unref().ref().listen(0, '127.0.0.1')`,
+  },
+  'connections that end': {
+    goesOn: false,
+    program: `
+    const server = net.createServer((socket) => socket.end('bye')).listen(0, '127.0.0.1', () => {
+      net.connect(server.address().port, '127.0.0.1').resume().on('close', () => {
+        console.log('closed')
+        server.close()
+      })
+    })`,
+  },
+  'a connection that is open': {
+    goesOn: true,
+    program: `
+    const server = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1', () => {
+      net.connect(server.address().port, '127.0.0.1', () => {
+        console.log('connected')
+        server.close()
+      })
+    })`,
+  },
+  'unreferenced connections': {
+    goesOn: false,
+    program: `
+    const server = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1', () => {
+      const client = net.connect(server.address().port, '127.0.0.1', () => {
+        client.unref()
+        server.unref()
+        console.log('connected')
+      })
+    })`,
+  },
+  'paused connections': {
+    goesOn: false,
+    program: `
+    const server = net.createServer({ pauseOnConnect: true }, (socket) => {}).listen(0, '127.0.0.1', () => {
+      const client = net.connect(server.address().port, '127.0.0.1', () => {
+        client.unref()
+        server.close()
+        console.log('connected')
+      })
+    })`,
+  },
+  'a datagram socket': {
+    goesOn: true,
+    program: `dgram.createSocket('udp4').bind(0, '127.0.0.1', () => console.log('bound'))`,
+  },
+  'an unreferenced datagram socket': {
+    goesOn: false,
+    program: `
+    const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1', () => {
+      socket.unref()
+      console.log('bound')
+    })`,
+  },
+  'a request that is refused': {
+    goesOn: false,
+    program: `
+    http.get({ host: '127.0.0.1', port: 1 }).on('error', (error) => console.log(error.code))`,
+  },
+  'keep-alive of an agent': {
+    goesOn: false,
+    program: `
+    const agent = new http.Agent({ keepAlive: true })
+    const server = http.createServer((request, response) => response.end('x')).listen(0, '127.0.0.1', () => {
+      http.get({ host: '127.0.0.1', port: server.address().port, agent }, (response) => {
+        response.resume().on('end', () => {
+          console.log('end')
+          server.close()
+        })
+      })
+    })`,
+  },
+  'an exit code': { goesOn: false, program: `process.exitCode = 7; console.log('seven')` },
+  'an exit in the middle': {
+    goesOn: false,
+    program: `
+    net.createServer().listen(0, '127.0.0.1', () => {
+      console.log('listening')
+      process.exit(3)
+    })`,
+  },
+  'an error that nobody handles': { goesOn: false, program: `net.connect(1, '127.0.0.1')` },
+  'beforeExit and exit': {
+    goesOn: false,
+    program: `
+    process.on('beforeExit', () => console.log('beforeExit'))
+    process.on('exit', (code) => console.log('exit', code))
+    const server = net.createServer().listen(0, '127.0.0.1', () => server.close())`,
+  },
+}

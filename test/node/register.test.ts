@@ -1,0 +1,146 @@
+/** `tapstack/register` and `tapstack exec`: programs as they are, on a stack without a device. */
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { requires } from '../requirements.ts'
+import { LIFETIMES } from './lifetimes.ts'
+
+/** `npm test` builds first, and what is built starts sooner. */
+const isBuilt = process.env.CI === 'true'
+const program = isBuilt ? '../../dist/cli/register.js' : '../../src/cli/register.ts'
+const loader = isBuilt ? [] : ['--import', import.meta.resolve('tsx')]
+const REGISTER = [...loader, '--import', new URL(program, import.meta.url).href]
+const LOOPBACK = { TAPSTACK_INTERFACE: 'lo' }
+const EVERYTHING = fileURLToPath(new URL('programs/everything.mjs', import.meta.url))
+/** Milliseconds after which a program that has nothing more to say goes on for ever. */
+const GOES_ON = 1000
+
+let folder: string
+let secrets: [certificate: string, key: string]
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tapstack-register-'))
+  secrets = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
+  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  execFileSync('openssl', [...words, ...subject, '-out', secrets[0], '-keyout', secrets[1]], { stdio: 'pipe' })
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** @param patience milliseconds without output after which it is ended; it has then said 'GOES ON' */
+function run(command: string, words: readonly string[], environment: object = {}, patience = 20_000): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, words, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    let timer: NodeJS.Timeout | undefined
+    const later = () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => {
+        stdout += 'GOES ON\n'
+        child.kill('SIGKILL')
+      }, patience)
+    }
+    child.stdout.on('data', (data) => {
+      stdout += data
+      if (stdout.includes('READY\n')) later()
+    })
+    child.stderr.on('data', (data) => {
+      stderr += data
+    })
+    child.on('error', reject)
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      resolve({ code, stdout, stderr })
+    })
+  })
+}
+
+test('every module of Node is on the stack, and no socket of the Internet is opened', async (context) => {
+  requires(context, 'strace')
+  const calls = join(folder, 'calls')
+  const strace = ['-f', '-qq', '-e', 'trace=socket', '-o', calls]
+  const outcome = await run('strace', [...strace, process.execPath, ...REGISTER, EVERYTHING, ...secrets], LOOPBACK)
+  expect(outcome.stderr).toBe('')
+  expect(outcome).toMatchObject({
+    code: 0,
+    stdout: [
+      'net for ::ffff:127.0.0.1',
+      'http /one',
+      'http /fetched',
+      'https TLSv1.3',
+      'tls',
+      'http2',
+      'udp',
+      '127.0.0.1',
+      '',
+    ].join('\n'),
+  })
+  expect(readFileSync(calls, 'utf8')).not.toContain('AF_INET')
+})
+
+test('programs end when they end on Node alone, and say the same', async () => {
+  const head = `const net = require('node:net'), http = require('node:http'), dgram = require('node:dgram'); console.log('READY');`
+  const waiting = Object.entries(LIFETIMES)
+  const alone: Record<string, object> = {}
+  const ours: Record<string, object> = {}
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, { program, goesOn }] = next
+      // Who is expected to end has all the time that a busy machine may take.
+      const patience = goesOn ? GOES_ON : 30_000
+      const words = ['-e', head + program]
+      const [theirs, own] = [
+        await run(process.execPath, words, {}, patience),
+        await run(process.execPath, [...REGISTER, ...words], LOOPBACK, patience),
+      ]
+      alone[name] = { code: theirs.code, stdout: theirs.stdout }
+      ours[name] = { code: own.code, stdout: own.stdout }
+      expect([name, theirs.stdout.includes('GOES ON')]).toEqual([name, goesOn])
+    }
+  }
+  await Promise.all([worker(), worker()])
+  expect(ours).toEqual(alone)
+}, 120_000)
+
+test('tapstack exec takes arguments instead of variables, and passes the exit code on', async () => {
+  const main = isBuilt ? 'dist/cli/main.js' : 'src/cli/main.ts'
+  const start = `import { main } from ${JSON.stringify(new URL(`../../${main}`, import.meta.url).href)}
+    process.exit(await main(process.argv.slice(1)))`
+  const own = `const server = require('node:net').createServer().listen(0, () => {
+    console.log(server.address().family, process.env.TAPSTACK_INTERFACE, process.env.NODE_OPTIONS)
+    process.exit(7)
+  })`
+  const words = [...loader, '--input-type=module', '-e', start, '--']
+  const outcome = await run(process.execPath, [...words, 'exec', '--interface=lo', '--', process.execPath, '-e', own])
+  expect(outcome).toMatchObject({ code: 7, stderr: '' })
+  expect(outcome.stdout).toMatch(/^IPv6 lo (undefined|--import=\S+tsx\S+)\n$/)
+})
+
+test('a wrong variable is one line and exit code 64', async () => {
+  const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })
+  expect(outcome.code).toBe(64)
+  expect(outcome.stderr).toMatch(/^tapstack: TAPSTACK_IPV4: expected .*\n$/)
+})
+
+test('a device that is not there is one line and exit code 1', async () => {
+  const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_INTERFACE: 'no%such%tap' })
+  expect(outcome.code).toBe(1)
+  expect(outcome.stderr).toMatch(/^tapstack: .*\n$/)
+})
+
+test('with the sockets of the operating system nothing is changed', async () => {
+  const program = `console.log(require('node:net').Socket.prototype.connect.name)`
+  const outcome = await run(process.execPath, [...REGISTER, '-e', program], { TAPSTACK_NET: 'socket' })
+  expect(outcome).toMatchObject({ code: 0, stdout: outcome.stdout })
+})
