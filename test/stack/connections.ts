@@ -31,6 +31,16 @@ export function connectionBehaviour(pair: () => Pair): void {
       expect(await readAll(flow)).toHaveLength(0)
     })
 
+    test('a listener on 0.0.0.0 is one of IPv4 alone', async () => {
+      const { server, serverAddress, client } = pair()
+      const listener = await server.listen({ port: 0, address: '0.0.0.0' }, (flow) => flow.close())
+      expect(listener.local.address).toBe('0.0.0.0')
+      const { port } = listener.local
+      const attempt = client.connect({ address: serverAddress, port })
+      if (serverAddress.includes(':')) expect(await rejection(attempt)).toMatchObject({ code: 'ECONNREFUSED' })
+      else expect(await readAll(await attempt)).toHaveLength(0)
+    })
+
     test('a port that is taken: EADDRINUSE', async () => {
       const { port } = (await pair().server.listen({ port: 0 }, () => {})).local
       const error = await rejection(pair().server.listen({ port }, () => {}))
