@@ -99,7 +99,7 @@ describe('the search list', () => {
   test('one family asked for alone stops where the name is', async () => {
     zone['web.one.example'] = ['10.1.1.1']
     zone['web.two.example'] = ['fd00::2']
-    expect(await solve(lookupWith({ searchList }), 'web', [6])).toBe('ENOTFOUND')
+    expect(await solve(lookupWith({ searchList }), 'web', [6])).toBe('ENODATA')
   })
 
   test('nobody answers: no other name is tried', async () => {
@@ -266,6 +266,36 @@ describe('lookup', () => {
     expect(await look([], 'a.example')).toBe('ENOTFOUND')
     zone['b.example'] = 2
     expect(await look([], 'b.example')).toBe('EAI_AGAIN')
+  })
+
+  test('a name without addresses is not found with another number', async () => {
+    zone['empty.example'] = []
+    const failure = (name: string) =>
+      clock.settle(
+        new Promise((resolve) =>
+          lookupAddresses(host(), lookupRequest(name, {}, 'verbatim', true), (error) => resolve(error)),
+        ),
+      )
+    expect(await failure('empty.example')).toMatchObject({ code: 'ENOTFOUND', errno: -3007 })
+    expect(await failure('none.example')).toMatchObject({ code: 'ENOTFOUND', errno: -3008 })
+  })
+
+  test.each([
+    ['127.1', '127.0.0.1'],
+    ['1.2.3', '1.2.0.3'],
+    ['0x7f.1', '127.0.0.1'],
+    ['010.1', '8.0.0.1'],
+    ['2130706433', '127.0.0.1'],
+    ['0', '0.0.0.0'],
+    ['0xffffffff', '255.255.255.255'],
+    ['4294967296', 'ENOTFOUND'],
+    ['256.1', 'ENOTFOUND'],
+    ['08.1', 'ENOTFOUND'],
+    ['1.2.3.4.5', 'ENOTFOUND'],
+    ['0x', 'ENOTFOUND'],
+  ])('%s is read as the C library reads it: %s', async (text, expected) => {
+    expect(await look([], text)).toEqual(expected === 'ENOTFOUND' ? expected : [expected])
+    if (expected !== 'ENOTFOUND') expect(await look([], text, { family: 6 })).toBe('EAI_ADDRFAMILY')
   })
 
   test('each address once', () => {

@@ -24,7 +24,9 @@ export interface AddressLookupOptions {
   hosts: () => Hosts
 }
 
-/** Addresses, at least one; ENOTFOUND: no such name, or none of these families; anything else: not known at present. */
+/**
+ * Addresses, at least one; ENOTFOUND: no such name; ENODATA: none of these families; anything else: not known at present.
+ */
 export type AddressOutcome = readonly LookupAddress[] | DnsErrorCode
 
 /** The answers to all families for one spelling of the name. */
@@ -64,18 +66,21 @@ export class AddressLookup {
     const candidates = this.#candidates(name)
     if (known !== null || candidates.length === 0) return soon(known ?? 'ENOTFOUND', callback)
     let failure: DnsErrorCode | null = null
+    let exists = false
     let cancel = () => {}
     const next = (index: number) => {
       if (index === candidates.length) {
-        callback(failure ?? 'ENOTFOUND')
+        // As the C library: that a name is there is more than that a server failed for another one.
+        callback(exists ? 'ENODATA' : (failure ?? 'ENOTFOUND'))
         return
       }
       const done = (tried: Tried) => {
         if (tried.addresses.length > 0) callback(tried.addresses)
         // A single family is given up where the name is, so that both, asked apart, stop at the same one.
-        else if (tried.exists && families.length === 1) callback(tried.failure ?? 'ENOTFOUND')
+        else if (tried.exists && families.length === 1) callback('ENODATA')
         else {
           failure ??= tried.failure
+          exists ||= tried.exists && tried.failure === null
           // Nobody answers: nobody will answer what comes next.
           if (tried.failure === 'ETIMEOUT' || tried.failure === 'ECONNREFUSED') callback(tried.failure)
           else next(index + 1)

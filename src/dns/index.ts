@@ -2,7 +2,7 @@ export { AddressLookup, type AddressOutcome, type LookupAddress } from './addres
 export type { DnsAnswer } from './answer.ts'
 export { DnsError } from './api/dns-error.ts'
 export { createDnsModule, type DnsHost, type DnsModule } from './api/dns-module.ts'
-export { type DestinationOrder, ordered } from './api/lookup.ts'
+export { type DestinationOrder, lookupError, ordered } from './api/lookup.ts'
 export { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'
 export { type DnsErrorCode, RECORD_TYPES, type RecordType } from './codes.ts'
 export { type DnsCounters, newDnsCounters } from './counters.ts'

@@ -173,6 +173,74 @@ describeWithNamespaces('real name servers', () => {
     expect(after[1].noPort - before[1].noPort).toBe(1)
   })
 
+  test('lookup gives what that of node:dns gives, which is the C library’s', async () => {
+    await using server = await dnsmasq(
+      '--host-record=v4.test,10.0.0.4',
+      '--host-record=v6.test,2001:db8::6',
+      '--host-record=deep.one.test,10.0.0.5',
+    )
+    void server
+    const etc = {
+      'resolv.conf': 'nameserver 10.0.0.1\nsearch test one.test\noptions ndots:2\n',
+      hosts:
+        '127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.0.0.9 filed filed.test\n2001:db8::9 filed\n10.0.0.8 v4file\n',
+      'nsswitch.conf': 'hosts: files dns\n',
+    }
+    for (const [name, text] of Object.entries(etc)) writeFileSync(join(folder, name), text)
+    const all = { all: true }
+    const names = [
+      'web',
+      'web.test',
+      'web.test.',
+      'WEB',
+      'deep',
+      'v4',
+      'v6',
+      'alias',
+      'text',
+      'none',
+      'none.test',
+      'outside',
+      'a.b.c.test',
+    ]
+    const odd = [
+      'localhost',
+      'ip6-localhost',
+      'filed',
+      'filed.test',
+      'v4file',
+      'a..b',
+      'under_score',
+      '-dash.test',
+      'has space',
+      'bücher.test',
+      '127.1',
+      '08.1',
+      '1.2.3.4.5',
+      'web.test..',
+      'fe80::1%lo',
+      '::ffff:1.2.3.4',
+    ]
+    const asked = [
+      ...[...names, ...odd].map((name) => [name, all]),
+      ...['v4', 'v6', 'web', 'localhost', 'v4file', '1.2.3'].flatMap((name) =>
+        [4, 6].map((family) => [name, { family }]),
+      ),
+      ...['v4', 'web', '1.2.3'].flatMap((name) => [8, 24].map((hints) => [name, { family: 6, hints, all: true }])),
+      ...['ipv4first', 'ipv6first'].map((order) => ['web', { order, all: true }]),
+    ]
+    const mounts = Object.keys(etc).map((name) => `mount --bind ${join(folder, name)} /etc/${name}`)
+    const node = `${process.execPath} --import ${import.meta.resolve('tsx')} test/dns/programs/lookup-both.ts`
+    const script = `${mounts.join(' && ')} && exec ${node} "$1"`
+    const { stdout } = await namespace.run('unshare', ['--mount', 'sh', '-c', script, 'sh', JSON.stringify(asked)])
+    const { results, servers } = JSON.parse(stdout)
+    expect(servers).toEqual(['10.0.0.1'])
+    expect(results).toHaveLength(asked.length)
+    const theirs = results.map(({ name, options, node }: Record<string, unknown>) => ({ name, options, outcome: node }))
+    const ours = results.map(({ name, options, ours }: Record<string, unknown>) => ({ name, options, outcome: ours }))
+    expect(ours).toEqual(theirs)
+  })
+
   test('Unbound: over UDP, TCP and TLS; a certificate for somebody else is refused', async () => {
     await using unboundServer = await unbound()
     void unboundServer

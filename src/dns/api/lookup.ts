@@ -2,8 +2,9 @@
 import dns from 'node:dns'
 import { isIP } from 'node:net'
 import { IpAddress, type IpFamily, IpPrefix } from '../../address/index.ts'
-import { type PolicyTable, type SourceCandidate, selectSource, sortDestinations } from '../../ipv6/index.ts'
+import { PolicyTable, type SourceCandidate, selectSource, sortDestinations } from '../../ipv6/index.ts'
 import type { AddressLookup, AddressOutcome, LookupAddress } from '../address-lookup.ts'
+import type { DnsErrorCode } from '../codes.ts'
 import {
   invalidArgType,
   invalidArgValue,
@@ -13,6 +14,7 @@ import {
   validateString,
 } from './arguments.ts'
 import { DnsError } from './dns-error.ts'
+import { legacyAddress } from './legacy-address.ts'
 
 export const RESULT_ORDERS = ['verbatim', 'ipv4first', 'ipv6first'] as const
 export type ResultOrder = (typeof RESULT_ORDERS)[number]
@@ -84,7 +86,7 @@ export interface DestinationOrder {
    * alone.
    */
   sourceFor?(destination: IpAddress): SourceCandidate | null
-  /** Default that of the RFC. */
+  /** Default that of the C library on Linux, which also stands for that of the RFC. */
   readonly policy?: PolicyTable
 }
 
@@ -101,23 +103,36 @@ export function lookupAddresses(
     queueMicrotask(() => done(null, found))
     return () => {}
   }
+  const numeric = legacyAddress(hostname)
   const mapped = family === 6 && (hints & dns.V4MAPPED) !== 0
   const wanted: readonly IpFamily[] = family === 0 || mapped ? [4, 6] : [family]
   const families = (hints & dns.ADDRCONFIG) === 0 ? wanted : wanted.filter((each) => isConfigured(host, each))
   const finished = (outcome: AddressOutcome) => {
     if (typeof outcome === 'string') {
-      const code = outcome === 'ENOTFOUND' || outcome === 'EBADNAME' ? 'ENOTFOUND' : 'EAI_AGAIN'
-      done(new DnsError(code, 'getaddrinfo', hostname), [])
+      done(lookupError(outcome, hostname), [])
       return
     }
     const addresses = mapped ? mappedAddresses(outcome, hints) : outcome
     done(null, ordered(host, addresses, request.order))
+  }
+  if (numeric !== null) {
+    queueMicrotask(() => {
+      if (family === 6 && !mapped) done(new DnsError('EAI_ADDRFAMILY', 'getaddrinfo', hostname), [])
+      else finished([{ address: numeric, family: 4 }])
+    })
+    return () => {}
   }
   if (families.length === 0) {
     queueMicrotask(() => finished('ENOTFOUND'))
     return () => {}
   }
   return host.lookup.lookup(hostname, families, finished)
+}
+
+/** What `lookup` fails with. */
+export function lookupError(outcome: DnsErrorCode, hostname: string): DnsError {
+  if (outcome === 'ENODATA') return new DnsError('ENOTFOUND', 'getaddrinfo', hostname, DnsError.NO_ADDRESS)
+  return new DnsError(outcome === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getaddrinfo', hostname)
 }
 
 /** RFC 3493, section 6.1, AI_ADDRCONFIG: an address that is not the loopback's. */
@@ -151,18 +166,33 @@ export function ordered(
 /** Addresses that are always ours, for what is on this host. */
 const LOOPBACK = [IpPrefix.parse('127.0.0.1/8'), IpPrefix.parse('::1/128')]
 
+/**
+ * The table of the C library on Linux, gai.conf(5): that of RFC 3484, section 2.1, with labels of its own for RFC 4193 and 4380.
+ * Unlike that of RFC 6724 it does not put private IPv6 addresses behind IPv4.
+ */
+const POLICY = new PolicyTable([
+  { prefix: '::1/128', precedence: 50, label: 0 },
+  { prefix: '::/0', precedence: 40, label: 1 },
+  { prefix: '2002::/16', precedence: 30, label: 2 },
+  { prefix: '::/96', precedence: 20, label: 3 },
+  { prefix: '::ffff:0:0/96', precedence: 10, label: 4 },
+  { prefix: 'fec0::/10', precedence: 40, label: 5 },
+  { prefix: 'fc00::/7', precedence: 40, label: 6 },
+  { prefix: '2001::/32', precedence: 40, label: 7 },
+])
+
 /** The best first: RFC 6724, section 6, by what addresses we have to come from. */
 function sortedBySource(host: DestinationOrder, addresses: readonly LookupAddress[]): LookupAddress[] {
   if (addresses.length < 2) return [...addresses]
   const sources = candidates(host)
+  const policy = host.policy === undefined || host.policy === PolicyTable.DEFAULT ? POLICY : host.policy
   const destinations = addresses.map((each) => {
     const address = IpAddress.parse(each.address)
     if (host.sourceFor !== undefined) return { each, address, source: host.sourceFor(address) }
     const usable = sources.filter((source) => source.address.isLoopback === address.isLoopback)
-    return { each, address, source: selectSource(usable, address) }
+    return { each, address, source: selectSource(usable, address, { policy }) }
   })
-  const options = host.policy === undefined ? {} : { policy: host.policy }
-  return sortDestinations(destinations, options).map(({ each }) => each)
+  return sortDestinations(destinations, { policy }).map(({ each }) => each)
 }
 
 function candidates(host: DestinationOrder): SourceCandidate[] {

@@ -8,6 +8,7 @@ import {
   DnsError,
   type HappyEyeballsSettings,
   happyEyeballsSettings,
+  lookupError,
   ordered,
   questionName,
 } from '../../dns/index.ts'
@@ -106,7 +107,7 @@ export class NameConnector {
     const settings = { tryTimeout: resolveTimeout, longestTryTimeout: resolveTimeout, tries: resolveRetries + 1 }
     const done: Parameters<AddressLookup['lookup']>[2] = (outcome) => {
       if (typeof outcome !== 'string') callback(outcome)
-      else callback(new DnsError(outcome === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getaddrinfo', host))
+      else callback(lookupError(outcome, host))
     }
     return this.#parts.lookup.lookup(host, [family], done, settings)
   }
