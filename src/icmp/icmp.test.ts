@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dissect } from '../../test/support/dissect.ts'
 import { BROADCAST_MAC, concat, ethernet, type IcmpFields, icmp, ipv4 } from '../../test/support/frames.ts'
@@ -559,4 +560,44 @@ describe('errors sent', () => {
     // The same error, from a peer to whom its port unreachable is as unknown as the datagram was to us.
     expect(host.receive(host.fromPeer.icmp({ type: icmpType, code }, payload))).toEqual([])
   })
+})
+
+test('any messages at all: nothing throws, nothing leaks, no more comes back than one for each', () => {
+  const quoted = (fields: Partial<Parameters<typeof ipv4>[0]> = {}, payload = bytes(20)) =>
+    ipv4({ source: OUR_ADDRESS, destination: PEER_ADDRESS, protocol: PROTOCOL, ...fields }, payload).bytes
+  const message = fc.record({
+    type: fc.oneof(fc.constantFrom(0, 3, 4, 5, 8, 11, 12, 13, 17), fc.nat(255)),
+    code: fc.oneof(fc.nat(5), fc.nat(255)),
+    rest: fc.oneof(fc.constantFrom(0, 68, 576, 1500), fc.nat(0xffff_ffff)),
+    payload: fc.oneof(
+      fc.constantFrom(quoted(), quoted({ protocol: 1 }), quoted({ protocol: 17 }), quoted({ protocol: 6 })),
+      fc.uint8Array({ maxLength: 80 }),
+    ),
+    changes: fc.array(fc.record({ at: fc.nat(60), byte: fc.nat(255) }), { maxLength: 3 }),
+    toAll: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 1, maxLength: 60 }), (messages) => {
+      const host = new TestHost()
+      const { pinger } = ping(host)
+      for (const { type, code, rest, payload, changes, toAll } of messages) {
+        const data = payload.slice()
+        for (const { at, byte } of changes) if (at < data.length) data[at] = byte
+        const to = toAll ? { mac: BROADCAST_MAC, address: '10.0.0.255' } : { mac: OUR_MAC, address: OUR_ADDRESS }
+        const frame = ethernet(
+          { source: PEER_MAC, destination: to.mac },
+          ipv4({ source: PEER_ADDRESS, destination: to.address }, icmp({ type, code, rest }, data)),
+        )
+        const answers = host.receive(frame)
+        expect(answers.length).toBeLessThanOrEqual(type === 8 && !toAll ? 1 : 0)
+      }
+      expect(pinger.events.length).toBeLessThanOrEqual(1)
+      // None of it makes anybody cut his data into crumbs, nor another way to go.
+      const path = host.ipv4.path(address(PEER_ADDRESS))
+      expect(typeof path === 'string' ? path : path.mtu).toBe(1500)
+      host.icmp.close()
+      host.expectNoLeaks()
+    }),
+    { numRuns: 300, seed: 11 },
+  )
 })

@@ -311,7 +311,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   }
 
   /** Sends an error about a received packet, if the rules of RFC 1122, 3.2.2 and the rate limit allow. */
-  sendError(kind: IpErrorKind, offending: PacketBuffer): void {
+  sendError(kind: IpErrorKind, offending: PacketBuffer, detail = 0): void {
     if (!this.#mayReport(offending)) {
       this.counters.errorsSuppressed++
       return
@@ -320,7 +320,10 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
       this.counters.errorsRateLimited++
       return
     }
-    const path = this.#ip.path(IpAddress.v4(offending.source3), IpAddress.v4(offending.destination3))
+    // RFC 1122, 3.2.2: from where the packet went to; about one that we only pass on, from an address of ours (RFC 1812, 4.3.2.4).
+    const { destination3 } = offending
+    const from = this.#ip.owns(destination3) ? IpAddress.v4(destination3) : null
+    const path = this.#ip.path(IpAddress.v4(offending.source3), from)
     if (typeof path === 'string') {
       this.counters.notSent++
       return
@@ -336,7 +339,17 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     }
     packet.end = packet.start + length
     const typeAndCode = wire.errorTypeAndCode(kind)
-    wire.writeHeader(bytes, packet.start, typeAndCode >>> 8, typeAndCode & 0xff, 0, 0)
+    const code = kind === IpErrorKind.TimeExceeded ? detail : typeAndCode & 0xff
+    // RFC 792: the pointer is one byte. RFC 1191, section 4: the MTU stands in the lower half.
+    const pointer = kind === IpErrorKind.ParameterProblem ? detail << 8 : 0
+    wire.writeHeader(
+      bytes,
+      packet.start,
+      typeAndCode >>> 8,
+      code,
+      pointer,
+      kind === IpErrorKind.PacketTooBig ? detail : 0,
+    )
     bytes.copyWithin(packet.start + wire.HEADER_LENGTH, network, network + quote)
     this.#complete(packet)
     this.counters.errorsSent++

@@ -167,8 +167,8 @@ export function errorTypeAndCode(kind: IpErrorKind): number {
       // RFC 1812, 5.2.7.1: communication administratively prohibited.
       return unreachable | 13
     case IpErrorKind.TimeExceeded:
-      // A host forwards nothing; what it can run out of time for is reassembly.
-      return (IcmpType.TimeExceeded << 8) | 1
+      // In transit; RFC 792 has 1 for reassembly.
+      return IcmpType.TimeExceeded << 8
     case IpErrorKind.ParameterProblem:
       return IcmpType.ParameterProblem << 8
   }

@@ -163,10 +163,6 @@ describe('receiving', () => {
     ['a checksum of 0', 'headerChecksum', frame({ checksum: 0 })],
     ['a loose source route', 'sourceRoute', frame({ options: Uint8Array.of(131, 7, 4, 10, 0, 0, 9) })],
     ['a strict source route', 'sourceRoute', frame({ options: Uint8Array.of(1, 137, 7, 4, 10, 0, 0, 9) })],
-    ['an option that runs over the header', 'badOptions', frame({ options: Uint8Array.of(7, 40, 4, 0) })],
-    ['an option of length 1', 'badOptions', frame({ options: Uint8Array.of(7, 1, 0, 0) })],
-    ['an option of length 0', 'badOptions', frame({ options: Uint8Array.of(7, 0, 0, 0) })],
-    ['an option without its length', 'badOptions', frame({ options: Uint8Array.of(1, 1, 1, 7) })],
     ['a broadcast source', 'invalidSource', frame({ source: '255.255.255.255' })],
     ['a directed broadcast source', 'invalidSource', frame({ source: '10.0.0.255' })],
     ['a multicast source', 'invalidSource', frame({ source: '224.0.0.5' })],
@@ -186,6 +182,23 @@ describe('receiving', () => {
     expect(recorder.seen).toEqual([])
     expect(host.ipv4.counters[counter]).toBe(1)
     expect(Object.values(host.ipv4.counters).reduce((sum, count) => sum + count, 0)).toBe(1)
+    host.expectNoLeaks()
+  })
+
+  test.each([
+    ['an option that runs over the header', frame({ options: Uint8Array.of(7, 40, 4, 0) })],
+    ['an option of length 1', frame({ options: Uint8Array.of(7, 1, 0, 0) })],
+    ['an option of length 0', frame({ options: Uint8Array.of(7, 0, 0, 0) })],
+    ['an option without its length', frame({ options: Uint8Array.of(1, 1, 1, 7) })],
+  ])('%s is counted and answered by Parameter Problem', (_, bad) => {
+    const { host, recorder } = setUp()
+    const answers = host.receive(bad)
+    expect(answers).toHaveLength(1)
+    expect(answers[0]).toBeIcmp({ icmpType: 12, code: 0, destination: PEER_ADDRESS })
+    // RFC 792: the pointer names the byte where the error is.
+    expect(answers[0][38]).toBeGreaterThanOrEqual(20)
+    expect(recorder.seen).toEqual([])
+    expect(host.ipv4.counters.badOptions).toBe(1)
     host.expectNoLeaks()
   })
 

@@ -20,7 +20,7 @@ import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
 import { Identifications } from './identification.ts'
 import type { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isHostAddress, isLoopback, type LocalAddresses } from './local-addresses.ts'
-import { checkOptions, OptionsVerdict } from './options.ts'
+import { checkOptions, malformedOption, OptionsVerdict } from './options.ts'
 import { type AddressHandler, multicastMac, Paths } from './paths.ts'
 import { Ipv4Reassembly, type Ipv4ReassemblyCounters } from './reassembly.ts'
 import * as wire from './wire.ts'
@@ -29,6 +29,8 @@ import * as wire from './wire.ts'
 const MAX_PACKET = 65_535
 /** RFC 791, section 3.2: what every module has to forward whole. */
 const LEAST_MTU = 68
+/** Code of Time Exceeded, RFC 792. */
+const REASSEMBLY_TIME_EXCEEDED = 1
 /** 224.0.0.0/24 without its last byte, RFC 5771, section 4: what no router forwards. */
 const LOCAL_GROUPS = 0xe00000
 /** Precedence 6, RFC 791: RFC 9776, section 4. */
@@ -53,7 +55,21 @@ export interface Ipv4Options {
 
 /** Says that something could not be delivered; ICMP registers itself as this. */
 export interface ErrorSender {
-  sendError(kind: IpErrorKind, offending: PacketBuffer): void
+  /**
+   * @param detail for PacketTooBig the MTU, for ParameterProblem where in the packet, for TimeExceeded the code of the
+   *   message: 0 in transit, 1 in reassembly
+   */
+  sendError(kind: IpErrorKind, offending: PacketBuffer, detail: number): void
+}
+
+/** Takes packets that are for others: a router. Packets are borrowed. */
+export interface ForeignForwarder {
+  /** @param packet [start, end) is the whole packet; `network`, the address fields and `hopLimit` are set */
+  forward(packet: PacketBuffer, from: Ipv4): void
+  /** The next hop of a packet that was forwarded does not answer. @param packet likewise */
+  unreachable(packet: PacketBuffer): void
+  /** After the last packet of a burst. */
+  endOfBurst(): void
 }
 
 /** Who takes datagrams that came to our MAC address and to an IP address that is not ours, or not yet. */
@@ -64,7 +80,7 @@ export interface ForeignReceiver {
 
 /**
  * The internet layer for IPv4: RFC 791, with the host requirements of RFC 1122, section 3.2.1 and 3.3. One interface,
- * several addresses, routes by longest prefix. It does not forward.
+ * several addresses, routes by longest prefix. It does not forward by itself: see `Ipv4Forwarder`.
  */
 export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHandler, FragmentSink {
   readonly family = 4
@@ -81,6 +97,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   readonly #handlers: IpProtocolHandler[] = []
   #errorSender: ErrorSender | null = null
   #foreignReceiver: ForeignReceiver | null = null
+  #forwarder: ForeignForwarder | null = null
   readonly #reassembly: Ipv4Reassembly
   readonly #identifications: Identifications
   /** Of the packet that is being cut into fragments. */
@@ -115,7 +132,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       integerInRange('reassemblyMemory', options.reassemblyMemory ?? most, 0, 0x7fffffff),
       integerInRange('reassemblyMemoryPerSource', perSource, 0, 0x7fffffff),
       (first) => {
-        this.sendError(IpErrorKind.TimeExceeded, first)
+        this.#errorSender?.sendError(IpErrorKind.TimeExceeded, first, REASSEMBLY_TIME_EXCEEDED)
         this.flush()
       },
     )
@@ -417,8 +434,9 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     packet.release()
   }
 
-  sendError(kind: IpErrorKind, offending: PacketBuffer): void {
-    this.#errorSender?.sendError(kind, offending)
+  /** @param detail as for `ErrorSender` */
+  sendError(kind: IpErrorKind, offending: PacketBuffer, detail = 0): void {
+    this.#errorSender?.sendError(kind, offending, detail)
   }
 
   lowerMtu(path: Path, mtu: number): void {
@@ -452,6 +470,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   endOfBurst(): void {
     const handlers = this.#handlers
     for (let i = 0; i < handlers.length; i++) handlers[i].endOfBurst()
+    this.#forwarder?.endOfBurst()
   }
 
   endOfLocalBurst(): void {
@@ -493,33 +512,20 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     }
     const source = wire.source(bytes, network)
     const destination = wire.destination(bytes, network)
+    if (!fromUs && this.#forwarder !== null && this.#isForOthers(packet, source, destination)) {
+      this.#setFields(packet, network, network + total, source, destination)
+      this.#forwarder.forward(packet, this)
+      return
+    }
     if (!fromUs && !this.#isForUs(packet, source, destination)) {
       if (this.#foreignReceiver !== null) this.#receiveForeign(this.#foreignReceiver, packet, source, destination)
       return
     }
-    if (headerLength > wire.HEADER_LENGTH) {
-      const verdict = checkOptions(bytes, network + wire.HEADER_LENGTH, network + headerLength)
-      if (verdict === OptionsVerdict.Malformed) {
-        this.counters.badOptions++
-        return
-      }
-      if (verdict === OptionsVerdict.SourceRoute) {
-        this.counters.sourceRoute++
-        return
-      }
-    }
     // Of what we send to ourselves only that to groups came back from there.
     if (fromUs) packet.multicast = destination >>> 28 === 14
-    packet.network = network
+    this.#setFields(packet, network, network + total, source, destination)
+    if (headerLength > wire.HEADER_LENGTH && !this.areOptionsFine(packet)) return
     packet.transport = packet.start = network + headerLength
-    // What follows the total length is padding of the link.
-    packet.end = network + total
-    packet.source0 = packet.source1 = packet.destination0 = packet.destination1 = 0
-    packet.source2 = packet.destination2 = IPV4_MAPPED_WORD
-    packet.source3 = source
-    packet.destination3 = destination
-    packet.hopLimit = wire.timeToLive(bytes, network)
-    packet.trafficClass = wire.typeOfService(bytes, network)
     if ((wire.flagsAndOffset(bytes, network) & (wire.MORE_FRAGMENTS | wire.FRAGMENT_OFFSET)) !== 0) {
       this.counters.fragments++
       const whole = this.#reassembly.add(packet)
@@ -529,6 +535,70 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
       return
     }
     this.#deliver(packet)
+  }
+
+  /** What the header says, and where the packet ends: what follows the total length is padding of the link. */
+  #setFields(packet: PacketBuffer, network: number, end: number, source: number, destination: number): void {
+    packet.network = network
+    packet.end = end
+    packet.source0 = packet.source1 = packet.destination0 = packet.destination1 = 0
+    packet.source2 = packet.destination2 = IPV4_MAPPED_WORD
+    packet.source3 = source
+    packet.destination3 = destination
+    packet.hopLimit = wire.timeToLive(this.#bytes, network)
+    packet.trafficClass = wire.typeOfService(this.#bytes, network)
+  }
+
+  /** For a forwarder, too: counts what is wrong with the options, and says so (RFC 1122, 3.2.2.5). */
+  areOptionsFine(packet: PacketBuffer): boolean {
+    const { network } = packet
+    const options = network + wire.HEADER_LENGTH
+    const end = network + wire.headerLength(this.#bytes, network)
+    const verdict = checkOptions(this.#bytes, options, end)
+    if (verdict === OptionsVerdict.Fine) return true
+    if (verdict === OptionsVerdict.Malformed) {
+      this.counters.badOptions++
+      this.sendError(IpErrorKind.ParameterProblem, packet, malformedOption(this.#bytes, options, end) - network)
+    } else this.counters.sourceRoute++
+    return false
+  }
+
+  /**
+   * Packets for others go there, instead of being dropped; null turns that off again. ICMP has to be there to tell senders what
+   * becomes of them.
+   */
+  setForwarder(forwarder: ForeignForwarder | null): void {
+    this.#forwarder = forwarder
+  }
+
+  /** The best route to an address as a 32-bit word, and null where there is none. */
+  routeTo(destination: number): Route | null {
+    return this.#paths.routing.lookup4(destination)
+  }
+
+  /** What an address means to this interface. */
+  classify(address: number): AddressKind {
+    return this.#local.classify(address)
+  }
+
+  /** For a forwarder: sends [start, end), a whole packet, to a host or router on our link. Takes over the reference. */
+  sendFrame(packet: PacketBuffer, nextHop: number): void {
+    this.counters.sent++
+    const neighbor = this.#arp.neighbor(nextHop)
+    if (neighbor.ready) this.#ethernet.send(packet, neighbor.macHigh, neighbor.macLow, EtherType.Ipv4)
+    else this.#arp.send(packet, neighbor)
+  }
+
+  /** RFC 1812, 5.3.4 and 5.3.7: what a router may pass on; all else is looked at as by a host, and counted there. */
+  #isForOthers(packet: PacketBuffer, source: number, destination: number): boolean {
+    return (
+      !packet.linkMulticast &&
+      this.#local.classify(destination) === AddressKind.Foreign &&
+      isHostAddress(destination) &&
+      isHostAddress(source) &&
+      !this.#local.isBroadcast(source) &&
+      !this.#local.owns(source)
+    )
   }
 
   #deliver(packet: PacketBuffer): void {
@@ -607,6 +677,12 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.counters.neighborUnreachable++
     const bytes = this.#bytes
     const network = packet.start
+    if (this.#forwarder !== null && !this.owns(wire.source(bytes, network))) {
+      const end = network + wire.totalLength(bytes, network)
+      this.#setFields(packet, network, end, wire.source(bytes, network), wire.destination(bytes, network))
+      this.#forwarder.unreachable(packet)
+      return
+    }
     const handler = this.#protocols[wire.protocol(bytes, network)]
     if (handler === null) return
     const source = wire.source(bytes, network)

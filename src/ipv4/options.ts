@@ -4,6 +4,7 @@ const END_OF_LIST = 0
 const NO_OPERATION = 1
 const LOOSE_SOURCE_ROUTE = 131
 const STRICT_SOURCE_ROUTE = 137
+const COPIED = 0x80
 
 export const OptionsVerdict = { Fine: 0, Malformed: 1, SourceRoute: 2 } as const
 export type OptionsVerdict = (typeof OptionsVerdict)[keyof typeof OptionsVerdict]
@@ -28,4 +29,33 @@ export function checkOptions(bytes: Uint8Array, position: number, end: number): 
     position += length
   }
   return OptionsVerdict.Fine
+}
+
+/** Where the option begins that runs over its end; for options that `checkOptions` found malformed. */
+export function malformedOption(bytes: Uint8Array, position: number, end: number): number {
+  while (position < end) {
+    const type = bytes[position]
+    if (type === NO_OPERATION) {
+      position++
+      continue
+    }
+    const length = bytes[position + 1]
+    if (position + 1 >= end || length < 2 || position + length > end) return position
+    position += length
+  }
+  return position
+}
+
+/**
+ * RFC 791, section 3.1: only options with the copied flag go into later fragments. The others become no-operations, so that the
+ * header keeps its length, as Linux does.
+ */
+export function blankUncopied(bytes: Uint8Array, position: number, end: number): void {
+  while (position < end) {
+    const type = bytes[position]
+    if (type === END_OF_LIST) return
+    const length = type === NO_OPERATION ? 1 : bytes[position + 1]
+    if ((type & COPIED) === 0) bytes.fill(NO_OPERATION, position, position + length)
+    position += length
+  }
 }

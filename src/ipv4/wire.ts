@@ -3,6 +3,8 @@
  * addresses are signed 32-bit integers.
  */
 
+import { updateWord16 } from '../checksum/index.ts'
+
 export const HEADER_LENGTH = 20
 export const MAX_HEADER_LENGTH = 60
 /** Flags and fragment offset, as they stand in one 16-bit word. */
@@ -160,4 +162,19 @@ export function writeChecksum(bytes: Uint8Array, position: number, length: numbe
   sum = (sum & 0xffff) + (sum >>> 16)
   sum = (sum & 0xffff) + (sum >>> 16)
   writeWord16(bytes, position + HEADER_CHECKSUM, ~sum)
+}
+
+/** One hop less, the checksum with it (RFC 1624). */
+export function decrementTimeToLive(bytes: Uint8Array, position: number): void {
+  const before = word16(bytes, position + TIME_TO_LIVE)
+  const after = before - 0x100
+  writeWord16(bytes, position + TIME_TO_LIVE, after)
+  writeWord16(bytes, position + HEADER_CHECKSUM, updateWord16(word16(bytes, position + HEADER_CHECKSUM), before, after))
+}
+
+/** Makes a copy of a header that of a fragment of `total` bytes. */
+export function becomeFragment(bytes: Uint8Array, position: number, total: number, flags: number): void {
+  writeWord16(bytes, position + TOTAL_LENGTH, total)
+  writeWord16(bytes, position + FLAGS_AND_OFFSET, flags)
+  writeChecksum(bytes, position, headerLength(bytes, position))
 }

@@ -1,3 +1,4 @@
+export { type CreateRouterOptions, createRouter, Router, type RouterInterface } from './create-router.ts'
 export { type CreateStackOptions, createStack } from './create-stack.ts'
 export {
   DirectFlow,
