@@ -62,7 +62,7 @@ describeWithNamespaces('an IPv6 host beside the kernel', () => {
       expect(stdout).toContain(`Target link-layer address: ${MAC.toUpperCase()}`)
       expect(stdout).toContain(`from ${address}`)
     }
-    const silent = await link.run('ndisc6', ['-r', '1', '-w', '300', 'fd00::77', 'tap0'], { allowFailure: true })
+    const silent = await link.run('ndisc6', ['-r', '1', '-w', '300', 'fd00::78', 'tap0'], { allowFailure: true })
     expect(silent.stdout).toContain('No response.')
     const router = await link.run('rdisc6', ['-r', '1', '-w', '300', 'tap0'], { allowFailure: true })
     expect(router.stdout).toContain('No response.')
@@ -91,6 +91,10 @@ describeWithNamespaces('an IPv6 host beside the kernel', () => {
     await using server = link.namespace.spawn(process.execPath, ['-e', echo])
     await server.waitFor('ready')
     expect(await host.ask({ do: 'udp', address: 'fd00::1', size: 60_000 })).toEqual({ size: 60_000, equal: true })
+    // To a neighbour that is not known yet: all fragments wait for its address.
+    await link.run('ip', ['address', 'add', 'fd00::77/64', 'dev', 'tap0', 'nodad'])
+    expect(await host.ask({ do: 'udp', address: 'fd00::77', size: 60_000 })).toEqual({ size: 60_000, equal: true })
+    await link.run('ip', ['address', 'del', 'fd00::77/64', 'dev', 'tap0'])
     const { packets, fragments } = await host.report()
     expect([packets, fragments.kept, fragments.packets]).toEqual([0, 0, 0])
   })
