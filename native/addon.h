@@ -1,6 +1,7 @@
 /*
- * The addon's inner interfaces. It has five parts: device.c opens taps, adopts and closes; packet.c opens other interfaces;
- * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; module.c is what JavaScript sees.
+ * The addon's inner interfaces. It has six parts: device.c opens taps, adopts and closes; packet.c opens other interfaces;
+ * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; iteration.c watches the event
+ * loop; module.c is what JavaScript sees.
  *
  * Nothing here throws. Every function that JavaScript calls returns a number: a result, or a negative errno.
  */
@@ -125,6 +126,9 @@ int device_open_packet(struct addon *addon, napi_env env, const char *name, cons
                        bool offload, enum step *failed);
 int packet_name(const struct device *device, char *name);
 int packet_error(const struct device *device);
+
+/* iteration.c; calls both functions, in each turn of the event loop, until the environment ends. 0 or a negative errno. */
+int iteration_watch(napi_env env, napi_value enter, napi_value leave);
 
 /* poll.c */
 int poll_update(struct device *device);

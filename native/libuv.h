@@ -12,9 +12,13 @@
 typedef struct uv_loop_s uv_loop_t;
 typedef struct uv_handle_s uv_handle_t;
 typedef struct uv_poll_s uv_poll_t;
+typedef struct uv_prepare_s uv_prepare_t;
+typedef struct uv_check_s uv_check_t;
 
-/* enum uv_handle_type is passed as an int; only this member is needed. The module checks the number when it loads. */
+/* enum uv_handle_type is passed as an int; only these members are needed. The module checks the numbers when it loads. */
+#define UV_CHECK 2
 #define UV_POLL 8
+#define UV_PREPARE 9
 
 /* enum uv_poll_event */
 #define UV_READABLE 1
@@ -30,6 +34,11 @@ extern void uv_handle_set_data(uv_handle_t *handle, void *data);
 extern void uv_ref(uv_handle_t *handle);
 extern void uv_unref(uv_handle_t *handle);
 extern void uv_close(uv_handle_t *handle, uv_close_cb callback);
+
+extern int uv_prepare_init(uv_loop_t *loop, uv_prepare_t *handle);
+extern int uv_prepare_start(uv_prepare_t *handle, void (*callback)(uv_prepare_t *handle));
+extern int uv_check_init(uv_loop_t *loop, uv_check_t *handle);
+extern int uv_check_start(uv_check_t *handle, void (*callback)(uv_check_t *handle));
 
 extern int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
 extern int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb callback);

@@ -248,6 +248,12 @@ static napi_value set_up(napi_env env, napi_callback_info info) {
   return number(env, link_set_up(device, up));
 }
 
+static napi_value watch_iterations(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  arguments(env, info, values, 2);
+  return number(env, iteration_watch(env, values[0], values[1]));
+}
+
 /* Two joined sockets, one frame a message: what `adopt` also takes, and what tests without a device run on. */
 static napi_value socket_pair(napi_env env, napi_callback_info info) {
   napi_value values[2];
@@ -297,13 +303,20 @@ NAPI_MODULE_INIT() {
       {"setMtu", set_mtu},
       {"isUp", is_up},
       {"setUp", set_up},
+      {"watchIterations", watch_iterations},
       {"socketPair", socket_pair},
   };
-  /* Guards the one number that libuv.h takes for granted. */
-  const char *handle_name = uv_handle_type_name(UV_POLL);
-  if (handle_name == NULL || strcmp(handle_name, "poll") != 0) {
-    napi_throw_error(env, NULL, "tapstack's addon does not know this version of libuv");
-    return NULL;
+  /* Guards the numbers that libuv.h takes for granted. */
+  static const struct {
+    int type;
+    const char *name;
+  } handles[] = {{UV_CHECK, "check"}, {UV_POLL, "poll"}, {UV_PREPARE, "prepare"}};
+  for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
+    const char *handle_name = uv_handle_type_name(handles[i].type);
+    if (handle_name == NULL || strcmp(handle_name, handles[i].name) != 0) {
+      napi_throw_error(env, NULL, "tapstack's addon does not know this version of libuv");
+      return NULL;
+    }
   }
   struct addon *addon = calloc(1, sizeof(*addon));
   if (addon == NULL || napi_set_instance_data(env, addon, on_instance_end, NULL) != napi_ok) {

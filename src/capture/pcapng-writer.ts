@@ -114,6 +114,7 @@ export class PcapngWriter {
    * @param device from `addInterface`
    * @param now microseconds since that interface's epoch
    * @param comment cut at 65,532 bytes of UTF-8
+   * @param originalLength of the frame, if not all of it is given
    */
   write(
     device: number,
@@ -123,14 +124,14 @@ export class PcapngWriter {
     end: number,
     direction: CaptureDirection | null,
     comment?: string,
+    originalLength = end - start,
   ): void {
     if (this.#closing !== null || this.#sink.isFull) {
       this.counters.dropped++
       this.#tellError()
       return
     }
-    const originalLength = end - start
-    const length = Math.min(originalLength, LONGEST_FRAME)
+    const length = Math.min(end - start, LONGEST_FRAME)
     const text = comment === undefined ? null : encode(comment)
     this.#reserve(PACKET_BLOCK + length + 24 + (text === null ? 0 : text.length + 4))
     this.counters.frames++

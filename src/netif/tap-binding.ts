@@ -61,6 +61,8 @@ export interface TapBinding {
   setMtu(device: number, mtu: number): number
   isUp(device: number): number
   setUp(device: number, up: boolean): number
+  /** From now on calls both functions in each turn of the event loop: before it waits, and after. */
+  watchIterations(enter: () => void, leave: () => void): number
   /** Two joined sockets, sequenced-packet or datagram, that `adopt` takes. */
   socketPair(sequenced: boolean, descriptors: Int32Array): number
 }
@@ -132,7 +134,7 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.openPacket === undefined) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.watchIterations === undefined) {
     throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
   }
   loaded = binding

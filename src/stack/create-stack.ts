@@ -18,7 +18,7 @@ import type { Ip } from '../ip/index.ts'
 import { Igmp, Ipv4 } from '../ipv4/index.ts'
 import { Ipv6, Ipv6Host, type Ipv6HostOptions, ipv6Wire } from '../ipv6/index.ts'
 import { type Log, type LogFactory, silentLogs } from '../log/index.ts'
-import { CaptureNetif, type Netif, openNetif } from '../netif/index.ts'
+import { CaptureNetif, type Netif, openNetif, type RecentFrames } from '../netif/index.ts'
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
@@ -78,6 +78,8 @@ export interface CreateStackOptions {
   socket?: Omit<SocketStackOptions, 'logs' | 'dns'>
   /** Writes every frame to this pcapng file, which is created or emptied. `close()` rejects if that failed. */
   capture?: string
+  /** Keeps the last frames of the interface in mind, to be saved when something went wrong. */
+  recentFrames?: RecentFrames
   /** Default: the host's monotonic clock. */
   clock?: Clock
   /** Default: cryptographic randomness. */
@@ -135,6 +137,10 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     let netif = options.netif
     if (netif === undefined) {
       netif = await openNetif(options.interface ?? 'tap0', new PacketMemory(options.memory))
+      made.push(netif)
+    }
+    if (options.recentFrames !== undefined) {
+      netif = options.recentFrames.watch(netif, clock)
       made.push(netif)
     }
     let writer: PcapngWriter | null = null

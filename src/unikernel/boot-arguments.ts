@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { IpAddress, IpPrefix } from '../address/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
@@ -177,6 +178,12 @@ export function bootArguments(application: string) {
       default: '0',
       doc: 'how long to wait before anything starts',
     },
+    reports: {
+      type: 'string',
+      placeholder: 'FOLDER',
+      default: tmpdir(),
+      doc: 'where reports of crashes go, and the last frames after SIGUSR2',
+    },
     config: {
       type: 'string',
       placeholder: 'FILE',
@@ -187,7 +194,7 @@ export function bootArguments(application: string) {
 }
 
 /** Those of the process; the others are of a stack, and each stack of an application may have its own. */
-export const PROCESS_ARGUMENTS = ['logs', 'logsFormat', 'name', 'grace', 'delay', 'config', 'help'] as const
+export const PROCESS_ARGUMENTS = ['logs', 'logsFormat', 'name', 'grace', 'delay', 'reports', 'config', 'help'] as const
 
 export type BootArguments = ReturnType<typeof bootArguments>
 export type BootValues = ArgumentValues<BootArguments>

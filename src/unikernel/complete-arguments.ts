@@ -4,7 +4,7 @@ import { LOG_LEVEL_NAMES, LOG_SOURCES } from './log-levels.ts'
 import { declarationsOf, type Unikernel } from './unikernel.ts'
 
 /** Arguments whose value is the name of a file. */
-const OF_FILES = /(^|-)(config|capture|file|folder)$/
+const OF_FILES = /(^|-)(config|capture|reports|file|folder)$/
 
 /**
  * What may stand in the place of the last of `words` in the command line of a unikernel, for completion in a shell.

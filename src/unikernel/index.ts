@@ -41,6 +41,7 @@ export {
 } from './devices/index.ts'
 export { type EnvironmentStack, environmentOf, stackOfEnvironment } from './environment-stack.ts'
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
+export type { Lifecycle, MemoryStatistics, Removal } from './lifecycle.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
 export {
   isUnikernel,

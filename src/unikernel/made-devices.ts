@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../clock/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import type { BootValues } from './boot-arguments.ts'
+import type { Reports } from './crash-report.ts'
 import { type Device, devicesInOrder, isStackDevice, type StackDevice, valuesOfStack } from './devices/index.ts'
 import type { Logs } from './logs.ts'
 import { stackOptions, warnOfUnused } from './stack-arguments.ts'
@@ -26,6 +27,8 @@ export interface MakeDevicesOptions {
   readonly createStack: ((options: CreateStackOptions) => Promise<Stack>) | undefined
   /** The sandbox's tap device; undefined outside of one. */
   readonly sandboxInterface: string | undefined
+  /** Keeps the last frames of each stack. */
+  readonly reports: Reports
 }
 
 /** The devices of a run, from their making to their end. */
@@ -53,7 +56,11 @@ export class MadeDevices {
       for (const device of devices) {
         const own = valuesOfStack(device, values)
         warnOfUnused(own, logs('unikernel'))
-        const stack = await create(stackOptions(own, logs, sandboxInterface, signal))
+        const settings = stackOptions(own, logs, sandboxInterface, signal)
+        // Whoever brings a way to make stacks of their own has frames of their own, too.
+        const isOurs = this.#options.createStack === undefined && settings.net === 'direct'
+        const recent = isOurs ? { recentFrames: this.#options.reports.keepFramesOf(device.group) } : {}
+        const stack = await create({ ...settings, ...recent })
         const tracked = new TrackedStack(stack)
         this.stacks.push({ device, stack, tracked, values: own })
         this.#made.set(device, tracked)

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { IpAddress } from '../address/index.ts'
+import { SystemError } from '../errors/index.ts'
 import { parseInterface } from '../netif/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
@@ -7,9 +8,11 @@ import { BadArgument } from './arguments.ts'
 import { checkTogether, isSocket } from './boot-arguments.ts'
 import { optionName, parseArguments } from './command-line.ts'
 import { readConfigFile } from './config-file.ts'
+import { Reports } from './crash-report.ts'
 import { devicesInOrder, inGroup, isStackDevice, type StackDevice, valuesOfStack } from './devices/index.ts'
 import { helpText } from './help.ts'
 import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
+import { RunLifecycle } from './lifecycle.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
 import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
@@ -23,6 +26,8 @@ const EXIT_SIGNAL = 128
 
 type Signal = 'SIGINT' | 'SIGTERM'
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM']
+/** Others that a run understands: they do not end it. */
+type Notice = 'SIGUSR2' | 'SIGTSTP' | 'SIGCONT'
 
 /** What Node tells of errors that nobody caught: in a timer, in a promise that nobody waits for. */
 type Uncaught = 'uncaughtException' | 'unhandledRejection'
@@ -35,8 +40,11 @@ export interface RunOptions {
   /** Help and address lines go to `stdout`, logs and errors to `stderr`. */
   stdout?: { write(text: string): unknown; isTTY?: boolean }
   stderr?: { write(text: string): unknown; isTTY?: boolean }
-  /** Where SIGINT and SIGTERM come from; default this process. */
-  signals?: { on(signal: Signal, handler: () => void): unknown; off(signal: Signal, handler: () => void): unknown }
+  /** Where signals come from; default this process. */
+  signals?: {
+    on(signal: Signal | Notice, handler: () => void): unknown
+    off(signal: Signal | Notice, handler: () => void): unknown
+  }
   /** Where errors that nobody caught come from; default this process. */
   uncaught?: {
     on(event: Uncaught, handler: (error: unknown) => void): unknown
@@ -153,11 +161,27 @@ class Run {
     this.#endByCrash = resolve
   })
 
+  /** What the application has asked to end with. */
+  #requestedCode = 0
+  #devices: MadeDevices | null = null
+  readonly #reports: Reports
+  readonly #lifecycle: RunLifecycle
+
   constructor(unikernel: Unikernel, values: RunValues, logs: Logs, options: RunOptions & Streams) {
     this.#unikernel = unikernel
     this.#values = values
     this.#logs = logs
     this.#options = options
+    this.#reports = new Reports(values.name, values.reports)
+    this.#lifecycle = new RunLifecycle(logs('unikernel'), {
+      shutdown: (exitCode) => {
+        if (this.#stopping.signal.aborted) return
+        this.#requestedCode = exitCode
+        this.#stop('the application')
+      },
+      stop: () => process.kill(process.pid, 'SIGSTOP'),
+      stacks: () => this.#devices?.stacks.map(({ stack }) => stack) ?? [],
+    })
   }
 
   async result(): Promise<number> {
@@ -174,6 +198,13 @@ class Run {
       signals.on(signal, handler)
       return { signal, handler }
     })
+    const notices: Record<Notice, () => void> = {
+      SIGUSR2: () => this.#saveFrames(),
+      SIGTSTP: () => this.#lifecycle.suspend(),
+      SIGCONT: () => this.#lifecycle.resumed(),
+    }
+    const notified = Object.entries(notices) as [Notice, () => void][]
+    for (const [notice, handler] of notified) signals.on(notice, handler)
     const thrown = (error: unknown) => this.#thrown(error)
     for (const event of UNCAUGHT) uncaught.on(event, thrown)
     try {
@@ -181,12 +212,36 @@ class Run {
     } finally {
       for (const event of UNCAUGHT) uncaught.off(event, thrown)
       for (const { signal, handler } of handlers) signals.off(signal, handler)
+      for (const [notice, handler] of notified) signals.off(notice, handler)
     }
   }
 
-  #stop(signal: Signal): void {
-    this.#logs('unikernel').info(`${signal}: shutting down`)
-    this.#stopping.abort(new Error(`stopped by ${signal}`))
+  #stop(why: string): void {
+    this.#logs('unikernel').info(`${why}: shutting down`)
+    this.#stopping.abort(new Error(`stopped by ${why}`))
+  }
+
+  #saveFrames(): void {
+    const log = this.#logs('unikernel')
+    try {
+      log.app('the last frames are saved', { files: this.#reports.saveFrames() })
+    } catch (error) {
+      log.error('the last frames cannot be saved', { error })
+    }
+  }
+
+  /** What is left of a mistake in a program: an error that says which call failed is one that it could have expected. */
+  #report(error: unknown): void {
+    if (error instanceof SystemError || this.#reports.isEmpty) return
+    const { stderr } = this.#options
+    const { name } = this.#values
+    try {
+      const stacks = this.#devices?.stacks.map(({ stack }) => stack) ?? []
+      const file = this.#reports.saveCrash(error, stacks, this.#lifecycle.memory())
+      stderr.write(`${name}: a report with the last frames is in ${file}\n`)
+    } catch (failure) {
+      stderr.write(`${name}: a report cannot be written: ${(failure as Error).message}\n`)
+    }
   }
 
   /** The application threw where nobody catches it: what else it does is not to be relied on. */
@@ -198,6 +253,7 @@ class Run {
     }
     this.#crashed = true
     this.#failed('failed', error)
+    this.#report(error)
     this.#endByCrash()
   }
 
@@ -208,7 +264,10 @@ class Run {
     const { values, logs, options } = { values: this.#values, logs: this.#logs, options: this.#options }
     const { createStack } = options
     const sandboxInterface = sandboxInterfaceOf(options)
-    const devices = new MadeDevices(this.#unikernel, { values, logs, signal: stopping, createStack, sandboxInterface })
+    const reports = this.#reports
+    const making = { values, logs, signal: stopping, createStack, sandboxInterface, reports }
+    const devices = new MadeDevices(this.#unikernel, making)
+    this.#devices = devices
     try {
       await devices.makeStacks()
     } catch (error) {
@@ -230,11 +289,13 @@ class Run {
       code = this.#failed('cannot close the network', error)
     }
     try {
+      await this.#lifecycle.exit()
       await devices.closeOthers()
     } catch (error) {
-      code = this.#failed('cannot close a device', error)
+      code = this.#failed('cannot end in order', error)
     }
-    return this.#crashed ? EXIT_FAILURE : code
+    if (this.#crashed) return EXIT_FAILURE
+    return code === 0 ? this.#requestedCode : code
   }
 
   #delay(): Promise<void> {
@@ -287,6 +348,7 @@ class Run {
       log: this.#logs(this.#unikernel.name),
       signal: stopping,
       name: this.#values.name,
+      lifecycle: this.#lifecycle,
     }
     // In a function of its own, so that what `start` throws at once is caught as well.
     const started = (async () => {
@@ -303,7 +365,11 @@ class Run {
         return 0
       }
     } catch (error) {
-      if (!stopping.aborted) return this.#failed('failed', error)
+      if (!stopping.aborted) {
+        const code = this.#failed('failed', error)
+        this.#report(error)
+        return code
+      }
     }
     // Stopped while `start` was still running: it may say its last words, as long as connections may take.
     const timeUp = new Promise<void>((resolve) => setTimeout(resolve, this.#values.grace).unref())

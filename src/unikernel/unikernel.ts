@@ -12,6 +12,7 @@ import {
   devices,
   devicesInOrder,
 } from './devices/index.ts'
+import type { Lifecycle } from './lifecycle.ts'
 
 /** What every unikernel is started with. */
 export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDeclarations> {
@@ -23,6 +24,7 @@ export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDecla
   readonly signal: AbortSignal
   /** What this instance is called: `--name`. */
   readonly name: string
+  readonly lifecycle: Lifecycle
 }
 
 /** What a unikernel is started with: its setting, and its devices by their names. */
@@ -112,7 +114,7 @@ export function declarationsOf(unikernel: Unikernel): ArgumentDeclarations {
 }
 
 /** What stands in the setting already. */
-const RESERVED = new Set(['arguments', 'log', 'signal', 'name', 'lifecycle', 'memory', 'logs'])
+const RESERVED = new Set(['arguments', 'log', 'signal', 'name', 'lifecycle'])
 
 function checkDevices(declared: DeviceDeclarations): void {
   for (const [name, each] of Object.entries(declared)) {

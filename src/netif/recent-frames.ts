@@ -1,0 +1,195 @@
+import type { MacAddress } from '../address/index.ts'
+import { FileSink, PcapngWriter } from '../capture/index.ts'
+import type { Clock, Microseconds } from '../clock/index.ts'
+import { integerInRange } from '../errors/index.ts'
+import { type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
+import type { FrameReceiver, Netif, NetifCounters, NetifFeatures } from './netif.ts'
+
+export interface RecentFramesOptions {
+  /** How many frames are kept, the latest; 8 to 65,536, default 512. Less where packet memory has no room for them. */
+  frames?: number
+}
+
+/** Of each frame, in bytes: all headers, and the beginning of what they carry. */
+const KEPT_BYTES = 256
+const PER_SLOT = SMALL_SLOT / KEPT_BYTES
+const SLOT_SHIFT = Math.log2(PER_SLOT)
+const SLOT_MASK = PER_SLOT - 1
+
+/**
+ * The last frames of a network interface, both ways: always on, bounded, and written to a file when something went wrong.
+ * `createStack({ recentFrames })` puts it in front of the interface.
+ *
+ * The frames lie in packet memory, where copying one costs neither an object nor a call out of the engine; the clock is read
+ * once for each burst.
+ */
+export class RecentFrames {
+  readonly #frames: number
+  #netif: RecordedNetif | null = null
+
+  /** @throws RangeError */
+  constructor(options: RecentFramesOptions = {}) {
+    this.#frames = integerInRange('frames', options.frames ?? 512, 8, 65_536)
+  }
+
+  /** An interface whose frames are kept from now on. One at a time. */
+  watch(netif: Netif, clock: Clock): Netif {
+    this.#netif = new RecordedNetif(netif, clock, this.#frames)
+    return this.#netif
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#netif?.length ?? 0
+  }
+
+  /**
+   * Writes them to a pcapng file, which is created or emptied: the first 256 bytes of each, the oldest first. At once, so that it
+   * is done even if the process ends now.
+   * @returns how many
+   * @throws the errors of `open` and `write`
+   */
+  save(file: string): number {
+    return this.#netif?.save(file) ?? 0
+  }
+}
+
+class RecordedNetif implements Netif, FrameReceiver {
+  readonly #netif: Netif
+  readonly #clock: Clock
+  readonly #bytes: Uint8Array
+  readonly #slots: PacketBuffer[] = []
+  readonly #entries: number
+  readonly #times: Float64Array
+  readonly #lengths: Int32Array
+  readonly #outbound: Uint8Array
+  #next = 0
+  #count = 0
+  #now: Microseconds = 0
+  #isTimeKnown = false
+  #receiver: FrameReceiver | null = null
+
+  constructor(netif: Netif, clock: Clock, frames: number) {
+    this.#netif = netif
+    this.#clock = clock
+    this.#bytes = netif.memory.bytes
+    // A small memory is for the stack, a sixteenth of it at most for us.
+    const slots = Math.min(Math.ceil(frames / PER_SLOT), netif.memory.smallSlots >> 4)
+    for (let i = 0; i < slots; i++) {
+      const slot = netif.memory.takeSmall()
+      if (slot === null) break
+      this.#slots.push(slot)
+    }
+    this.#entries = Math.min(frames, this.#slots.length * PER_SLOT)
+    this.#times = new Float64Array(this.#entries)
+    this.#lengths = new Int32Array(this.#entries)
+    this.#outbound = new Uint8Array(this.#entries)
+  }
+
+  get length(): number {
+    return this.#count
+  }
+
+  #record(packet: PacketBuffer, outbound: number): void {
+    if (this.#slots.length === 0) return
+    if (!this.#isTimeKnown) {
+      this.#now = this.#clock.now()
+      this.#isTimeKnown = true
+    }
+    const entry = this.#next
+    this.#next = entry + 1 === this.#entries ? 0 : entry + 1
+    if (this.#count < this.#entries) this.#count++
+    const { start, end } = packet
+    this.#times[entry] = this.#now
+    this.#lengths[entry] = end - start
+    this.#outbound[entry] = outbound
+    this.#bytes.copyWithin(this.#position(entry), start, end - start > KEPT_BYTES ? start + KEPT_BYTES : end)
+  }
+
+  #position(entry: number): number {
+    return this.#slots[entry >> SLOT_SHIFT].base + (entry & SLOT_MASK) * KEPT_BYTES
+  }
+
+  save(file: string): number {
+    const sink = new FileSink(file)
+    const writer = new PcapngWriter(sink)
+    const { name, mac } = this.#netif
+    const device = writer.addInterface({ name, mac, epoch: this.#clock.epoch })
+    for (let i = 0; i < this.#count; i++) {
+      const entry = (this.#next - this.#count + i + this.#entries) % this.#entries
+      const length = this.#lengths[entry]
+      const start = this.#position(entry)
+      const end = start + Math.min(length, KEPT_BYTES)
+      const direction = this.#outbound[entry] === 1 ? 'outbound' : 'inbound'
+      writer.write(device, this.#times[entry], this.#bytes, start, end, direction, undefined, length)
+    }
+    writer.flush()
+    if (sink.error !== null) throw sink.error
+    // What a file can still say by closing it is in `error` already.
+    void sink.close()
+    return this.#count
+  }
+
+  get name(): string {
+    return this.#netif.name
+  }
+
+  get mac(): MacAddress {
+    return this.#netif.mac
+  }
+
+  get mtu(): number {
+    return this.#netif.mtu
+  }
+
+  get features(): NetifFeatures {
+    return this.#netif.features
+  }
+
+  get memory(): PacketMemory {
+    return this.#netif.memory
+  }
+
+  get counters(): NetifCounters {
+    return this.#netif.counters
+  }
+
+  attach(receiver: FrameReceiver): void {
+    this.#receiver = receiver
+    this.#netif.attach(this)
+  }
+
+  transmit(packet: PacketBuffer): void {
+    this.#record(packet, 1)
+    this.#netif.transmit(packet)
+  }
+
+  flush(): void {
+    this.#isTimeKnown = false
+    this.#netif.flush()
+  }
+
+  async close(): Promise<void> {
+    this.#forget()
+    await this.#netif.close()
+  }
+
+  #forget(): void {
+    this.#count = 0
+    for (const slot of this.#slots.splice(0)) slot.release()
+  }
+
+  frame(packet: PacketBuffer): void {
+    this.#record(packet, 0)
+    this.#receiver?.frame(packet)
+  }
+
+  endOfBurst(): void {
+    this.#receiver?.endOfBurst()
+    this.#isTimeKnown = false
+  }
+
+  closed(error: Error | null): void {
+    this.#receiver?.closed(error)
+  }
+}
