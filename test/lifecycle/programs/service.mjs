@@ -13,7 +13,9 @@ export default unikernel({
     const areCounted = () => turns.begun > 10 && Math.abs(turns.begun - turns.ended) <= 1
     lifecycle.onSuspend(() => console.log('told to suspend'))
     lifecycle.onResume(() => console.log('told to resume'))
-    lifecycle.onExit(() => pause(10).then(() => console.log(`told to exit, turns ${areCounted() ? 'are counted' : JSON.stringify(turns)}`)))
+    lifecycle.onExit(() =>
+      pause(10).then(() => console.log(`told to exit, turns ${areCounted() ? 'are counted' : JSON.stringify(turns)}`)),
+    )
     await stack.listen({ port: 80 }, async (flow) => {
       const wanted = String(await flow.read())
       for (let i = 0; i < 20 || wanted === 'endless'; i++) {
