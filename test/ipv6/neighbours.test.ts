@@ -31,10 +31,11 @@ describeWithNamespaces('an IPv6 host beside the kernel', () => {
     await link?.[Symbol.asyncDispose]()
   })
 
+  // ping waits for the last answer as long as its interval, which a machine with a lot to do needs.
   test('is pinged at its static and its link-local address', async () => {
-    expect(await link.ping(STATIC, '-c', '20', '-i', '0.01')).toContain('20 received')
-    expect(await link.ping(`${linkLocal}%tap0`, '-c', '20', '-i', '0.01')).toContain('20 received')
-    expect(await link.ping(STATIC, '-c', '20', '-i', '0.01', '-s', '1452')).toContain('20 received')
+    expect(await link.ping(STATIC, '-c', '5', '-i', '0.1')).toContain('5 received')
+    expect(await link.ping(`${linkLocal}%tap0`, '-c', '5', '-i', '0.1')).toContain('5 received')
+    expect(await link.ping(STATIC, '-c', '5', '-i', '0.1', '-s', '1452')).toContain('5 received')
   })
 
   test('is reachable for the kernel, which knows its MAC address', async () => {
