@@ -153,6 +153,7 @@ describe('what is no answer', () => {
     ['the broadcast address of its network', 'unusable', {}, { yourAddress: ip('10.0.0.255') }],
     ['the address of its network', 'unusable', {}, { yourAddress: ip('10.0.0.0') }],
     ['the broadcast address of its class', 'unusable', { prefixLength: null }, { yourAddress: ip('192.168.1.255') }],
+    ['the last address of a network of four', 'unusable', { prefixLength: 30 }, { yourAddress: ip('10.0.0.3') }],
     ['a multicast address', 'unusable', {}, { yourAddress: ip('224.0.0.1') }],
     ['a reserved address', 'unusable', {}, { yourAddress: ip('240.0.0.1') }],
     ['a loopback address', 'unusable', {}, { yourAddress: ip('127.0.0.1') }],
@@ -307,6 +308,16 @@ describe('the times of a lease (4.4.5)', () => {
     expect(end).toBe(1000)
   })
 
+  test('what is computed differs from host to host, so that they do not all ask at once', () => {
+    const times = [1, 2, 3, 4, 5, 6].map((seed) => {
+      const exchange = new Dhcpv4Exchange({ seed })
+      exchange.bind()
+      return exchange.client.lease!.renewAt
+    })
+    expect(new Set(times).size).toBe(6)
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(SECOND / 4)
+  })
+
   test('for ever: neither renewed nor rebound nor lost', () => {
     expect(timesOf({ leaseTime: FOREVER, renewAfter: 10 })).toEqual([Infinity, Infinity, Infinity, Infinity])
     const exchange = new Dhcpv4Exchange()
@@ -371,6 +382,18 @@ describe('BOUND, RENEWING, REBINDING', () => {
     expect(exchange.events).toEqual(['bound 10.0.0.50/24', 'rebound 10.0.0.50/24'])
     exchange.advance(1810 * SECOND)
     expect(exchange.last.destination).toBe('10.0.0.9')
+  })
+
+  test('what another server gives is remembered, too', async () => {
+    const store = new Store()
+    const exchange = new Dhcpv4Exchange({ store })
+    exchange.client.start()
+    await settle()
+    exchange.bind({ renewAfter: 1800, rebindAfter: 3000 })
+    exchange.advance(3001 * SECOND)
+    exchange.acknowledge({ serverId: ip('10.0.0.9') })
+    await settle()
+    expect(store.text).toContain('10.0.0.9')
   })
 
   test('expired when nobody answers, and bound again when somebody does', () => {
@@ -538,6 +561,18 @@ describe('probing and declining', () => {
     exchange.answerProbe(true)
     expect(exchange.events).toEqual([])
     expect(exchange.advance(0)).toEqual(['discover'])
+  })
+
+  test('no more than twenty messages at once, whatever servers do', () => {
+    const exchange = new Dhcpv4Exchange({ offerWait: 0 })
+    exchange.client.start()
+    for (let i = 0; i < 100; i++) exchange.client.linkChanged()
+    expect(exchange.sent).toHaveLength(20)
+    expect(exchange.client.counters.rateLimited).toBe(81)
+    exchange.advance(10 * SECOND)
+    exchange.offer()
+    exchange.acknowledge()
+    expect(exchange.client.state).toBe('bound')
   })
 
   test('stopping ends it', () => {
@@ -847,7 +882,8 @@ test('whatever servers say, at any time: no exception, no address that no host c
         exchange.answerProbe(free)
       }
       const elapsed = exchange.clock.now() / SECOND
-      expect(exchange.client.counters.sent).toBeLessThanOrEqual(20 + elapsed)
+      expect(exchange.sent.length).toBeLessThanOrEqual(20 + elapsed)
+      expect(exchange.client.counters.sent).toBe(exchange.sent.length)
       expect(exchange.client.state).not.toBe('stopped')
     }),
     { numRuns: 300 },

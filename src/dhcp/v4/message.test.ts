@@ -107,6 +107,8 @@ describe('options (RFC 2132)', () => {
       autoConfigure: false,
       others: [{ code: 200, bytes: Uint8Array.of(7) }],
     })
+    const whole = parseMessage(reply([...OFFER, ...option(56, 104), ...option(60, 118), 255]))
+    expect(whole).toMatchObject({ options: { message: 'h', vendorClass: 'v' }, ignoredOptions: 0 })
   })
 
   test('padding anywhere, and no end at the end', () => {
@@ -264,6 +266,7 @@ describe('classless routes (RFC 3442)', () => {
   test('routes that lead nowhere are left out', () => {
     const raw = [8, 127, 10, 0, 0, 1, 8, 10, 224, 0, 0, 1, 8, 11, 10, 0, 0, 1]
     expect(options(...option(121, ...raw))?.classlessRoutes).toEqual([route('11.0.0.0/8', '10.0.0.1')])
+    expect(parseMessage(reply([...OFFER, ...option(121, ...raw), 255]))?.ignoredOptions).toBe(1)
   })
 })
 
@@ -274,6 +277,17 @@ describe('domain search (RFC 3397)', () => {
     const raw = [...text('eng'), ...text('apple'), ...text('com'), 0, ...text('marketing'), 0xc0, 4]
     const found = options(...option(119, ...raw.slice(0, 9)), ...option(119, ...raw.slice(9)))
     expect(found?.domainSearch).toEqual(['eng.apple.com', 'marketing.apple.com'])
+  })
+
+  test('the longest name that there is, by a pointer to the first byte too', () => {
+    const longest = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(61)].join('.')
+    expect(longest).toHaveLength(253)
+    const message = newMessage({}, { type: MessageType.Ack, domainName: longest, domainSearch: [longest] })
+    expect(parseMessage(buildMessage(message, 1400))?.options).toMatchObject({
+      domainName: longest,
+      domainSearch: [longest],
+    })
+    expect(options(...option(119, ...text('a'), 0, 0xc0, 0))?.domainSearch).toEqual(['a', 'a'])
   })
 
   test.each([
@@ -305,7 +319,10 @@ test('client identifiers (RFC 4361, RFC 2132)', () => {
 test('masks and classes', () => {
   for (let length = 1; length <= 32; length++) expect(prefixLengthOf(-1 << (32 - length))).toBe(length)
   for (const mask of [0, 1, 0x7fffffff, 0xff00ff00, -3]) expect(prefixLengthOf(mask)).toBe(null)
-  expect(['10.0.0.1', '172.16.0.1', '192.168.0.1'].map((each) => classfulLength(ip(each).word3))).toEqual([8, 16, 24])
+  const lengths = ['10.0.0.1', '127.255.255.255', '128.0.0.0', '191.255.255.255', '192.0.0.0'].map((each) =>
+    classfulLength(ip(each).word3),
+  )
+  expect(lengths).toEqual([8, 8, 16, 16, 24])
 })
 
 const host = fc

@@ -1,20 +1,24 @@
 /** Clients and servers on a virtual network: every frame is there, from ARP to DHCP, and none of it is scripted. */
 import { describe, expect, test } from 'vitest'
 import { captureOnFailure } from '../../../test/support/capture-on-failure.ts'
-import { IpAddress, IpPrefix } from '../../address/index.ts'
+import { IpAddress, IpPrefix, MacAddress } from '../../address/index.ts'
 import { Arp, SHORT_PROBE_TIMES } from '../../arp/index.ts'
 import { MINUTE, SECOND, SeededRandom, VirtualClock } from '../../clock/index.ts'
 import { Ethernet } from '../../ethernet/index.ts'
 import { Ipv4 } from '../../ipv4/index.ts'
 import { VirtualNetwork, type VirtualPortOptions } from '../../netif/index.ts'
-import { PacketMemory } from '../../packet/index.ts'
-import { Udp } from '../../udp/index.ts'
+import { type PacketBuffer, PacketMemory } from '../../packet/index.ts'
+import { Udp, type UdpBinding } from '../../udp/index.ts'
 import { AddressPool } from './address-pool.ts'
 import { ArpProber } from './arp-prober.ts'
+import { buildMessage } from './build-message.ts'
 import { Dhcpv4Client } from './client.ts'
 import type { Dhcpv4ClientOptions } from './client-interface.ts'
+import { MessageType } from './codes.ts'
 import { inquire } from './inquiry.ts'
 import type { Dhcpv4Lease } from './lease.ts'
+import { type Message, newMessage } from './message.ts'
+import { parseMessage } from './parse-message.ts'
 import { Dhcpv4Server, type Dhcpv4ServerOptions } from './server.ts'
 import { UdpDhcpv4Transport } from './udp-transport.ts'
 
@@ -267,6 +271,56 @@ test('ports that somebody else has are named', () => {
   link.end()
 })
 
+describe('behind a relay agent (RFC 2131, section 4.1)', () => {
+  test.each([
+    [MessageType.Discover, null, 'offer', false],
+    [MessageType.Request, '192.168.7.7', 'refusal', true],
+  ] as const)('message %i for %s: the answer goes to the agent, %s', (type, requested, _name, broadcast) => {
+    const link = new Link()
+    link.server()
+    const relay = link.host('10.0.0.2/24')
+    const heard: Message[] = []
+    const receiver = {
+      datagram(packet: PacketBuffer, port: number): void {
+        expect(port).toBe(67)
+        heard.push(parseMessage(packet.memory.bytes.slice(packet.payload, packet.payloadEnd))!)
+      },
+      error() {},
+    }
+    const binding = relay.udp.bind(receiver, { port: 67 }) as UdpBinding
+    const requestedAddress = requested === null ? null : ip(requested)
+    const fields = { transactionId: 7, relayAddress: ip('10.0.0.2'), hardwareAddress: link.host().ethernet.mac }
+    const message = newMessage(fields, { type, requestedAddress, clientId: Uint8Array.of(1, 2, 3) })
+    binding.send(buildMessage(message), ip('10.0.0.1'), 67)
+    link.clock.advance(SECOND)
+    expect(heard).toHaveLength(1)
+    expect(heard[0]).toMatchObject({ ...fields, broadcast })
+    expect(heard[0].options).toMatchObject({ clientId: Uint8Array.of(1, 2, 3), serverId: ip('10.0.0.1') })
+    link.end()
+  })
+
+  test('a refusal on the link is broadcast without saying so', () => {
+    const link = new Link()
+    link.server()
+    const client = link.host()
+    const heard: Message[] = []
+    const receiver = {
+      datagram: (packet: PacketBuffer) =>
+        heard.push(parseMessage(packet.memory.bytes.slice(packet.payload, packet.payloadEnd))!),
+      error() {},
+    }
+    const binding = client.udp.bind(receiver, { port: 68, broadcast: true }) as UdpBinding
+    const options = { type: MessageType.Request, requestedAddress: ip('192.168.7.7') }
+    const message = newMessage({ hardwareAddress: client.ethernet.mac }, options)
+    const path = client.ipv4.linkPath(IpAddress.ANY_V4, IpAddress.BROADCAST_V4, MacAddress.BROADCAST)
+    binding.sendOver(path, 67, buildMessage(message))
+    client.ipv4.flush()
+    link.clock.advance(SECOND)
+    expect(heard[0]).toMatchObject({ broadcast: false, options: { type: MessageType.Nak } })
+    link.end()
+  })
+})
+
 describe('an inquiry', () => {
   const ask = (link: Link, timeout = 10 * SECOND) => {
     const { ipv4, udp, ethernet } = link.host()
@@ -311,6 +365,9 @@ describe('a pool', () => {
     expect(`${some.offer('c', ip('192.168.0.1'))}`).toBe('10.0.0.51')
     expect(some.offer('d', null)).toBe(null)
     expect(`${some.offer('a', ip('10.0.0.50'))}`).toBe('10.0.0.52')
+    some.lease('a', ip('10.0.0.52'), 3600)
+    expect(some.isFreeFor('a', ip('10.0.0.52'))).toBe(true)
+    expect(some.isFreeFor('b', ip('10.0.0.52'))).toBe(false)
   })
 
   test('takes back offers after a minute, leases at their end, declined addresses after ten minutes', () => {
