@@ -30,8 +30,9 @@ export interface IcmpCounters {
   errorsUnknownProtocol: number
   /** Source quench, which RFC 6633 has us ignore. */
   sourceQuenches: number
-  /** Redirects, which we do not follow. */
+  /** Redirects, and those of them that were followed (`acceptRedirects`). */
   redirects: number
+  redirectsFollowed: number
   /** Queries that we do not answer: timestamp, information, address mask, router discovery, extended echo. */
   queriesIgnored: number
   /** Types that we do not know. */
@@ -65,6 +66,7 @@ export function newIcmpCounters(): IcmpCounters {
     errorsUnknownProtocol: 0,
     sourceQuenches: 0,
     redirects: 0,
+    redirectsFollowed: 0,
     queriesIgnored: 0,
     unknownType: 0,
     errorsSent: 0,

@@ -562,6 +562,71 @@ describe('errors sent', () => {
   })
 })
 
+describe('redirects', () => {
+  const DESTINATION = '192.0.2.1'
+  const word = (text: string) => address(text).word3 >>> 0
+  function redirect(target: string, { from = PEER_ADDRESS, about = DESTINATION, source = OUR_ADDRESS, code = 1 } = {}) {
+    const quoted = ipv4({ source, destination: about, protocol: PROTOCOL }, bytes(8)).bytes
+    return ethernet(
+      { source: PEER_MAC, destination: OUR_MAC },
+      ipv4({ source: from, destination: OUR_ADDRESS }, icmp({ type: 5, code, rest: word(target) }, quoted)),
+    )
+  }
+  const nextHop = (host: TestHost, to = DESTINATION) => {
+    const path = host.ipv4.path(address(to))
+    return typeof path === 'string' ? path : IpAddress.v4(path.nextHop).toString()
+  }
+
+  test('are not followed unless that is asked for', () => {
+    const host = new TestHost()
+    expect(host.receive(redirect('10.0.0.7'))).toEqual([])
+    expect(nextHop(host)).toBe(PEER_ADDRESS)
+    expect(host.icmp.counters).toMatchObject({ redirects: 1, redirectsFollowed: 0 })
+  })
+
+  test('are followed for one destination, until routes change or the other one does not answer', () => {
+    const host = new TestHost({ icmp: { acceptRedirects: true } })
+    const before = host.ipv4.path(address(DESTINATION))
+    host.receive(redirect('10.0.0.7', { code: 0 }))
+    expect(typeof before === 'string' || before.isStale).toBe(true)
+    expect([nextHop(host), nextHop(host, '192.0.2.2')]).toEqual(['10.0.0.7', PEER_ADDRESS])
+    // Nobody is there.
+    ping(host, DESTINATION)
+    host.advance(5 * SECOND)
+    expect(nextHop(host)).toBe(PEER_ADDRESS)
+    host.receive(redirect('10.0.0.7'))
+    expect(nextHop(host)).toBe('10.0.0.7')
+    host.ipv4.setGateway(address('10.0.0.8'))
+    expect(nextHop(host)).toBe('10.0.0.8')
+    expect(host.icmp.counters.redirectsFollowed).toBe(2)
+    host.icmp.close()
+    host.netif.takeFrames()
+  })
+
+  test.each([
+    ['from one who is not the first hop', redirect('10.0.0.7', { from: '10.0.0.66' })],
+    ['to a host that is not on our link', redirect('10.9.0.7')],
+    ['to ourselves', redirect(OUR_ADDRESS)],
+    ['to a broadcast address', redirect('10.0.0.255')],
+    ['to a group', redirect('224.0.0.1')],
+    ['to the same router', redirect(PEER_ADDRESS)],
+    ['about a host on our link', redirect('10.0.0.7', { about: '10.0.0.5' })],
+    ["about somebody else's packet", redirect('10.0.0.7', { source: '10.0.0.5' })],
+    ['with a code that there is not', redirect('10.0.0.7', { code: 4 })],
+  ])('are not believed %s', (_, frame) => {
+    const host = new TestHost({ icmp: { acceptRedirects: true } })
+    expect(host.receive(frame)).toEqual([])
+    expect(host.icmp.counters).toMatchObject({ redirects: 1, redirectsFollowed: 0 })
+    expect(nextHop(host)).toBe(PEER_ADDRESS)
+  })
+
+  test('stay within a bound', () => {
+    const host = new TestHost({ icmp: { acceptRedirects: true } })
+    for (let i = 0; i < 300; i++) host.receive(redirect('10.0.0.7', { about: `198.51.${i >> 8}.${i & 255}` }))
+    expect([nextHop(host, '198.51.0.0'), nextHop(host, '198.51.1.43')]).toEqual([PEER_ADDRESS, '10.0.0.7'])
+  })
+})
+
 test('any messages at all: nothing throws, nothing leaks, no more comes back than one for each', () => {
   const quoted = (fields: Partial<Parameters<typeof ipv4>[0]> = {}, payload = bytes(20)) =>
     ipv4({ source: OUR_ADDRESS, destination: PEER_ADDRESS, protocol: PROTOCOL, ...fields }, payload).bytes

@@ -15,6 +15,8 @@ import * as wire from './wire.ts'
 const MAX_DATA = 65_535 - ipv4Wire.HEADER_LENGTH - wire.HEADER_LENGTH
 /** RFC 1812, 4.3.2.3: an error quotes as much as fits a datagram of 576 bytes. */
 const QUOTE_LIMIT = 576 - ipv4Wire.HEADER_LENGTH - wire.HEADER_LENGTH
+/** RFC 792: of network, host, and both with a type of service. */
+const LAST_REDIRECT_CODE = 3
 /** RFC 792: an error quotes the IP header and at least this much behind it. */
 const LEAST_QUOTE = 8
 /** Room before an answer for the headers of IP, Ethernet and the device. */
@@ -33,6 +35,11 @@ export interface IcmpOptions {
   errorBurst?: number
   /** Echo requests of ours that may wait for their answers; 1 to 32,768, default 1,024. */
   pingLimit?: number
+  /**
+   * Whether routers may name better first hops (RFC 1122, 3.2.2.2). Default false: anybody on the link can forge such a message
+   * and read what is not for him. ICMPv6 has its own.
+   */
+  acceptRedirects?: boolean
 }
 
 export interface PingSettings {
@@ -54,6 +61,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   readonly #clock: Clock
   readonly #limiter: TokenBucket
   readonly #requests: EchoRequests
+  readonly #acceptsRedirects: boolean
   /** The way of the last answer: most echo requests come from where the one before came from. */
   #answerPath: Path | null = null
 
@@ -73,6 +81,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     )
     const limit = integerInRange('pingLimit', options.pingLimit ?? 1024, 1, 32_768)
     this.#requests = new EchoRequests(clock, limit, random.below(0x10000), random.below(0x10000))
+    this.#acceptsRedirects = options.acceptRedirects ?? false
     ip.addProtocol(IpProtocol.Icmp, this)
     ip.setErrorSender(this)
   }
@@ -157,6 +166,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
         break
       case wire.IcmpType.Redirect:
         this.counters.redirects++
+        if (this.#acceptsRedirects) this.#redirected(packet)
         break
       default:
         // RFC 1122, 3.2.2: an unknown type is silently discarded.
@@ -166,6 +176,22 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
   }
 
   endOfBurst(): void {}
+
+  #redirected(packet: PacketBuffer): void {
+    const bytes = this.#bytes
+    const at = packet.start
+    const quoted = at + wire.HEADER_LENGTH
+    const { code } = wire
+    // Redirects for a whole network are for the host alone, too: RFC 1122, 3.2.2.2.
+    const isOurs =
+      code(bytes, at) <= LAST_REDIRECT_CODE &&
+      !packet.multicast &&
+      packet.end - quoted >= ipv4Wire.HEADER_LENGTH + LEAST_QUOTE &&
+      ipv4Wire.source(bytes, quoted) === packet.destination3
+    const destination = isOurs ? ipv4Wire.destination(bytes, quoted) : 0
+    if (!isOurs || !this.#ip.redirect(destination, wire.gateway(bytes, at), packet.source3)) return
+    this.counters.redirectsFollowed++
+  }
 
   /** An error about an echo request of ours. */
   receiveError(kind: IpErrorKind, quoted: PacketBuffer, _mtu: number, reporter: IpAddress): void {

@@ -69,6 +69,11 @@ export function nextHopMtu(bytes: Uint8Array, position: number): number {
   return word16(bytes, position + NEXT_HOP_MTU)
 }
 
+/** Of a redirect: the better first hop, a signed 32-bit integer. */
+export function gateway(bytes: Uint8Array, position: number): number {
+  return (word16(bytes, position + IDENTIFIER) << 16) | word16(bytes, position + SEQUENCE)
+}
+
 export function writeType(bytes: Uint8Array, position: number, value: number): void {
   bytes[position + TYPE] = value
 }

@@ -443,6 +443,14 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#paths.lowerMtu(path as Ipv4Path, mtu)
   }
 
+  /**
+   * For ICMP: a router names a better first hop to a destination; addresses are signed 32-bit integers.
+   * @returns whether it is believed: RFC 1122, section 3.2.2.2
+   */
+  redirect(destination: number, firstHop: number, router: number): boolean {
+    return this.#paths.redirect(destination, firstHop, router)
+  }
+
   confirmReachable(path: Path): void {
     const { neighbor } = path as Ipv4Path
     if (neighbor !== null) this.#arp.confirm(neighbor)
@@ -677,6 +685,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.counters.neighborUnreachable++
     const bytes = this.#bytes
     const network = packet.start
+    this.#paths.nextHopFailed(wire.destination(bytes, network))
     if (this.#forwarder !== null && !this.owns(wire.source(bytes, network))) {
       const end = network + wire.totalLength(bytes, network)
       this.#setFields(packet, network, end, wire.source(bytes, network), wire.destination(bytes, network))

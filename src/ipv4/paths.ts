@@ -6,6 +6,7 @@ import { Ipv4Path } from './ipv4-path.ts'
 import { AddressKind, isHostAddress, isLoopback, LocalAddresses } from './local-addresses.ts'
 import { PathCache } from './path-cache.ts'
 import { PathMtus } from './path-mtus.ts'
+import { Redirects } from './redirects.ts'
 
 /** RFC 1700 and Linux (ip_default_ttl). */
 const DEFAULT_TTL = 64
@@ -31,6 +32,7 @@ export class Paths {
   #linkMtu: number
   readonly #cache: PathCache
   readonly #mtus: PathMtus
+  readonly #redirects = new Redirects()
   readonly #addressHandlers: AddressHandler[] = []
   #leavingHandler: (address: IpAddress) => void = () => {}
   /** The one for all strangers. */
@@ -220,7 +222,7 @@ export class Paths {
       const path = this.#findPath(IpAddress.v4(destination), IpAddress.v4(source))
       return typeof path === 'string' ? null : path
     }
-    const nextHop = route.gateway === null ? destination : route.gateway.word3
+    const nextHop = this.#nextHop(route, destination)
     const neighbor = this.#arp.neighbor(nextHop)
     if (this.#passing === null) {
       this.#passing = new Ipv4Path(
@@ -251,6 +253,32 @@ export class Paths {
     return this.routing.lookup4(destination)
   }
 
+  #nextHop(route: Route, destination: number): number {
+    if (route.gateway === null) return destination
+    return this.#redirects.firstHop(destination) ?? route.gateway.word3
+  }
+
+  /**
+   * A router names a better first hop. RFC 1122, section 3.2.2.2: believed if it is where packets to the destination go now, and
+   * if the other one is a host on our link.
+   * @returns whether it was
+   */
+  redirect(destination: number, firstHop: number, router: number): boolean {
+    const route = this.routing.lookup4(destination)
+    if (route === null || route.gateway === null || this.#nextHop(route, destination) !== router) return false
+    if (!isHostAddress(firstHop) || this.local.onLinkWith(firstHop) === null) return false
+    if (this.local.classify(firstHop) !== AddressKind.Foreign || firstHop === router) return false
+    this.#redirects.learn(destination, firstHop)
+    this.#forgetPaths()
+    return true
+  }
+
+  /** The next hop of a packet does not answer: if that is where it was redirected, all such go the usual way again. */
+  nextHopFailed(destination: number): void {
+    const firstHop = this.#redirects.firstHop(destination)
+    if (firstHop !== undefined && this.#redirects.remove(firstHop)) this.#forgetPaths()
+  }
+
   /** Lowers the MTU of a path, and of all others to the same destination. */
   lowerMtu({ isLocal, destinationAddress }: Ipv4Path, mtu: number): void {
     if (!isLocal) this.#mtus.lower(destinationAddress, mtu)
@@ -274,7 +302,7 @@ export class Paths {
     if (address >>> 24 === 0) return 'ENETUNREACH'
     const route = this.routing.lookup(destination)
     if (route === null || this.local.prefixes.length === 0) return 'ENETUNREACH'
-    const nextHop = route.gateway === null ? address : route.gateway.word3
+    const nextHop = this.#nextHop(route, address)
     const usual = (this.local.onLinkWith(nextHop) ?? this.local.prefixes[0]).address
     return this.#makePath(destination, source, usual, nextHop, false, this.#linkMtu)
   }
@@ -313,8 +341,14 @@ export class Paths {
     )
   }
 
-  /** Paths found so far no longer hold. */
+  /** Routes or addresses are others now. */
   #changed(): void {
+    this.#redirects.clear()
+    this.#forgetPaths()
+  }
+
+  /** Paths found so far no longer hold. */
+  #forgetPaths(): void {
     this.generation++
     this.#cache.clear()
   }
