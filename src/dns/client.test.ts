@@ -383,6 +383,37 @@ describe('truncation', () => {
     expect(await solve('a.example')).toBe('ECONNREFUSED')
   })
 
+  test('a connection that has fallen silent gets no more questions', async () => {
+    let silent = true
+    network.servers.set('10.0.0.1', {
+      stream: (query) => {
+        if (!silent) query.reply({ answers: [record('A', query.name, '192.0.2.1')] })
+      },
+    })
+    newClient(['tcp:10.0.0.1'], { timeout: 20_000 })
+    const lost = ask('a.example')
+    await clock.advanceAsync(1.9 * SECOND)
+    const joined = ask('b.example')
+    await clock.advanceAsync(0.2 * SECOND)
+    expect(client.counters.connections).toBe(1)
+    silent = false
+    expect(await solve('c.example')).toEqual(['192.0.2.1'])
+    expect([client.counters.connections, network.openStreams]).toEqual([2, 2])
+    expect((await clock.settle(Promise.all([lost, joined]))).map(short)).toEqual(['ETIMEOUT', 'ETIMEOUT'])
+    await clock.advanceAsync(11 * SECOND)
+    expect(network.openStreams).toBe(0)
+  })
+
+  test('as many questions as a connection takes, and then another connection', async () => {
+    network.servers.set('10.0.0.1', {
+      stream: (query) => query.reply({ answers: [record('A', query.name, '192.0.2.1')] }, 50),
+    })
+    newClient(['tcp:10.0.0.1'], { concurrency: 2_000 })
+    const outcomes = await clock.settle(Promise.all(Array.from({ length: 1_500 }, (_, i) => ask(`n${i}.example`))))
+    expect(outcomes.every((outcome) => typeof outcome !== 'string')).toBe(true)
+    expect(client.counters.connections).toBe(2)
+  })
+
   test('a connection with wrong answers on it waits for the right one', async () => {
     network.servers.set('10.0.0.1', {
       stream: (query) => {

@@ -10,6 +10,8 @@ import type { DnsStream, DnsTransport } from './transport.ts'
 
 /** How long it stays open with nothing to do: RFC 7766, section 6.2.3, wants seconds. */
 const IDLE: Microseconds = 10 * SECOND
+/** Silence after which no more questions go over it: its peer may be gone without a word. */
+const SILENCE: Microseconds = 2 * SECOND
 /** Questions under way on one connection; the identifier tells them apart. */
 export const MOST_PIPELINED = 1024
 
@@ -34,6 +36,8 @@ export class StreamConnection {
   #stream: DnsStream | null = null
   #ended = false
   #answers = 0
+  /** When a question was put with nothing received since; infinite if nothing is awaited. */
+  #silentSince: Microseconds = Number.POSITIVE_INFINITY
   /** The beginning of a message whose rest has not come. */
   #rest: Buffer = Buffer.alloc(0)
   readonly #idle = new Timer({ onTimer: () => this.close() })
@@ -62,8 +66,13 @@ export class StreamConnection {
     )
   }
 
-  get isFull(): boolean {
-    return this.#questions.size >= MOST_PIPELINED
+  /** Whether one more question may go over it. */
+  get isUsable(): boolean {
+    return this.#questions.size < MOST_PIPELINED && !this.#isSilent
+  }
+
+  get #isSilent(): boolean {
+    return this.#clock.now() - this.#silentSince >= SILENCE
   }
 
   /** @returns forgets the question */
@@ -74,6 +83,7 @@ export class StreamConnection {
     this.#questions.set(id, { question, query })
     this.#clock.disarm(this.#idle)
     this.#counters.streamQueries++
+    this.#silentSince = Math.min(this.#silentSince, this.#clock.now())
     // One write for length and message: RFC 7766, section 8.
     const framed = Buffer.allocUnsafe(2 + query.length)
     framed.writeUInt16BE(query.length, 0)
@@ -95,12 +105,17 @@ export class StreamConnection {
   #forget(id: number): void {
     this.#questions.delete(id)
     if (this.#questions.size > 0 || this.#ended) return
-    // Nobody waits for a connection that is not even made; an answer that comes late needs its identifier unused.
-    if (this.#stream === null) this.close()
-    else this.#clock.arm(this.#idle, this.#clock.now() + IDLE)
+    // Nobody waits for a connection that is not even made, or whose peer says nothing.
+    if (this.#stream === null || this.#isSilent) {
+      this.close()
+      return
+    }
+    this.#silentSince = Number.POSITIVE_INFINITY
+    this.#clock.arm(this.#idle, this.#clock.now() + IDLE)
   }
 
   #data(bytes: Buffer): void {
+    this.#silentSince = this.#questions.size === 0 ? Number.POSITIVE_INFINITY : this.#clock.now()
     // Copied: what is left of it stays, and what is handed out is the receiver's own.
     let rest = Buffer.concat([this.#rest, bytes])
     while (!this.#ended && rest.length >= 2) {

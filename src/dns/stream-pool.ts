@@ -32,7 +32,7 @@ export class StreamPool {
     const key = formatServer(server)
     let connections = this.#connections.get(key)
     if (connections === undefined) this.#connections.set(key, (connections = new Set()))
-    for (const connection of connections) if (!connection.isFull) return connection.ask(question)
+    for (const connection of connections) if (connection.isUsable) return connection.ask(question)
     const ended = () => {
       connections.delete(connection)
       if (connections.size === 0 && this.#connections.get(key) === connections) this.#connections.delete(key)

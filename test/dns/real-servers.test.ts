@@ -12,7 +12,7 @@ describeWithNamespaces('real name servers', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tapstack-dns-'))
   let namespace: Namespace
 
-  beforeEach((context) => requires(context, 'dnsmasq', 'unbound', 'openssl'))
+  beforeEach((context) => requires(context, 'dnsmasq', 'unbound', 'openssl', 'radvd', 'nc'))
 
   afterAll(async () => {
     await namespace?.[Symbol.asyncDispose]()
@@ -319,7 +319,11 @@ remote-control:
     return server
   }
 
-  test('DHCP of dnsmasq tells of servers and domains, and connecting by name takes what answers', async () => {
+  test('DHCP and router advertisements tell of servers and domains, and connecting by name takes what answers', async () => {
+    // Advertised on links that are up only.
+    const starting = host({ ipv4: undefined, dhcp: { conflictDetection: 'short' }, dns: { hostsFile: null } })
+    const link = async () => (await namespace.run('ip', ['link', 'show', 'tap0'])).stdout
+    await expect.poll(link, { timeout: 10_000 }).toContain('LOWER_UP')
     await using server = await dnsmasq(
       '--dhcp-range=10.0.0.50,10.0.0.59,120',
       '--dhcp-option=option:dns-server,10.0.0.1',
@@ -328,10 +332,18 @@ remote-control:
       `--dhcp-leasefile=${join(folder, 'leases')}`,
     )
     void server
+    const prefix = 'prefix 2001:db8::/64 { AdvAutonomous off; };'
+    const advertised = `MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ${prefix} RDNSS 2001:db8::1 {}; DNSSL test {};`
+    writeFileSync(join(folder, 'radvd.conf'), `interface tap0 { AdvSendAdvert on; ${advertised} };\n`)
+    const files = ['-C', join(folder, 'radvd.conf'), '-p', join(folder, 'radvd.pid')]
+    await using radvd = namespace.spawn('radvd', ['-n', '-d', '1', '-m', 'stderr', ...files])
+    void radvd
     await using web = namespace.spawn('nc', ['-lk', '10.0.0.1', '80'])
     void web
-    await using stack = await host({ ipv4: undefined, dhcp: true, dns: { hostsFile: null } })
-    expect((await stack.ask('dns.getServers()')).value).toEqual(['10.0.0.1'])
+    await using stack = await starting
+    await expect
+      .poll(async () => (await stack.ask('dns.getServers()')).value, { timeout: 8_000 })
+      .toEqual(['10.0.0.1', '2001:db8::1'])
     expect((await stack.ask(`dns.promises.lookup('web', 4)`)).value).toEqual({ address: '10.0.0.1', family: 4 })
     const connected = await stack.ask(`stack.connect('dead6', 80).then((flow) => flow.remote.address)`)
     expect(connected.value).toBe('10.0.0.1')
