@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { prefixOption, routerAdvertisement } from '../../test/support/neighbor-discovery-host.ts'
-import { IpAddress, type IpPrefix, MacAddress } from '../address/index.ts'
+import { prefixOption, redirect, routeOption, routerAdvertisement } from '../../test/support/neighbor-discovery-host.ts'
+import { IpAddress, IpPrefix, MacAddress } from '../address/index.ts'
 import { SECOND, SeededRandom, VirtualClock } from '../clock/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { VirtualNetwork } from '../netif/index.ts'
@@ -129,6 +129,26 @@ describe('a host', () => {
     expect(source()).toMatch(/^2001:db8:2:/)
     link.receive(host, routerAdvertisement({ lifetime: 0 }), 'fe80::2')
     expect(source()).toMatch(/^2001:db8:1:/)
+  })
+
+  test('prefers what is on the link to the gateway that was given, the gateway to routers, and follows its redirects', () => {
+    const link = new Link()
+    const { host } = link.host({ cidr: 'fd00::2/64', gateway: 'fe80::1', detectionTransmits: 0 })
+    host.start()
+    const hop = (to: string) => `${host.ipv6.nextHop(ip(to))}`
+    const options = [prefixOption('2001:db8:1::/64', 3600, 3600), routeOption('2001:db8:5::/48', 600)]
+    link.receive(host, routerAdvertisement({}, ...options), 'fe80::2')
+    expect(hop('2001:db8:1::9')).toBe('2001:db8:1::9')
+    expect(hop('2001:db8:5::9')).toBe('fe80::2')
+    expect(hop('2001:db8:9::9')).toBe('fe80::1')
+    // RFC 4861, 8.1: only the present first hop may redirect.
+    link.receive(host, redirect('2001:db8:9::9', 'fe80::7'), 'fe80::2')
+    expect(hop('2001:db8:9::9')).toBe('fe80::1')
+    link.receive(host, redirect('2001:db8:9::9', 'fe80::7'), 'fe80::1')
+    expect(hop('2001:db8:9::9')).toBe('fe80::7')
+    // A route that a person adds counts before one of a router that is as long.
+    host.ipv6.addRoute(IpPrefix.parse('2001:db8:5::/48'), ip('fd00::5'))
+    expect(hop('2001:db8:5::9')).toBe('fd00::5')
   })
 
   test('tells neighbours of another MAC address', () => {
