@@ -53,7 +53,7 @@ static int open_control(const struct device *device, struct ifreq *request) {
   /* It is in the namespace of the interface, wherever we are. */
   if (device->carrier == CARRIER_PACKET)
     return (result = fcntl(device->fd, F_DUPFD_CLOEXEC, 0)) < 0 ? -errno : result;
-  int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int control = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (control < 0)
     return -errno;
   if (ioctl(control, SIOCGIFHWADDR, request) < 0)

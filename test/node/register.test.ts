@@ -7,12 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
 import { LIFETIMES } from './lifetimes.ts'
+import { IS_BUILT, LOADER, registerOptions } from './register-options.ts'
 
-/** `npm test` builds first, and what is built starts sooner. */
-const isBuilt = process.env.CI === 'true'
-const program = isBuilt ? '../../dist/cli/register.js' : '../../src/cli/register.ts'
-const loader = isBuilt ? [] : ['--import', import.meta.resolve('tsx')]
-const REGISTER = [...loader, '--import', new URL(program, import.meta.url).href]
+const REGISTER = registerOptions()
 const LOOPBACK = { TAPSTACK_INTERFACE: 'lo' }
 const EVERYTHING = fileURLToPath(new URL('programs/everything.mjs', import.meta.url))
 /** Milliseconds after which a program that has nothing more to say goes on for ever. */
@@ -69,7 +66,7 @@ function run(command: string, words: readonly string[], environment: object = {}
 test('every module of Node is on the stack, and no socket of the Internet is opened', async (context) => {
   requires(context, 'strace')
   const calls = join(folder, 'calls')
-  const strace = ['-f', '-qq', '-e', 'trace=socket', '-o', calls]
+  const strace = ['-f', '--seccomp-bpf', '-qq', '-e', 'trace=socket', '-o', calls]
   const outcome = await run('strace', [...strace, process.execPath, ...REGISTER, EVERYTHING, ...secrets], LOOPBACK)
   expect(outcome.stderr).toBe('')
   expect(outcome).toMatchObject({
@@ -114,14 +111,14 @@ test('programs end when they end on Node alone, and say the same', async () => {
 }, 120_000)
 
 test('tapstack exec takes arguments instead of variables, and passes the exit code on', async () => {
-  const main = isBuilt ? 'dist/cli/main.js' : 'src/cli/main.ts'
+  const main = IS_BUILT ? 'dist/cli/main.js' : 'src/cli/main.ts'
   const start = `import { main } from ${JSON.stringify(new URL(`../../${main}`, import.meta.url).href)}
     process.exit(await main(process.argv.slice(1)))`
   const own = `const server = require('node:net').createServer().listen(0, () => {
     console.log(server.address().family, process.env.TAPSTACK_INTERFACE, process.env.NODE_OPTIONS)
     process.exit(7)
   })`
-  const words = [...loader, '--input-type=module', '-e', start, '--']
+  const words = [...LOADER, '--input-type=module', '-e', start, '--']
   const outcome = await run(process.execPath, [...words, 'exec', '--interface=lo', '--', process.execPath, '-e', own])
   expect(outcome).toMatchObject({ code: 7, stderr: '' })
   expect(outcome.stdout).toMatch(/^IPv6 lo (undefined|--import=\S+tsx\S+)\n$/)
