@@ -32,6 +32,7 @@ export * from './dns/index.ts'
 export { AbortError, SystemError, type SystemErrorCode, type SystemErrorDetails } from './errors/index.ts'
 export * from './ethernet/index.ts'
 export * from './icmp/index.ts'
+export * from './inspect/index.ts'
 export * from './ip/index.ts'
 export * from './ipv4/index.ts'
 export {

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { IpPrefix } from '../address/index.ts'
 import { complete, completionScript, SHELLS, type Shell } from './completion.ts'
 import { DEMO_PORT, runDemo } from './demo.ts'
+import { DESCRIBE_FORMATS, describeFile } from './describe.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
 import { runFile } from './run.ts'
@@ -160,6 +161,25 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
 
   describeTool(program, 'ping', 'ask a host whether it is there', finish)
   describeTool(program, 'traceroute', 'show the routers on the way to a host', finish)
+
+  program
+    .command('describe')
+    .summary('show the devices and layers that an application is composed of')
+    .description('Shows the devices and layers that an application is composed of, with these boot arguments.')
+    .usage('[options] FILE [boot arguments]')
+    .argument('<FILE>', 'the application')
+    .argument('[boot arguments...]', 'as `run FILE --help` lists them; what is required may be missing')
+    .addOption(new Option('-f, --format <FORMAT>', 'how').choices(DESCRIBE_FORMATS).default('tree'))
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(
+      async (file: string, bootArguments: string[], { format }: { format: (typeof DESCRIBE_FORMATS)[number] }) => {
+        if (file.startsWith('-')) {
+          throw new Failure(`${file} stands where the file is expected: tapstack describe [options] FILE`, EXIT_USAGE)
+        }
+        process.stdout.write(await describeFile(file, format, bootArguments))
+      },
+    )
 
   program
     .command('completion')

@@ -17,6 +17,7 @@ export type {
 } from './arguments.ts'
 export { BadArgument } from './arguments.ts'
 export { completeArguments } from './complete-arguments.ts'
+export { compositionOf } from './composition.ts'
 export {
   type BlockDevice,
   type BlockDeviceOptions,
