@@ -297,6 +297,34 @@ describe('what a stranger sends', () => {
   })
 })
 
+test('whatever a server sends, over whatever, every question ends', async () => {
+  const random = new SeededRandom(9)
+  const garbled = (query: ReceivedQuery): Buffer => {
+    const bytes = answerBytes(query, {
+      answers: [
+        record('CNAME', query.name, 'b.example'),
+        record('A', 'b.example', '192.0.2.1'),
+        record('TXT', 'c', ['d']),
+      ],
+      authorities: [soa('example')],
+    })
+    for (let i = random.below(6); i > 0; i--) bytes[random.below(bytes.length)] = random.below(256)
+    return bytes.subarray(0, random.below(4) === 0 ? random.below(bytes.length) : bytes.length)
+  }
+  const behaviour = (query: ReceivedQuery) => {
+    for (let i = random.below(4); i >= 0; i--) query.send(garbled(query), random.below(40))
+    if (random.below(20) === 0) query.fail()
+  }
+  network.servers.set('10.0.0.1', { datagram: behaviour, stream: behaviour })
+  network.servers.set('10.0.0.2', { stream: behaviour })
+  newClient(['10.0.0.1', 'tcp:10.0.0.2'])
+  const outcomes = await clock.settle(Promise.all(Array.from({ length: 2_000 }, (_, i) => ask(`n${i}.example`))))
+  expect(outcomes).toHaveLength(2_000)
+  const { malformed, wrongIdentifier, wrongQuestion, notResponse, answers } = client.counters
+  for (const counter of [malformed, wrongIdentifier, wrongQuestion, notResponse, answers])
+    expect(counter).toBeGreaterThan(20)
+})
+
 describe('aliases', () => {
   const answering = (answers: unknown[], rcode = 0, authorities: unknown[] = []) =>
     network.servers.set('10.0.0.1', { datagram: (query) => query.reply({ rcode, answers, authorities }) })
