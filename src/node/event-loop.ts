@@ -3,29 +3,35 @@
  * request under way.
  */
 
+import type { OpenHandles } from '../stack/index.ts'
+
 /** The longest that a host timer takes. */
 const LONGEST_DELAY = 2 ** 31 - 1
 
 export class EventLoopHold {
-  #holders = 0
+  readonly #handles: OpenHandles
   #timer: NodeJS.Timeout | null = null
+
+  constructor(handles: OpenHandles) {
+    this.#handles = handles
+  }
 
   /** How many hold it. */
   get holders(): number {
-    return this.#holders
+    return this.#handles.count
   }
 
   /** One more holds the process. */
   add(): void {
-    this.#holders++
-    if (this.#holders > 1) return
+    this.#handles.opened()
+    if (this.#handles.count > 1) return
     if (this.#timer === null) this.#timer = setInterval(() => {}, LONGEST_DELAY)
     else this.#timer.ref()
   }
 
   /** One fewer does. */
   remove(): void {
-    this.#holders--
-    if (this.#holders === 0) this.#timer?.unref()
+    if (this.#handles.count === 1) this.#timer?.unref()
+    this.#handles.closed()
   }
 }

@@ -7,12 +7,13 @@ import { Turns } from './turns.ts'
 export class HandleHost {
   readonly stack: DirectStack
   readonly turns = new Turns()
-  readonly hold = new EventLoopHold()
+  readonly hold: EventLoopHold
   /** How names become addresses: as the stack's own resolver says. */
   readonly lookup: Lookup
 
   constructor(stack: DirectStack) {
     this.stack = stack
+    this.hold = new EventLoopHold(stack.openHandles)
     this.lookup = stack.dns.lookup as Lookup
   }
 }

@@ -9,7 +9,7 @@ export {
 } from './direct/index.ts'
 export type { DnsOptions } from './dns/index.ts'
 export type { NetworkConfiguration } from './network-configuration.ts'
-export { NodeModuleOwner, type NodeModuleSet } from './node-modules.ts'
+export { NodeModuleOwner, type NodeModuleSet, OpenHandles } from './node-modules.ts'
 export { PingStatistics, type PingSummary } from './ping-statistics.ts'
 export { SocketStack, type SocketStackOptions } from './socket/index.ts'
 export * from './stack.ts'

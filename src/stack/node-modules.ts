@@ -18,8 +18,30 @@ export interface NodeModuleSet {
   readonly http2: typeof http2
 }
 
+/** Sockets and servers of a stack's Node modules that would hold a process, as Node counts them. */
+export class OpenHandles {
+  #count = 0
+  /** Told when none is left. */
+  onNone: (() => void) | null = null
+
+  get count(): number {
+    return this.#count
+  }
+
+  opened(): void {
+    this.#count++
+  }
+
+  closed(): void {
+    this.#count--
+    if (this.#count === 0) this.onNone?.()
+  }
+}
+
 /** What a stack has of `NodeModuleSet`, whoever makes it. */
 export abstract class NodeModuleOwner implements NodeModuleSet {
+  readonly openHandles = new OpenHandles()
+
   /** @throws Error if there is no way to have them in this version of Node */
   abstract get nodeModules(): NodeModuleSet
 

@@ -13,6 +13,11 @@ import {
   type UdpSocket,
 } from '../stack/index.ts'
 
+/** Servers and sockets, as Node names what it has open. */
+const NETWORK_RESOURCE = /^(?:TCP|UDP)/
+/** Milliseconds; Node does not tell when they close. */
+const LOOK_INTERVAL = 100
+
 /**
  * A stack that knows whether an application still has something open on it, as Node's event loop does for a process.
  * It counts, and is in no data path.
@@ -21,10 +26,13 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
   readonly #stack: Stack
   readonly #open = new Set<object>()
   #onIdle: (() => void) | null = null
+  /** Whether the application has Node's own modules, on the operating system's sockets: who counts those is Node. */
+  #asksNode = false
 
   constructor(stack: Stack) {
     super()
     this.#stack = stack
+    if (stack instanceof NodeModuleOwner) stack.openHandles.onNone = () => setImmediate(() => this.#look())
   }
 
   get kind() {
@@ -40,6 +48,7 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
   }
 
   get nodeModules(): NodeModuleSet {
+    this.#asksNode = this.kind === 'socket'
     return this.#stack
   }
 
@@ -48,15 +57,28 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
   }
 
   get isIdle(): boolean {
-    return this.#open.size === 0
+    if (this.#open.size > 0) return false
+    if (this.#asksNode) return !process.getActiveResourcesInfo().some((name) => NETWORK_RESOURCE.test(name))
+    return !(this.#stack instanceof NodeModuleOwner) || this.#stack.openHandles.count === 0
   }
 
-  /** Resolves as soon as no listener, UDP socket or flow is open. */
+  /** Resolves as soon as no listener, UDP socket or flow is open, and nothing that `net` and its like have made. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#onIdle = resolve
-      if (this.#open.size === 0) resolve()
+      this.#look()
     })
+  }
+
+  #look(): void {
+    if (this.#onIdle === null) return
+    if (this.isIdle) {
+      const resolve = this.#onIdle
+      this.#onIdle = null
+      resolve()
+    } else if (this.#asksNode && this.#open.size === 0) {
+      setTimeout(() => this.#look(), LOOK_INTERVAL)
+    }
   }
 
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
@@ -131,6 +153,6 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
 
   #forget(resource: object): void {
     this.#open.delete(resource)
-    if (this.#open.size === 0) this.#onIdle?.()
+    if (this.#open.size === 0) this.#look()
   }
 }
