@@ -44,7 +44,7 @@ function overdueAt(connection: Connection, recovery: LossRecovery, sequence: Seq
   const { smoothed, variation } = connection.timeout
   const segment = recovery.board.find(sequence)
   if (segment === null || smoothed === 0) return NEVER
-  const patience = Math.min(Math.max(4 * variation, smoothed / 4), 0.75 * smoothed)
+  const patience = Math.min(Math.max(4 * variation, smoothed / 4), smoothed / 2)
   return Math.ceil(segment.sentAt + smoothed + patience)
 }
 

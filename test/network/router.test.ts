@@ -42,8 +42,18 @@ async function threeNetworks(middleMtu = 1500) {
       random,
     }),
   ]
+  // So much in flight that packet memory holds it.
+  const tcp = { receiveBuffer: 131_072, maximumReceiveBuffer: 524_288 }
   const host = (port: VirtualPortOptions, net: VirtualNetwork, address: string, gateway: string) =>
-    createStack({ netif: net.port(port), ipv4: `${address}/24`, ipv4Gateway: gateway, ipv4Only: true, clock, random })
+    createStack({
+      netif: net.port(port),
+      ipv4: `${address}/24`,
+      ipv4Gateway: gateway,
+      ipv4Only: true,
+      tcp,
+      clock,
+      random,
+    })
   const client = await host(slow, near, '10.0.0.2', '10.0.0.1')
   const server = await host({}, far, '10.2.0.2', '10.2.0.1')
   const close = async () => {
@@ -108,5 +118,29 @@ test('a narrower network behind it is found out: TCP by what the router says, an
   expect((await clock.settle(server.ping('10.0.0.2', { size: 5000 }))).size).toBe(5000)
   expect(routers[0].counters.tooBig).toBeGreaterThan(0)
   expect(routers[1].counters.fragmented).toBeGreaterThan(0)
+  await close()
+})
+
+test('a path that becomes narrower under a running transfer holds it up for less than two round trips', async () => {
+  const { clock, routers, client, server, close } = await threeNetworks()
+  let arrived = 0
+  await server.listen({ port: 80 }, (flow) => {
+    flow.onData((view) => {
+      arrived += view.length
+    })
+  })
+  const flow = await clock.settle(client.connect({ address: '10.2.0.2', port: 80 }))
+  const size = 10_000_000
+  flow.write(Buffer.alloc(size, 'x'))
+  while (arrived < size / 4) clock.advance(1 * MILLISECOND)
+  routers[0].layers[1].setMtu(1200)
+  while (routers[0].counters.tooBig === 0) clock.advance(1 * MILLISECOND)
+  const stoppedAt = clock.now()
+  const before = arrived
+  while (arrived === before) clock.advance(1 * MILLISECOND)
+  expect(clock.now() - stoppedAt).toBeLessThanOrEqual(2 * 2 * LATENCY)
+  while (arrived < size) clock.advance(1 * MILLISECOND)
+  expect(client.tcp.counters).toMatchObject({ TCPTimeouts: 0, TCPMTUPBlackHole: 0 })
+  expect(flow.info()).toMatchObject({ pmtu: 1200, snd_mss: 1200 - 52 })
   await close()
 })
