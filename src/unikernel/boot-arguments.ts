@@ -5,6 +5,7 @@ import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
 import { NAME_ARGUMENTS } from './name-arguments.ts'
+import { SYSLOG_PORT, SYSLOG_TRANSPORTS } from './syslog.ts'
 
 /** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
 function parseInterfaceName(text: string): string | undefined {
@@ -178,6 +179,12 @@ export function bootArguments(application: string) {
       default: '0',
       doc: 'how long to wait before anything starts',
     },
+    syslog: {
+      type: 'address',
+      doc: 'a syslog server that gets what is logged as well, over the first network',
+    },
+    syslogPort: { type: 'port', minimum: 1, default: SYSLOG_PORT, doc: 'its port' },
+    syslogTransport: { type: 'choice', choices: SYSLOG_TRANSPORTS, default: 'udp', doc: 'how it is reached' },
     reports: {
       type: 'string',
       placeholder: 'FOLDER',
@@ -194,7 +201,19 @@ export function bootArguments(application: string) {
 }
 
 /** Those of the process; the others are of a stack, and each stack of an application may have its own. */
-export const PROCESS_ARGUMENTS = ['logs', 'logsFormat', 'name', 'grace', 'delay', 'reports', 'config', 'help'] as const
+export const PROCESS_ARGUMENTS = [
+  'logs',
+  'logsFormat',
+  'name',
+  'grace',
+  'delay',
+  'syslog',
+  'syslogPort',
+  'syslogTransport',
+  'reports',
+  'config',
+  'help',
+] as const
 
 export type BootArguments = ReturnType<typeof bootArguments>
 export type BootValues = ArgumentValues<BootArguments>

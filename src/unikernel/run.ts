@@ -13,8 +13,10 @@ import { devicesInOrder, inGroup, isStackDevice, type StackDevice, valuesOfStack
 import { helpText } from './help.ts'
 import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 import { RunLifecycle } from './lifecycle.ts'
+import { LogLevels } from './log-levels.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
+import { SyslogSender } from './syslog.ts'
 import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
 import { writtenInEnvironment } from './written.ts'
 
@@ -27,7 +29,7 @@ const EXIT_SIGNAL = 128
 type Signal = 'SIGINT' | 'SIGTERM'
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM']
 /** Others that a run understands: they do not end it. */
-type Notice = 'SIGUSR2' | 'SIGTSTP' | 'SIGCONT'
+type Notice = 'SIGUSR1' | 'SIGUSR2' | 'SIGTSTP' | 'SIGCONT'
 
 /** What Node tells of errors that nobody caught: in a timer, in a promise that nobody waits for. */
 type Uncaught = 'uncaughtException' | 'unhandledRejection'
@@ -163,6 +165,9 @@ class Run {
 
   /** What the application has asked to end with. */
   #requestedCode = 0
+  /** The levels to go back to, while everything is logged. */
+  #usualLevels: LogLevels | null = null
+  #syslog: SyslogSender | null = null
   #devices: MadeDevices | null = null
   readonly #reports: Reports
   readonly #lifecycle: RunLifecycle
@@ -199,6 +204,7 @@ class Run {
       return { signal, handler }
     })
     const notices: Record<Notice, () => void> = {
+      SIGUSR1: () => this.#toggleLevels(),
       SIGUSR2: () => this.#saveFrames(),
       SIGTSTP: () => this.#lifecycle.suspend(),
       SIGCONT: () => this.#lifecycle.resumed(),
@@ -219,6 +225,25 @@ class Run {
   #stop(why: string): void {
     this.#logs('unikernel').info(`${why}: shutting down`)
     this.#stopping.abort(new Error(`stopped by ${why}`))
+  }
+
+  /** Everything is logged, or again what `--logs` says. */
+  #toggleLevels(): void {
+    const usual = this.#usualLevels
+    this.#usualLevels = usual === null ? this.#logs.levels : null
+    this.#logs.setLevels(usual ?? LogLevels.parse('debug', this.#unikernel.name)!)
+    this.#logs('unikernel').app(usual === null ? 'everything is logged' : 'the levels are those of --logs again')
+  }
+
+  /** Begins to send what is logged; from the moment on that there is a network. */
+  async #startSyslog(stack: Stack | undefined): Promise<void> {
+    const { syslog: address, syslogPort: port, syslogTransport: transport, name: hostName } = this.#values
+    if (address === undefined) return
+    if (stack === undefined) throw new BadArgument('--syslog: expected only for an application with a network')
+    const application = this.#unikernel.name
+    const sender = await SyslogSender.open(stack, { address, port, transport, hostName, application })
+    this.#syslog = sender
+    this.#logs.onEntry((entry) => sender.send(entry, this.#logs.textOf(entry)))
   }
 
   #saveFrames(): void {
@@ -270,7 +295,9 @@ class Run {
     this.#devices = devices
     try {
       await devices.makeStacks()
+      await this.#startSyslog(devices.stacks[0]?.stack)
     } catch (error) {
+      await devices.closeStacks(0).catch(() => {})
       if (stopping.aborted) return 0
       return this.#failed('cannot start the network', error)
     }
@@ -279,11 +306,17 @@ class Run {
     if (!stopping.aborted && !this.#crashed) {
       // While the application still says its last words, and after all who listen to the signal: what they send to say
       // good-bye over UDP still goes out. How closing goes is seen below.
-      stopping.addEventListener('abort', () => queueMicrotask(() => void devices.closeStacks(grace).catch(() => {})))
+      stopping.addEventListener('abort', () =>
+        queueMicrotask(() => {
+          void this.#syslog?.close().catch(() => {})
+          void devices.closeStacks(grace).catch(() => {})
+        }),
+      )
       this.#announce(devices.stacks)
       code = await this.#application(devices)
     }
     try {
+      void this.#syslog?.close().catch(() => {})
       await devices.closeStacks(this.#crashed ? 0 : grace)
     } catch (error) {
       code = this.#failed('cannot close the network', error)
