@@ -11,6 +11,7 @@ import type { HandleHost } from './handle-host.ts'
 import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
 import { describe, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
 import type { TurnTaker } from './turns.ts'
+import { joined, WaitingWrites } from './waiting-writes.ts'
 import { canWriteAtOnce, noteWrite } from './write-result.ts'
 
 /** The most that one delivery hands over, as libuv reads. */
@@ -37,12 +38,6 @@ const NO_CONTEXT = new AsyncResource('TAPSTACK')
  * our side has ended as well it sees that at once, before 1.52.
  */
 const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
-
-interface WaitingWrite {
-  readonly request: NodeRequest
-  /** The asynchronous context of a write that C++ knows nothing of; null for those that it tells of their end. */
-  readonly context: AsyncResource | null
-}
 
 type Done = (() => void) | undefined
 
@@ -75,7 +70,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   #patience = 0
   readonly #accepted: TcpHandle[] = []
   /** Writes that wait for room in the send buffer. */
-  #writes: WaitingWrite[] = []
+  readonly #writes = new WaitingWrites(this)
   #shutdown: NodeRequest | null = null
   /** Bytes written past C++. */
   #written = 0
@@ -215,7 +210,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
 
   /** Bytes of writes that wait for room. */
   get writeQueueSize(): number {
-    if (this.#writes.length === 0 || this.#connection === null) return 0
+    if (this.#writes.isEmpty || this.#connection === null) return 0
     const { sendBuffer, sendBufferLimit } = this.#connection
     return Math.max(sendBuffer.length - sendBufferLimit, 1)
   }
@@ -237,7 +232,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   /** As libuv: an active handle holds the process unless it is unreferenced, a request under way in any case. */
   #updateHold(): void {
     const isActive = this.#listener !== null || (this.#reading && !this.#endTold && !this.#failureTold)
-    const hasRequest = this.#connecting !== null || this.#writes.length > 0 || this.#shutdown !== null
+    const hasRequest = this.#connecting !== null || !this.#writes.isEmpty || this.#shutdown !== null
     const holds = !this.#closed && ((isActive && this.#referenced) || hasRequest)
     if (holds === this.#holds) return
     this.#holds = holds
@@ -288,7 +283,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     const connection = this.#connection!
     for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
     if (this.#push(connection)) process.nextTick(finishWrite, this, request)
-    else this.#waitForRoom(connection, { request, context: null })
+    else this.#waitForRoom(connection, request, true)
     return 0
   }
 
@@ -304,7 +299,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     this.#written += length
     connection.enqueue(data)
     const isDone = this.#push(connection)
-    if (!isDone) this.#waitForRoom(connection, { request, context: new AsyncResource('WRITEWRAP') })
+    if (!isDone) this.#waitForRoom(connection, request, false)
     noteWrite(length, isDone)
     return 0
   }
@@ -325,9 +320,9 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     return this.#gone || connection.hasRoom
   }
 
-  #waitForRoom(connection: Connection, write: WaitingWrite): void {
+  #waitForRoom(connection: Connection, request: NodeRequest, isOfNode: boolean): void {
     connection.wantsWritable = true
-    this.#writes.push(write)
+    this.#writes.add(request, isOfNode)
     this.#updateHold()
   }
 
@@ -402,7 +397,7 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
   #cancelRequests(): void {
     const canceled = errorNumber('ECANCELED')
     if (this.#connecting !== null) this.#tellConnected(canceled)
-    for (const write of this.#writes.splice(0)) this.#finishWrite(write, canceled)
+    this.#writes.finishAll(canceled)
     if (this.#shutdown !== null) this.#finishShutdown(canceled)
   }
 
@@ -545,24 +540,19 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
 
   #nextWrite(): boolean {
     const connection = this.#connection
-    if (this.#writes.length === 0 || connection === null) return false
+    if (this.#writes.isEmpty || connection === null) return false
     if (!this.#gone && !connection.hasRoom) {
       connection.wantsWritable = true
       return false
     }
     const write = this.#writes.shift()!
     this.#updateHold()
-    this.#finishWrite(write, this.#failure === null ? 0 : errorNumber(this.#failure))
+    this.#writes.finish(write, this.#failure === null ? 0 : errorNumber(this.#failure))
     return true
   }
 
-  #finishWrite({ request, context }: WaitingWrite, status: number): void {
-    if (context === null) this.finishWrite(request, status)
-    else context.runInAsyncScope(request.oncomplete, request, status, this, undefined)
-  }
-
   #nextShutdown(): boolean {
-    if (this.#shutdown === null || this.#writes.length > 0) return false
+    if (this.#shutdown === null || !this.#writes.isEmpty) return false
     this.#finishShutdown(this.#failure === null ? 0 : errorNumber('ENOTCONN'))
     return true
   }
@@ -578,17 +568,6 @@ export class TcpHandle extends LateJsStream implements Acceptor, ConnectionUser,
     if (this.#scope === null) work.apply(self, words)
     else this.#scope.runInAsyncScope(work as (...words: unknown[]) => unknown, self, ...words)
   }
-}
-
-/** The chunks of a `writev`: buffers, or strings and buffers each followed by its encoding. */
-function joined(chunks: unknown[], allBuffers: boolean): Buffer {
-  if (allBuffers) return Buffer.concat(chunks as Buffer[])
-  const parts: Uint8Array[] = []
-  for (let i = 0; i < chunks.length; i += 2) {
-    const chunk = chunks[i] as string | Buffer
-    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, chunks[i + 1] as BufferEncoding) : chunk)
-  }
-  return Buffer.concat(parts)
 }
 
 function finishWrite(handle: TcpHandle, request: NodeRequest): void {
