@@ -1,5 +1,6 @@
 /** `tapstack dhcp`: what DHCP servers on the link of an interface would give, without taking it. */
 
+import { existsSync } from 'node:fs'
 import { Arp } from '../arp/index.ts'
 import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
@@ -33,6 +34,8 @@ export async function runDhcp(command: DhcpCommand): Promise<number> {
 }
 
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
+  // A tap that is made for the question has nobody on it.
+  if (!name.includes(':') && !existsSync(`/sys/class/net/${name}`)) throw new Failure(`there is no interface ${name}`)
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })
   const netif = await openNetif(name, memory).catch((error: Error) => {
     throw new Failure(`${name} cannot be opened: ${error.message}`)

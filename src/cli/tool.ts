@@ -15,7 +15,7 @@ export type ToolName = 'ping' | 'traceroute'
  */
 export function runTool(name: ToolName, words: readonly string[]): Promise<number> {
   let direct: DirectStack | null = null
-  const tool = name === 'ping' ? pingTool : tracerouteTool(() => direct)
+  const tool = name === 'ping' ? pingTool(() => direct) : tracerouteTool(() => direct)
   const asksForHelp = words.some((word) => word === '--help' || word === '-h')
   return run(tool, withTarget(words), {
     command: `tapstack ${name} HOST`,

@@ -2,6 +2,7 @@
 import type { DirectStack, ProbeAnswer } from '../stack/index.ts'
 import { type Unikernel, unikernel } from '../unikernel/index.ts'
 import { addressOfTarget } from './target.ts'
+import { waitForWayOut } from './way-out.ts'
 
 /** traceroute(8) counts the port up, so that an answer tells which probe it is for; each of ours has a port of its own. */
 const PORT = 33_434
@@ -50,6 +51,7 @@ export function tracerouteTool(direct: () => DirectStack | null): Unikernel {
       const protocol = values.protocol === 'icmp' ? 'icmp' : 'udp'
       const family = values.family === '4' ? 4 : values.family === '6' ? 6 : 0
       const address = await addressOfTarget(stack, target, family)
+      await waitForWayOut(ours, address, signal)
       const name = target === address ? address : `${target} (${address})`
       if (!json) console.log(`traceroute to ${name}, ${maxHops} hops at most, ${protocol}`)
       const hops: Hop[] = []

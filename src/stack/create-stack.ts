@@ -218,8 +218,11 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     dhcpv6?.start()
     if (options.awaitAddresses ?? true) {
       const addresses = [stack.addressesChecked(options.signal)]
-      if (four !== null && dhcp !== null)
+      if (four !== null && dhcp !== null) {
+        if (dhcp.settings.wait > 0)
+          logs('stack').info('waiting for an address from a DHCP server', { milliseconds: dhcp.settings.wait })
         addresses.push(firstAddress(four.ipv4, dhcp, six?.ipv6 ?? null, clock, options.signal))
+      }
       // An interface that is lost meanwhile ends the wait.
       await Promise.race([Promise.all(addresses), stack.closed])
     }

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { IpAddress, IpPrefix } from '../address/index.ts'
+import { parseInterface } from '../netif/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
@@ -43,7 +44,19 @@ function parseHostPrefix(text: string): IpPrefix | undefined {
   }
 }
 
-/** The same for IPv6. */
+/** A router's address; of a link-local one the zone may be said, as `ip -6 route` shows it: `fe80::1%tap0`. */
+function parseGateway6(text: string): { address: IpAddress; zone: string | null } | undefined {
+  const [, bare, zone] = /^([\da-f:.]+)(?:%(.+))?$/i.exec(text) ?? []
+  try {
+    const address = IpAddress.parse(bare ?? '')
+    if (address.family !== 6 || (zone !== undefined && !address.isLinkLocal)) return undefined
+    return { address, zone: zone ?? null }
+  } catch {
+    return undefined
+  }
+}
+
+/** An address that a host can own in an IPv6 network. */
 function parseHostPrefix6(text: string): IpPrefix | undefined {
   if (!/^[\da-f:.]+\/\d{1,3}$/i.test(text)) return undefined
   try {
@@ -110,8 +123,10 @@ export function bootArguments(application: string) {
       doc: 'an IPv6 address to answer on, and its network, beside those that routers advertise',
     },
     ipv6Gateway: {
-      type: 'address',
-      family: 6,
+      type: 'custom',
+      expected: 'an IPv6 address such as fd00::1 or fe80::1',
+      parse: parseGateway6,
+      placeholder: 'ADDRESS',
       doc: 'the router to other IPv6 networks, in the network of --ipv6 or link-local',
     },
     ipv4Only: { type: 'boolean', doc: 'no IPv6' },
@@ -257,10 +272,14 @@ export function checkTogether(
     checkGateway('--ipv4-gateway', IpAddress.parse(ipv4Gateway), ipv4 ?? IpPrefix.parse(DEFAULT_IPV4))
   }
   if (ipv6Gateway === undefined || ipv4Only) return
-  const gateway = IpAddress.parse(ipv6Gateway)
+  const { address: gateway, zone } = ipv6Gateway
+  const device = parseInterface(values.interface).name
+  if (zone !== null && zone !== device) {
+    throw new BadArgument(`--ipv6-gateway: expected a router on ${device}, not "${gateway}%${zone}"`)
+  }
   if (gateway.isLinkLocal && ipv6?.address.equals(gateway) !== true) return
   if (ipv6 === undefined) {
-    throw new BadArgument(`--ipv6-gateway: expected a link-local address without --ipv6, not "${ipv6Gateway}"`)
+    throw new BadArgument(`--ipv6-gateway: expected a link-local address without --ipv6, not "${gateway}"`)
   }
   checkGateway('--ipv6-gateway', gateway, ipv6)
 }

@@ -142,6 +142,7 @@ describe('boot arguments', () => {
     [['--ipv6=fd00::2/64', '--ipv6-gateway=fd00::1'], { ipv6: 'fd00::2/64', ipv6Gateway: 'fd00::1' }],
     [['--ipv6', 'FD00::2/127', '--ipv6-gateway', 'fd00::3'], { ipv6: 'fd00::2/127', ipv6Gateway: 'fd00::3' }],
     [['--ipv6-gateway=fe80::1'], { ipv6Gateway: 'fe80::1' }],
+    [['--ipv6-gateway=fe80::1%tap0'], { ipv6Gateway: 'fe80::1' }],
     [['--ipv4-only'], { ipv4Only: true }],
     [['--ipv6-only=true'], { ipv6Only: true }],
     [['--ipv6-only', '--no-ipv6-only'], {}],
@@ -213,6 +214,7 @@ describe('boot arguments', () => {
     expect(await refused('--ipv6=fd00::2/64', '--ipv6-gateway=fd01::1')).toMatch(
       /expected another address in fd00::\/64/,
     )
+    expect(await refused('--ipv6-gateway=fe80::1%eth0')).toMatch(/expected a router on tap0, not "fe80::1%eth0"/)
     expect(trial.created).toEqual([])
     expect(await trial.start({}, '--ipv4-only', '--ipv6=fd00::2/64')).toBe(0)
     expect(trial.stderr).toMatch(/without effect with --ipv4-only unused=\["ipv6"\]/)

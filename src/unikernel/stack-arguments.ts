@@ -43,7 +43,7 @@ export function stackOptions(
     ...ipv4Options(values, sandboxInterface, signal),
     logs,
     ...(ipv6 === undefined ? {} : { ipv6: ipv6.toString() }),
-    ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }),
+    ...(ipv6Gateway === undefined ? {} : { ipv6Gateway: ipv6Gateway.address.toString() }),
     ...families,
     ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
     ...dhcpv6Option(values),

@@ -51,6 +51,7 @@ describe('the command line', () => {
     [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
     [['demo', 'now'], `unexpected argument 'now'`],
     [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
+    [['dhcp', '--interface', 'nowhere0'], 'there is no interface nowhere0'],
     [['dhcp', '--timeout', 'long'], 'Expected seconds from 0.1 to 3600'],
     [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
     [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "Expected a host's address"],

@@ -72,6 +72,12 @@ describeWithNamespaces('tapstack', () => {
       replies: [{ sequence: 1, hopLimit: 63 }, { sequence: 2 }],
     })
 
+    // The tool's own address is made while it starts, and nothing leads there before.
+    const zoned = ['bin/tapstack.mjs', 'ping', 'fe80::99%tap0', '--ipv6-only', '-c', '1', '--json']
+    await router.run('ip', ['address', 'add', 'fe80::99/64', 'dev', 'tap0', 'nodad'])
+    const linkLocal = await router.run(process.execPath, zoned, { allowFailure: true })
+    expect(JSON.parse(linkLocal.stdout)).toMatchObject({ sent: 1, received: 1 })
+
     const lost = await tapstack('ping', '10.1.0.2', '--ttl', '1', '-c', '1', '--json')
     expect(JSON.parse(lost.stdout)).toMatchObject({
       sent: 1,

@@ -57,6 +57,11 @@ const reaches = (host: DirectStack) =>
     ),
   )
 
+test('a stack of IPv6 alone has its link-local address when it is made', async () => {
+  const { made } = await stack()
+  expect(made.ipv6?.linkLocal).not.toBeNull()
+})
+
 test('addresses come with a prefix, are deprecated and go when it is heard of no more, and come again', async () => {
   const prefixes = [{ prefix: '2001:db8:1::/64', preferredLifetime: 60, validLifetime: 120 }]
   const { advertiser } = await router('2001:db8:1::1/64', { interval: 20, prefixes })

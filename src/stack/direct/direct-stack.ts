@@ -242,7 +242,12 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
    */
   addressesChecked(signal?: AbortSignal): Promise<void> {
     const { ipv6 } = this
-    if (ipv6 === null || !ipv6.isChecking || signal?.aborted) return DONE
+    // A stack of IPv6 alone has no address at all before its link-local one.
+    const isChecking = () =>
+      ipv6 !== null &&
+      (ipv6.isChecking ||
+        (this.ipv4 === null && ipv6.addresses.length > 0 && ipv6.addresses.every((own) => own.isTentative)))
+    if (ipv6 === null || !isChecking() || signal?.aborted) return DONE
     return new Promise((resolve) => {
       const done = () => {
         signal?.removeEventListener('abort', done)
@@ -250,7 +255,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
       }
       signal?.addEventListener('abort', done)
       ipv6.onAddress(() => {
-        if (!ipv6.isChecking) done()
+        if (!isChecking()) done()
       })
     })
   }
