@@ -1,6 +1,6 @@
 /** `tapstack dhcp`: what DHCP servers on the link of an interface would give, without taking it. */
 
-import { existsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Arp } from '../arp/index.ts'
 import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
@@ -33,9 +33,15 @@ export async function runDhcp(command: DhcpCommand): Promise<number> {
   return 1
 }
 
+/** Those without an address, too, which Node leaves out; of our own network namespace, which /sys may not show. */
+function interfaceNames(): string[] {
+  const [, , ...lines] = readFileSync('/proc/self/net/dev', 'utf8').split('\n')
+  return lines.map((line) => line.slice(0, Math.max(0, line.indexOf(':'))).trim())
+}
+
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
   // A tap that is made for the question has nobody on it.
-  if (!name.includes(':') && !existsSync(`/sys/class/net/${name}`)) throw new Failure(`there is no interface ${name}`)
+  if (!name.includes(':') && !interfaceNames().includes(name)) throw new Failure(`there is no interface ${name}`)
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })
   const netif = await openNetif(name, memory).catch((error: Error) => {
     throw new Failure(`${name} cannot be opened: ${error.message}`)

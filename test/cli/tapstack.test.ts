@@ -51,7 +51,6 @@ describe('the command line', () => {
     [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
     [['demo', 'now'], `unexpected argument 'now'`],
     [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
-    [['dhcp', '--interface', 'nowhere0'], 'there is no interface nowhere0'],
     [['dhcp', '--timeout', 'long'], 'Expected seconds from 0.1 to 3600'],
     [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
     [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "Expected a host's address"],
@@ -63,6 +62,12 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^tapstack: [^\n]*\n$/)
     expect(stdout).toBe('')
     expect(code).toBe(64)
+  })
+
+  test('asks no DHCP servers on an interface that does not exist', async () => {
+    const { code, stderr } = await runTapstack(['dhcp', '--interface', 'nowhere0'])
+    expect(stderr).toBe('tapstack: there is no interface nowhere0\n')
+    expect(code).toBe(1)
   })
 
   test('without dist/ says how to build it', () => {
