@@ -6,11 +6,11 @@ import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
-import { openNetif } from '../netif/index.ts'
+import { interfaceKinds, isInterface, openNetif } from '../netif/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { Udp } from '../udp/index.ts'
 import { offerAsJson, offerAsText } from './dhcp-offer.ts'
-import { Failure } from './failure.ts'
+import { EXIT_USAGE, Failure } from './failure.ts'
 
 export interface DhcpCommand {
   interface: string
@@ -40,13 +40,18 @@ function interfaceNames(): string[] {
 }
 
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
+  if (!isInterface(name)) {
+    const others = interfaceKinds()
+    throw new Failure(`-i: expected a device name of 1 to 15 characters such as tap0, or ${others}`, EXIT_USAGE)
+  }
   // A tap that is made for the question has nobody on it.
   if (!name.includes(':') && !interfaceNames().includes(name)) throw new Failure(`there is no interface ${name}`)
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })
-  const netif = await openNetif(name, memory).catch((error: Error) => {
+  const clock = new HostClock()
+  const netif = await openNetif(name, { memory, clock }).catch((error: Error) => {
+    clock.close()
     throw new Failure(`${name} cannot be opened: ${error.message}`)
   })
-  const clock = new HostClock()
   try {
     const random = new SecureRandom()
     const ethernet = new Ethernet(netif)

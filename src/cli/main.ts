@@ -146,7 +146,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     .command('dhcp')
     .summary('show what DHCP servers offer')
     .description('Asks the DHCP servers on the link of an interface what they would give, and takes nothing of it.')
-    .option('-i, --interface <NAME>', 'the tap device, or packet:NAME for another interface', parseInterface, 'tap0')
+    .option('-i, --interface <NAME>', 'the tap device, or another interface as in `run`: packet:NAME', 'tap0')
     .option('-t, --timeout <SECONDS>', 'how long the first answer may take', parseTimeout, 10)
     .option('--json', 'for programs: a list with one object for each server')
     .action(async (options: { interface: string; timeout: number; json?: boolean }, command: Command) => {
@@ -249,11 +249,6 @@ function parseInterfaceName(text: string): string {
     throw new InvalidArgumentError('Expected a device name of 1 to 15 characters, such as tap0.')
   }
   return text
-}
-
-function parseInterface(text: string): string {
-  const kind = /^(?:tap|packet):/.exec(text)?.[0] ?? ''
-  return kind + parseInterfaceName(text.slice(kind.length))
 }
 
 function parseTimeout(text: string): number {

@@ -1,7 +1,16 @@
 export { CaptureNetif } from './capture-netif.ts'
 export { watchIterations } from './iterations.ts'
 export * from './netif.ts'
-export { INTERFACE_KINDS, type InterfaceKind, openNetif, parseInterface } from './open-netif.ts'
+export {
+  INTERFACE_KINDS,
+  type InterfaceKind,
+  interfaceKinds,
+  isInterface,
+  type OpenNetifContext,
+  openNetif,
+  type ParsedInterface,
+  parseInterface,
+} from './open-netif.ts'
 export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from './packet-socket.ts'
 export { RecentFrames, type RecentFramesOptions } from './recent-frames.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'

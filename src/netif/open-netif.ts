@@ -1,23 +1,92 @@
+import type { Clock } from '../clock/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { Tap } from './tap.ts'
 
-/** What may stand before the name of an interface: `packet:eth0`. */
-export const INTERFACE_KINDS = ['tap', 'packet'] as const
-export type InterfaceKind = (typeof INTERFACE_KINDS)[number]
+/** What every way to reach a network is given. */
+export interface OpenNetifContext {
+  readonly memory: PacketMemory
+  readonly clock: Clock
+}
 
-/** `packet:eth0` as what it is and its name; without a kind it is a tap. */
-export function parseInterface(text: string): { kind: InterfaceKind; name: string } {
-  const [, kind, name] = /^(tap|packet):(.*)$/s.exec(text) ?? [null, 'tap', text]
-  return { kind: kind as InterfaceKind, name }
+/** One way to reach a network: what stands before the colon of `packet:eth0`, what after it, and how it is opened. */
+export interface InterfaceKind {
+  readonly kind: string
+  /** How `tapstack describe` names it, before its target. */
+  readonly label: string
+  /** What stands behind the colon, as help shows it. */
+  readonly placeholder: string
+  /** One line of help: what it is. */
+  readonly doc: string
+  /** Whether this may stand behind the colon. */
+  accepts(target: string): boolean
+  /** What the interface is called in logs, zones of addresses and captures, where that is not its target. */
+  nameOf?(target: string): string
+  open(target: string, context: OpenNetifContext): Promise<Netif>
+}
+
+/** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
+function isDeviceName(text: string): boolean {
+  return /^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)
+}
+
+/** The first is what a name alone means. */
+export const INTERFACE_KINDS: readonly InterfaceKind[] = [
+  {
+    kind: 'tap',
+    label: 'tap',
+    placeholder: 'NAME',
+    doc: 'a tap device',
+    accepts: isDeviceName,
+    open: (name, { memory }) => Tap.open({ name, memory }),
+  },
+  {
+    kind: 'packet',
+    label: 'packet socket',
+    placeholder: 'NAME',
+    doc: 'an existing interface such as a veth or a NIC, through a packet socket',
+    accepts: isDeviceName,
+    open: (name, { memory }) => openPacketSocket({ name, memory }),
+  },
+]
+
+export interface ParsedInterface {
+  readonly kind: InterfaceKind
+  /** What stands behind the colon. */
+  readonly target: string
+  /** What the interface is called. */
+  readonly name: string
+}
+
+/** `packet:eth0` as what it is, and of what; without a kind that there is it is a tap. */
+export function parseInterface(text: string): ParsedInterface {
+  const colon = text.indexOf(':')
+  const named = INTERFACE_KINDS.find(({ kind }) => kind === text.slice(0, Math.max(0, colon)))
+  const kind = named ?? INTERFACE_KINDS[0]!
+  const target = named === undefined ? text : text.slice(colon + 1)
+  return { kind, target, name: kind.nameOf?.(target) ?? target }
+}
+
+/** Whether `openNetif` understands it; what it names need not be there. */
+export function isInterface(text: string): boolean {
+  const { kind, target } = parseInterface(text)
+  return kind.accepts(target)
+}
+
+/** `packet:NAME, pcap:NAME`: all kinds that have to be written. */
+export function interfaceKinds(): string {
+  return INTERFACE_KINDS.slice(1)
+    .map(({ kind, placeholder }) => `${kind}:${placeholder}`)
+    .join(', ')
 }
 
 /**
- * Opens an interface by its text: `tap0` or `tap:tap0` for a tap, `packet:eth0` for an existing one through a packet socket.
- * @throws as `Tap.open` and `openPacketSocket`
+ * Opens an interface by its text: `tap0` or `tap:tap0` for a tap, `packet:eth0` for an existing one through a packet socket, and
+ * so on through `INTERFACE_KINDS`.
+ * @throws as the function that opens that kind
  */
-export function openNetif(text: string, memory: PacketMemory): Promise<Netif> {
-  const { kind, name } = parseInterface(text)
-  return kind === 'packet' ? openPacketSocket({ name, memory }) : Tap.open({ name, memory })
+export async function openNetif(text: string, context: OpenNetifContext): Promise<Netif> {
+  const { kind, target } = parseInterface(text)
+  return await kind.open(target, context)
 }

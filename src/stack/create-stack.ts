@@ -136,7 +136,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   try {
     let netif = options.netif
     if (netif === undefined) {
-      netif = await openNetif(options.interface ?? 'tap0', new PacketMemory(options.memory))
+      netif = await openNetif(options.interface ?? 'tap0', { memory: new PacketMemory(options.memory), clock })
       made.push(netif)
     }
     if (options.recentFrames !== undefined) {

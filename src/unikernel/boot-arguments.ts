@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { IpAddress, IpPrefix } from '../address/index.ts'
-import { parseInterface } from '../netif/index.ts'
+import { interfaceKinds, isInterface, parseInterface } from '../netif/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
@@ -8,9 +8,8 @@ import { LogLevels, logsExpected } from './log-levels.ts'
 import { NAME_ARGUMENTS } from './name-arguments.ts'
 import { SYSLOG_PORT, SYSLOG_TRANSPORTS } from './syslog.ts'
 
-/** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
-function parseInterfaceName(text: string): string | undefined {
-  return /^(?:(?:tap|packet):)?(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) ? text : undefined
+function parseInterfaceText(text: string): string | undefined {
+  return isInterface(text) ? text : undefined
 }
 
 /** A host name's labels, RFC 1123, section 2.1: what DHCP and a log can carry. */
@@ -86,11 +85,11 @@ export function bootArguments(application: string) {
     },
     interface: {
       type: 'custom',
-      expected: "an interface's name of 1 to 15 characters such as tap0, or packet:eth0 for one that is no tap",
-      parse: parseInterfaceName,
+      expected: `an interface's name of 1 to 15 characters such as tap0, or one that is no tap as ${interfaceKinds()}`,
+      parse: parseInterfaceText,
       placeholder: 'NAME',
       default: 'tap0',
-      doc: 'the tap device, or after packet: an existing interface of another kind',
+      doc: `the tap device, or another way to reach a network: ${interfaceKinds()}`,
     },
     ipv4: {
       type: 'custom',

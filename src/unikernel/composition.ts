@@ -69,6 +69,6 @@ function addStack(
   let last = layer('ethernet', 'ethernet', ...above)
   if (values.capture !== undefined) last = layer('capture', `capture to ${values.capture}`, last)
   last = layer('recent', 'recent frames', last)
-  const { kind, name } = parseInterface(values.interface)
-  layer('netif', kind === 'tap' ? `tap ${name}` : `packet socket ${name}`, last)
+  const { kind, target } = parseInterface(values.interface)
+  layer('netif', `${kind.label} ${target}`, last)
 }

@@ -109,15 +109,15 @@ function checkStacks(unikernel: Unikernel, values: RunValues, sandboxInterface: 
     const own = valuesOfStack(device, values)
     inGroup(device, () => checkTogether(own, sandboxInterface))
     if (isSocket(own)) continue
-    const { name } = parseInterface(own.interface)
-    const other = taken.get(name)
+    const { target } = parseInterface(own.interface)
+    const other = taken.get(target)
     if (other !== undefined) {
       const option = ({ group }: StackDevice) => `--${group === null ? '' : `${optionName(group)}-`}interface`
       throw new BadArgument(
         `${option(device)}: expected another interface than that of ${option(other)}, ${own.interface}`,
       )
     }
-    taken.set(name, device)
+    taken.set(target, device)
   }
 }
 
