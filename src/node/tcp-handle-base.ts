@@ -1,0 +1,111 @@
+/**
+ * What every part of a TCP handle works on: the connection, what Node waits for, and whether that holds the process. The
+ * parts are a chain of classes, one idea each, because Node and C++ look for all methods on one object.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import type { IpFamily } from '../address/index.ts'
+import type { SystemErrorCode } from '../errors/index.ts'
+import type { Connection, TcpListener } from '../tcp/index.ts'
+import type { HandleHost } from './handle-host.ts'
+import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
+import type { TurnTaker } from './turns.ts'
+import { WaitingWrites } from './waiting-writes.ts'
+
+/** Replaced by Node's class before the first handle is made: finding that costs nothing to those who need no handles. */
+class StreamBase {}
+const LateJsStream = StreamBase as unknown as new () => JsStream
+
+/** Made when the library was loaded, and so in no context of the application's. */
+export const NO_CONTEXT = new AsyncResource('TAPSTACK')
+
+export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
+  /** The stack whose connection this is. */
+  readonly host: HandleHost
+  protected family: IpFamily = 4
+  protected connection: Connection | null = null
+  protected listener: TcpListener | null = null
+  /** In whose asynchronous context the application hears of it. */
+  protected scope: AsyncResource | null = null
+
+  protected connectRequest: NodeRequest | null = null
+  protected shutdownRequest: NodeRequest | null = null
+  /** Writes that wait for room in the send buffer. */
+  protected readonly writes = new WaitingWrites(this)
+
+  protected wantsData = false
+  protected endTold = false
+  /** Set once the connection is gone. */
+  protected isGone = false
+  protected failure: SystemErrorCode | null = null
+  protected failureTold = false
+
+  protected isClosed = false
+  #referenced = true
+  #holds = false
+  isQueued = false
+
+  constructor(host: HandleHost) {
+    becomeStream()
+    super()
+    this.host = host
+  }
+
+  abstract takeTurn(): boolean
+
+  protected queueTurn(): void {
+    this.host.turns.add(this)
+  }
+
+  ref(): void {
+    this.#referenced = true
+    this.updateHold()
+  }
+
+  unref(): void {
+    this.#referenced = false
+    this.updateHold()
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.isClosed
+  }
+
+  /** As libuv: an active handle holds the process unless it is unreferenced, a request under way in any case. */
+  protected updateHold(): void {
+    const isActive = this.listener !== null || (this.wantsData && !this.endTold && !this.failureTold)
+    const hasRequest = this.connectRequest !== null || !this.writes.isEmpty || this.shutdownRequest !== null
+    const holds = !this.isClosed && ((isActive && this.#referenced) || hasRequest)
+    if (holds === this.#holds) return
+    this.#holds = holds
+    if (holds) this.host.hold.add()
+    else this.host.hold.remove()
+  }
+
+  /** As JSStream asks for it. */
+  isClosing(): boolean {
+    return this.isClosed
+  }
+
+  setBlocking(): number {
+    return 0
+  }
+
+  protected inScope<A extends unknown[]>(work: (...words: A) => unknown, self: unknown, ...words: A): void {
+    if (this.scope === null) work.apply(self, words)
+    else this.scope.runInAsyncScope(work as (...words: unknown[]) => unknown, self, ...words)
+  }
+}
+
+/** A class may get its parent late, since `super()` looks for it each time. */
+function becomeStream(): void {
+  if (Object.getPrototypeOf(TcpHandleBase) !== LateJsStream) return
+  const { JsStream, TcpWrap } = nodeInternals()
+  Object.setPrototypeOf(TcpHandleBase, JsStream)
+  Object.setPrototypeOf(TcpHandleBase.prototype, JsStream.prototype)
+  // `resetAndDestroy` asks whether it has a TCP handle.
+  const isTcpWrap = Function.prototype[Symbol.hasInstance]
+  Object.defineProperty(TcpWrap, Symbol.hasInstance, {
+    configurable: true,
+    value: (value: unknown) => value instanceof TcpHandleBase || isTcpWrap.call(TcpWrap, value),
+  })
+}

@@ -1,0 +1,110 @@
+/** A TCP handle as Node reads from it: data in slices, the end of the stream, and what broke it off, in libuv's order. */
+import type { Connection } from '../tcp/index.ts'
+import { nodeError } from './error-numbers.ts'
+import { nodeInternals } from './internals.ts'
+import { WritingTcpHandle } from './tcp-writing.ts'
+
+/** The most that one delivery hands over, as libuv reads. */
+const LARGEST_SLICE = 65_536
+/** Less than this is put together with what waits behind it. */
+const SMALL_SLICE = 16_384
+
+/**
+ * libuv reads until the kernel has nothing more, and finds the end of the stream when it looks again: in the next pass. When
+ * our side has ended as well it sees that at once, before 1.52.
+ */
+const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
+
+export abstract class ReadingTcpHandle extends WritingTcpHandle {
+  #slice = LARGEST_SLICE
+  /** In which pass data was told last. */
+  #dataPass = 0
+
+  // --- what Node and C++ call ----------------------------------------------------------------------------------
+
+  readStart(): number {
+    return this.onreadstart()
+  }
+
+  readStop(): number {
+    return this.onreadstop()
+  }
+
+  onreadstart(): number {
+    if (this.wantsData) return 0
+    this.wantsData = true
+    this.updateHold()
+    const { connection } = this
+    if (connection !== null && (connection.receiveQueue.length > 0 || connection.finReceived || this.isGone)) {
+      this.queueTurn()
+    }
+    return 0
+  }
+
+  onreadstop(): number {
+    this.wantsData = false
+    this.updateHold()
+    return 0
+  }
+
+  override useUserBuffer(buffer: Uint8Array): unknown {
+    // JSStream would go on filling it after a handler has asked for a pause.
+    this.#slice = Math.min(buffer.length, LARGEST_SLICE)
+    return super.useUserBuffer(buffer)
+  }
+
+  // --- what the connection tells, from inside a burst ------------------------------------------------------------
+
+  onReadable(): void {
+    if (this.wantsData) this.queueTurn()
+  }
+
+  // --- turns: what Node is told ----------------------------------------------------------------------------------
+
+  protected nextRead(): boolean {
+    const { connection } = this
+    if (!this.wantsData || connection === null) return false
+    const data = this.#take(connection)
+    if (data !== null) {
+      this.#dataPass = this.host.turns.pass
+      this.readBuffer(data)
+      return true
+    }
+    if (connection.finReceived) return this.#nextEnd(connection)
+    if (this.failure === null || this.failureTold) return false
+    this.failureTold = true
+    this.updateHold()
+    // A JSStream has no way to fail; Node's own handler does nothing else.
+    const owner = this[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
+    // A stack that is closed takes its sockets along, as the end of a process does.
+    const words = this.failure === 'ECONNABORTED' ? [] : [nodeError(this.failure, 'read')]
+    if (owner !== undefined) this.inScope(owner.destroy, owner, ...words)
+    return true
+  }
+
+  #nextEnd(connection: Connection): boolean {
+    if (this.endTold) return false
+    if (this.#dataPass === this.host.turns.pass && !(connection.finQueued && HANG_UP_ENDS_READING)) {
+      this.queueTurn()
+      return false
+    }
+    this.endTold = true
+    this.updateHold()
+    this.emitEOF()
+    return true
+  }
+
+  #take(connection: Connection): Buffer | null {
+    const first = connection.read(this.#slice)
+    if (first === null || first.length >= SMALL_SLICE || connection.receiveQueue.length === 0) return first
+    const parts = [first]
+    let total = first.length
+    while (total < this.#slice) {
+      const part = connection.read(this.#slice - total)
+      if (part === null) break
+      parts.push(part)
+      total += part.length
+    }
+    return Buffer.concat(parts, total)
+  }
+}

@@ -1,0 +1,155 @@
+/** A TCP handle as Node writes to it and ends it, through C++ (JSStream) or past it, where a write is complete at once. */
+import type { Connection } from '../tcp/index.ts'
+import { errorNumber } from './error-numbers.ts'
+import type { NodeRequest } from './internals.ts'
+import { TcpHandleBase } from './tcp-handle-base.ts'
+import { joined } from './waiting-writes.ts'
+import { canWriteAtOnce, noteWrite } from './write-result.ts'
+
+export abstract class WritingTcpHandle extends TcpHandleBase {
+  /** Bytes written past C++. */
+  #written = 0
+
+  /** Bytes of writes that wait for room. */
+  get writeQueueSize(): number {
+    if (this.writes.isEmpty || this.connection === null) return 0
+    const { sendBuffer, sendBufferLimit } = this.connection
+    return Math.max(sendBuffer.length - sendBufferLimit, 1)
+  }
+
+  /** Bytes that Node has written, sent or not. */
+  override get bytesWritten(): number {
+    return this.#written + super.bytesWritten
+  }
+
+  // --- what Node and C++ call ----------------------------------------------------------------------------------
+
+  /** From C++: what TLS sends, and all writes where `noteWrite` does not reach Node. The chunks are ours. */
+  onwrite(request: NodeRequest, chunks: Uint8Array[]): number {
+    const refusal = this.#writeRefusal()
+    if (refusal !== 0) return refusal
+    const connection = this.connection!
+    for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
+    if (this.#push(connection)) process.nextTick(finishWrite, this, request)
+    else this.#waitForRoom(connection, request, true)
+    return 0
+  }
+
+  /** @param data kept until it is acknowledged */
+  #write(request: NodeRequest, data: Uint8Array): number {
+    const refusal = this.#writeRefusal()
+    if (refusal !== 0) {
+      noteWrite(0, true)
+      return refusal
+    }
+    const connection = this.connection!
+    const { length } = data
+    this.#written += length
+    connection.enqueue(data)
+    const isDone = this.#push(connection)
+    if (!isDone) this.#waitForRoom(connection, request, false)
+    noteWrite(length, isDone)
+    return 0
+  }
+
+  #writeRefusal(): number {
+    if (this.isClosed || this.connection === null) return errorNumber('EBADF')
+    if (this.failure !== null && !this.failureTold) {
+      // As a socket's pending error, which the first call of any kind learns.
+      this.failureTold = true
+      return errorNumber(this.failure)
+    }
+    return this.connection.canWrite ? 0 : errorNumber('EPIPE')
+  }
+
+  /** @returns whether there is room for more */
+  #push(connection: Connection): boolean {
+    connection.push()
+    return this.isGone || connection.hasRoom
+  }
+
+  #waitForRoom(connection: Connection, request: NodeRequest, isOfNode: boolean): void {
+    connection.wantsWritable = true
+    this.writes.add(request, isOfNode)
+    this.updateHold()
+  }
+
+  override writeBuffer(request: NodeRequest, buffer: Uint8Array): number {
+    if (!canWriteAtOnce) return super.writeBuffer(request, buffer)
+    // A copy: whose write is complete may use its buffer again.
+    return this.#write(request, Uint8Array.prototype.slice.call(buffer))
+  }
+
+  override writev(request: NodeRequest, chunks: unknown[], allBuffers: boolean): number {
+    if (!canWriteAtOnce) return super.writev(request, chunks, allBuffers)
+    return this.#write(request, joined(chunks, allBuffers))
+  }
+
+  override writeUtf8String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf8')) : super.writeUtf8String(request, text)
+  }
+
+  override writeLatin1String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeLatin1String(request, text)
+  }
+
+  override writeAsciiString(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeAsciiString(request, text)
+  }
+
+  override writeUcs2String(request: NodeRequest, text: string): number {
+    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf16le')) : super.writeUcs2String(request, text)
+  }
+
+  onshutdown(request: NodeRequest): number {
+    if (this.connection === null || this.isGone) return errorNumber('ENOTCONN')
+    this.shutdownRequest = request
+    this.connection.shutdownWrite()
+    this.updateHold()
+    this.queueTurn()
+    return 0
+  }
+
+  // --- what the connection tells, from inside a burst ------------------------------------------------------------
+
+  onWritable(): void {
+    this.queueTurn()
+  }
+
+  // --- turns: what Node is told ----------------------------------------------------------------------------------
+
+  protected nextWrite(): boolean {
+    const { connection, writes } = this
+    if (writes.isEmpty || connection === null) return false
+    if (!this.isGone && !connection.hasRoom) {
+      connection.wantsWritable = true
+      return false
+    }
+    const write = writes.shift()!
+    this.updateHold()
+    writes.finish(write, this.failure === null ? 0 : errorNumber(this.failure))
+    return true
+  }
+
+  protected nextShutdown(): boolean {
+    if (this.shutdownRequest === null || !this.writes.isEmpty) return false
+    this.#finishShutdown(this.shutdownRequest, this.failure === null ? 0 : errorNumber('ENOTCONN'))
+    return true
+  }
+
+  #finishShutdown(request: NodeRequest, status: number): void {
+    this.shutdownRequest = null
+    this.updateHold()
+    this.finishShutdown(request, status)
+  }
+
+  /** The handle is closed: whatever waits learns that it will not happen. */
+  protected cancelWrites(status: number): void {
+    this.writes.finishAll(status)
+    if (this.shutdownRequest !== null) this.#finishShutdown(this.shutdownRequest, status)
+  }
+}
+
+function finishWrite(handle: WritingTcpHandle, request: NodeRequest): void {
+  handle.finishWrite(request, 0)
+}
