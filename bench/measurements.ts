@@ -1,6 +1,7 @@
 import { type Place, SUBJECT_ADDRESS, SUBJECT_ADDRESS_6 } from './namespaces.ts'
 import { type Placement, run, type Subject } from './processes.ts'
 import type { ProcessorWatch } from './processor-use.ts'
+import type { Subjects } from './report.ts'
 
 /** How long to measure, and how long to run before, so that code is compiled and windows are open. Seconds. */
 export interface Duration {
@@ -50,6 +51,8 @@ export interface Figure {
   /** Decimals in the table. */
   readonly decimals: number
   readonly goal: Goal
+  /** Default: tapstack beside node:net. */
+  readonly subjects?: Subjects
 }
 
 /** What one run tells beside its first figure. */

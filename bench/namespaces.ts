@@ -17,6 +17,7 @@ const CLIENT_ADDRESS_6 = 'fd00::1'
 export const SUBJECT_ADDRESS_6 = 'fd00::2'
 export const SUBJECT_PREFIX = `${SUBJECT_ADDRESS}/24`
 export const TAP_NAME = 'tap0'
+export const VETH_NAME = 'veth0'
 const MTU = 1500
 const PREFIX = 'tapstack-bench-'
 
@@ -63,12 +64,14 @@ const LINK_NAME = 'link0'
 
 /**
  * The namespaces of one run of the bench: one with a tap device, for the stack under test, and two joined by a veth
- * pair, for node:net over the kernel's TCP. MTU 1500 and the kernel's default offloads on both. And three more for a long
+ * pair, for node:net over the kernel's TCP, and two more for the stack over a packet socket. MTU 1500 and the kernel's default offloads on both. And three more for a long
  * and lossy link: one for the load generator, and one for each subject.
  */
 export class Namespaces {
   readonly tap: Place
   readonly veth: Place
+  /** As the one before, with nobody on the subject's side. */
+  readonly packet: Place
   readonly relayedTap: RelayedPlace
   readonly relayedKernel: RelayedPlace
   private readonly made: string[] = []
@@ -77,6 +80,7 @@ export class Namespaces {
     const name = (role: string) => `${PREFIX}${process.pid}-${role}`
     this.tap = { client: name('tap'), subject: name('tap') }
     this.veth = { client: name('client'), subject: name('subject') }
+    this.packet = { client: name('packet-client'), subject: name('packet') }
     const client = name('far')
     const near = `tap:${client}:${LINK_NAME}`
     const [tap, kernel] = [name('far-tap'), name('far-kernel')]
@@ -86,7 +90,7 @@ export class Namespaces {
 
   make(): void {
     removeLeftOvers()
-    const places = [this.tap, this.veth, this.relayedTap, this.relayedKernel]
+    const places = [this.tap, this.veth, this.packet, this.relayedTap, this.relayedKernel]
     for (const namespace of new Set(places.flatMap(({ client, subject }) => [client, subject]))) {
       ip('netns', 'add', namespace)
       this.made.push(namespace)
@@ -103,27 +107,19 @@ export class Namespaces {
     // No address: the kernel is not to take part in what passes here.
     addTap(this.relayedTap.subject, TAP_NAME)
     ip('-n', this.relayedTap.subject, 'link', 'set', TAP_NAME, 'mtu', String(MTU), 'up')
-    ip(
-      '-n',
-      this.veth.client,
-      'link',
-      'add',
-      'veth0',
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'veth0',
-      'netns',
-      this.veth.subject,
-    )
-    bringUp(this.veth.subject, 'veth0', SUBJECT_ADDRESS)
-    bringUp(this.veth.client, 'veth0', CLIENT_ADDRESS)
+    addVeth(this.veth)
+    bringUp(this.veth.subject, VETH_NAME, SUBJECT_ADDRESS)
+    bringUp(this.veth.client, VETH_NAME, CLIENT_ADDRESS)
+    addVeth(this.packet)
+    // No address: the stack over the packet socket is alone on this side.
+    ip('-n', this.packet.subject, 'link', 'set', VETH_NAME, 'mtu', String(MTU), 'up')
+    bringUp(this.packet.client, VETH_NAME, CLIENT_ADDRESS)
     addAddress6(this.tap.client, TAP_NAME, CLIENT_ADDRESS_6)
-    addAddress6(this.veth.subject, 'veth0', SUBJECT_ADDRESS_6)
-    addAddress6(this.veth.client, 'veth0', CLIENT_ADDRESS_6)
+    addAddress6(this.veth.subject, VETH_NAME, SUBJECT_ADDRESS_6)
+    addAddress6(this.veth.client, VETH_NAME, CLIENT_ADDRESS_6)
     addClientAddresses(this.tap.client)
     addClientAddresses(this.veth.client)
+    addClientAddresses(this.packet.client)
   }
 
   /** Idempotent and synchronous, so that it can run while the process ends. */
@@ -136,6 +132,10 @@ export class Namespaces {
       }
     }
   }
+}
+
+function addVeth({ client, subject }: Place): void {
+  ip('-n', client, 'link', 'add', VETH_NAME, 'type', 'veth', 'peer', 'name', VETH_NAME, 'netns', subject)
 }
 
 function addTap(namespace: string, device: string): void {

@@ -1,7 +1,17 @@
 import type { Figure, Goal, Measurement } from './measurements.ts'
 import type { ProcessorUse } from './processor-use.ts'
 
-export type SubjectName = 'tapstack' | 'node:net'
+/** tapstack is over a tap device, `packet` the same over a packet socket. */
+export type SubjectName = 'tapstack' | 'node:net' | 'packet'
+
+/** Who is measured, and whom the ratio is to. */
+export type Subjects = readonly [measured: SubjectName, reference: SubjectName]
+
+const USUAL: Subjects = ['tapstack', 'node:net']
+
+export function subjectsOf(measurement: Figure): Subjects {
+  return measurement.subjects ?? USUAL
+}
 
 /** One round of one subject. */
 export interface Round {
@@ -24,8 +34,8 @@ export interface Outcome {
 export function withFurtherFigures(measurement: Measurement, outcome: Outcome): Outcome[] {
   const further = (measurement.further ?? []).map((figure): Outcome => {
     const taken = (rounds: Round[]) => rounds.map((round) => ({ ...round, value: figure.of(round.details) }))
-    const { tapstack, 'node:net': nodeNet } = outcome.rounds
-    const rounds = { tapstack: taken(tapstack), 'node:net': taken(nodeNet) }
+    const { tapstack, 'node:net': nodeNet, packet } = outcome.rounds
+    const rounds = { tapstack: taken(tapstack), 'node:net': taken(nodeNet), packet: taken(packet) }
     return { measurement: figure, rounds, failures: outcome.failures }
   })
   return [outcome, ...further]
@@ -43,15 +53,16 @@ function figure(outcome: Outcome, subject: SubjectName): number | null {
 }
 
 function ratio(outcome: Outcome): number | null {
-  const ours = figure(outcome, 'tapstack')
-  const theirs = figure(outcome, 'node:net')
+  const [measured, reference] = subjectsOf(outcome.measurement)
+  const ours = figure(outcome, measured)
+  const theirs = figure(outcome, reference)
   return ours === null || theirs === null ? null : ours / theirs
 }
 
 /** Whether the goal is reached; null when it was not measured. */
 export function isMet(outcome: Outcome): boolean | null {
   const goal = outcome.measurement.goal
-  const reached = 'ratio' in goal ? ratio(outcome) : figure(outcome, 'tapstack')
+  const reached = 'ratio' in goal ? ratio(outcome) : figure(outcome, subjectsOf(outcome.measurement)[0])
   if (reached === null) return null
   if ('most' in goal) return reached <= goal.most
   return reached >= ('ratio' in goal ? goal.ratio : goal.value)
@@ -88,16 +99,26 @@ function cell(outcome: Outcome, subject: SubjectName): string {
   return `${text} ±${Math.round(spread * 100)}%`.replace(/ ±(\d)%$/, '  ±$1%')
 }
 
+/** A table for each pair of subjects. */
 export function formatOutcomes(outcomes: readonly Outcome[]): string {
-  const rows = [['measurement', 'unit', 'tapstack', 'node:net', 'ratio', 'goal']]
+  const pairs = new Map(outcomes.map(({ measurement }) => [String(subjectsOf(measurement)), subjectsOf(measurement)]))
+  const tables = [...pairs].map(([key, subjects]) => {
+    const some = outcomes.filter(({ measurement }) => String(subjectsOf(measurement)) === key)
+    return formatPair(some, subjects)
+  })
+  return tables.join('\n\n')
+}
+
+function formatPair(outcomes: readonly Outcome[], [measured, reference]: Subjects): string {
+  const rows = [['measurement', 'unit', measured, reference, 'ratio', 'goal']]
   for (const outcome of outcomes) {
     const { measurement } = outcome
     const met = isMet(outcome)
     rows.push([
       `${measurement.name}: ${measurement.title}`,
       measurement.unit,
-      cell(outcome, 'tapstack'),
-      cell(outcome, 'node:net'),
+      cell(outcome, measured),
+      cell(outcome, reference),
       ratio(outcome)?.toFixed(2) ?? '-',
       goalText(measurement.goal, measurement.unit) + (met === null ? '' : met ? '  met' : '  MISSED'),
     ])
@@ -118,10 +139,11 @@ export function outcomesAsJson(outcomes: readonly Outcome[]): unknown[] {
     unit: outcome.measurement.unit,
     tapstack: figure(outcome, 'tapstack'),
     nodeNet: figure(outcome, 'node:net'),
+    packet: figure(outcome, 'packet'),
     ratio: ratio(outcome),
     goal: outcome.measurement.goal,
     met: isMet(outcome),
     failures: outcome.failures,
-    rounds: { tapstack: outcome.rounds.tapstack, nodeNet: outcome.rounds['node:net'] },
+    rounds: { tapstack: outcome.rounds.tapstack, nodeNet: outcome.rounds['node:net'], packet: outcome.rounds.packet },
   }))
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Duration, type Link, type Measurement, measure } from './measurements.ts'
-import { type Namespaces, type RelayedPlace, SUBJECT_ADDRESS } from './namespaces.ts'
+import { type Namespaces, type Place, type RelayedPlace, SUBJECT_ADDRESS, TAP_NAME, VETH_NAME } from './namespaces.ts'
 import { type Placement, runningPids, Subject } from './processes.ts'
 import { type Patience, type ProcessorUse, ProcessorWatch } from './processor-use.ts'
 import { formatProfile, summarize } from './profile.ts'
@@ -10,6 +10,12 @@ import type { Round, SubjectName } from './report.ts'
 const SCRIPTS: Record<SubjectName, string> = {
   tapstack: fileURLToPath(new URL('subjects/tapstack.mjs', import.meta.url)),
   'node:net': fileURLToPath(new URL('subjects/node-net.mjs', import.meta.url)),
+  packet: fileURLToPath(new URL('subjects/tapstack.mjs', import.meta.url)),
+}
+const INTERFACES: Record<SubjectName, string> = {
+  tapstack: `tap:${TAP_NAME}`,
+  'node:net': VETH_NAME,
+  packet: `packet:${VETH_NAME}`,
 }
 export const PROFILE_FOLDER = fileURLToPath(new URL('results/profiles', import.meta.url))
 /** Often enough to see functions of a few microseconds in a run of 2 s, seldom enough not to bend the figures. */
@@ -76,12 +82,11 @@ async function takeSample(
   number: number,
 ): Promise<TakenRound> {
   const relayed = name === 'tapstack' ? namespaces.relayedTap : namespaces.relayedKernel
-  const direct = name === 'tapstack' ? namespaces.tap : namespaces.veth
-  const place = measurement.link === undefined ? direct : relayed
+  const place = measurement.link === undefined ? directPlace(namespaces, name) : relayed
   const file = `${measurement.name}-${name.replace(':', '-')}.cpuprofile`
   const { service, port, address = SUBJECT_ADDRESS } = measurement
   const { warmup, seconds } = options.duration
-  const parameters = [service, address, port, warmup, seconds].map(String)
+  const parameters = [service, address, port, warmup, seconds, INTERFACES[name]].map(String)
   const nodeOptions = [...(measurement.nodeOptions ?? []), ...(options.profile ? profiling(file) : [])]
   const relay = measurement.link === undefined ? null : await startRelay(measurement.link, relayed, generator, number)
   const subject = new Subject(place.subject, process.execPath, [...nodeOptions, SCRIPTS[name], ...parameters])
@@ -108,6 +113,11 @@ async function takeSample(
   const frames = counters === null ? '' : `${framesLine(counters)}\n`
   const busy = processor === null ? '' : `${processorLine(processor, summary.idle / summary.duration)}\n`
   return { round, profile: `\n${head}\n${busy}${frames}${formatProfile(summary, options.lines)}\n` }
+}
+
+function directPlace(namespaces: Namespaces, name: SubjectName): Place {
+  if (name === 'packet') return namespaces.packet
+  return name === 'tapstack' ? namespaces.tap : namespaces.veth
 }
 
 async function startRelay(link: Link, place: RelayedPlace, generator: string, seed: number): Promise<Subject> {

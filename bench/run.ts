@@ -6,10 +6,11 @@ import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { compileLoadGenerator } from './load-generator.ts'
-import { type Measurement, measurements } from './measurements.ts'
+import { type Measurement, measurements as usualMeasurements } from './measurements.ts'
 import { runMicroBenchmarks } from './micro/index.ts'
 import { formatMicro, isMicroGoalMet } from './micro-report.ts'
 import { Namespaces, whyNot } from './namespaces.ts'
+import { packetMeasurements } from './packet-measurements.ts'
 import { killAll } from './processes.ts'
 import { Patience } from './processor-use.ts'
 import {
@@ -19,9 +20,12 @@ import {
   type Outcome,
   outcomesAsJson,
   type SubjectName,
+  subjectsOf,
   withFurtherFigures,
 } from './report.ts'
 import { PROFILE_FOLDER, type RoundOptions, takeRound } from './round.ts'
+
+const measurements = [...usualMeasurements, ...packetMeasurements]
 
 const USAGE = `usage: npm run bench -- [options] [NAME...]
   NAME               some only, of ${names().join(', ')}
@@ -31,7 +35,7 @@ const USAGE = `usage: npm run bench -- [options] [NAME...]
   --warmup S         seconds before them, 0 to 60
   --only A,B         the same
   --count N          idle connections that connections-idle holds, 1,000 to 2,000,000; default 100,000
-  --subject NAME     tapstack or node:net alone
+  --subject NAME     tapstack, node:net or packet alone
   --placement WHERE  subject and load generator on one core (together), on two (apart), or where they like (free)
   --patient MINUTES  on a machine that others use too: waits for quiet moments and takes disturbed samples again
   --profile          profiles the subject (tapstack unless --subject says otherwise), prints where the time went
@@ -50,7 +54,8 @@ function names(): string[] {
 interface Plan extends RoundOptions {
   readonly rounds: number
   readonly measurements: readonly Measurement[]
-  readonly subjects: readonly SubjectName[]
+  /** Null: those of each measurement. */
+  readonly subject: SubjectName | null
   readonly micro: boolean
   readonly json: boolean
   readonly check: boolean
@@ -80,8 +85,8 @@ function readArguments(): Plan {
   const only = asked.length === 0 ? names() : asked
   for (const name of only) if (!names().includes(name)) misused(`there are ${names().join(', ')}, and no ${name}`)
   const subject = values.subject
-  if (subject !== undefined && subject !== 'tapstack' && subject !== 'node:net') {
-    misused(`--subject is tapstack or node:net, not ${subject}`)
+  if (subject !== undefined && subject !== 'tapstack' && subject !== 'node:net' && subject !== 'packet') {
+    misused(`--subject is tapstack, node:net or packet, not ${subject}`)
   }
   const placement = values.placement
   if (placement !== undefined && placement !== 'together' && placement !== 'apart' && placement !== 'free') {
@@ -95,7 +100,7 @@ function readArguments(): Plan {
     },
     rounds: Math.round(number(values.rounds, short ? 1 : 3, 'rounds', 1, 100)),
     measurements: measurements.filter(({ name, group }) => only.includes(name) || only.includes(group ?? name)),
-    subjects: subject !== undefined ? [subject] : values.profile ? ['tapstack'] : ['tapstack', 'node:net'],
+    subject: subject ?? null,
     micro: only.includes('micro') && !values.profile && subject === undefined,
     profile: values.profile,
     placement: placement ?? null,
@@ -133,18 +138,24 @@ function parse() {
   }
 }
 
+function subjectsToTake(plan: Plan, measurement: Measurement): readonly SubjectName[] {
+  const both = subjectsOf(measurement)
+  if (plan.subject !== null) return both.filter((name) => name === plan.subject)
+  return plan.profile || measurement.alone ? [both[0]] : both
+}
+
 async function runAll(plan: Plan, namespaces: Namespaces, generator: string): Promise<Outcome[]> {
   const outcomes = plan.measurements.map((measurement) => ({
     measurement,
-    rounds: { tapstack: [], 'node:net': [] } as Outcome['rounds'],
+    rounds: { tapstack: [], 'node:net': [], packet: [] } as Outcome['rounds'],
     failures: {} as Outcome['failures'],
   }))
   if (plan.profile) mkdirSync(PROFILE_FOLDER, { recursive: true })
   for (let round = 1; round <= plan.rounds; round++) {
     for (const outcome of outcomes) {
       if (outcome.measurement.once && round > 1) continue
-      for (const name of plan.subjects) {
-        if (name in outcome.failures || (outcome.measurement.alone && name !== 'tapstack')) continue
+      for (const name of subjectsToTake(plan, outcome.measurement)) {
+        if (name in outcome.failures) continue
         progress(`round ${round} of ${plan.rounds}: ${outcome.measurement.name}, ${name}`)
         try {
           const taken = await takeRound(plan, outcome.measurement, name, namespaces, generator, round)

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { compileLoadGenerator } from '../bench/load-generator.ts'
 import { measurements } from '../bench/measurements.ts'
+import { packetMeasurements } from '../bench/packet-measurements.ts'
 import { summarize } from '../bench/profile.ts'
 import { formatOutcomes, isMet, median, type Outcome, type Round, withFurtherFigures } from '../bench/report.ts'
 import { requires } from './requirements.ts'
@@ -171,7 +172,7 @@ describe('the report', () => {
     values.map((value) => ({ value, processor: null, details: {}, counters: null }))
   const outcome = (ours: number[], theirs: number[]): Outcome => ({
     measurement: measurements.find((each) => each.name === 'receive')!,
-    rounds: { tapstack: rounds(...ours), 'node:net': rounds(...theirs) },
+    rounds: { tapstack: rounds(...ours), 'node:net': rounds(...theirs), packet: [] },
     failures: {},
   })
 
@@ -185,7 +186,7 @@ describe('the report', () => {
     const memory = (heapUsed: number) => ({ heapUsed, external: 0 })
     const details = { few: 1000, many: 101_000, fewRate: 10, manyRate: 9, fewMemory: memory(5), idleMemory: memory(5) }
     const round = { value: 3, processor: null, counters: null, details: { ...details, usedMemory: memory(200_005) } }
-    const outcome: Outcome = { measurement, rounds: { tapstack: [round], 'node:net': [] }, failures: {} }
+    const outcome: Outcome = { measurement, rounds: { tapstack: [round], 'node:net': [], packet: [] }, failures: {} }
     const figures = withFurtherFigures(measurement, outcome)
     expect(figures.map((each) => [each.measurement.name, each.rounds.tapstack[0].value, isMet(each)])).toEqual([
       ['connections-idle', 3, true],
@@ -202,6 +203,21 @@ describe('the report', () => {
     expect(isMet({ ...outcome([7], []), measurement: most })).toBe(true)
     expect(isMet({ ...outcome([8], []), measurement: most })).toBe(false)
     expect(formatOutcomes([outcome([7, 7, 7], [10, 10, 10])])).toMatch(/7\.00\s+±0%\s+10\.00\s+±0%\s+0\.70.*MISSED$/m)
+  })
+
+  test('a packet socket is measured by the tap beside it, in a table of its own', () => {
+    const measurement = packetMeasurements.find((each) => each.name === 'send-packet')!
+    const packet: Outcome = {
+      measurement,
+      rounds: { tapstack: rounds(10), 'node:net': [], packet: rounds(8) },
+      failures: {},
+    }
+    expect(isMet(packet)).toBe(true)
+    const [usual, table] = formatOutcomes([packet, outcome([7], [10])])
+      .split('\n\n')
+      .reverse()
+    expect(usual).toMatch(/tapstack {2}node:net/)
+    expect(table).toMatch(/packet {2}tapstack.*send-packet: .* 8\.00 +10\.00 +0\.80.*met$/s)
   })
 })
 

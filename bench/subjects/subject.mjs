@@ -1,5 +1,5 @@
 /**
- * The frame of a subject: `node SUBJECT SERVICE ADDRESS PORT [WARM-UP SECONDS, SECONDS]` starts one service, says
+ * The frame of a subject: `node SUBJECT SERVICE ADDRESS PORT [WARM-UP SECONDS, SECONDS, INTERFACE]` starts one service, says
  * "ready", and ends with exit code 0 on SIGTERM. Plain JavaScript, so that no loader runs in a measured process.
  */
 
@@ -54,11 +54,11 @@ export const CLOSE_PORT = 13
 export const MEMORY_PORT = 15
 
 /**
- * @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number}) => unknown>} services
+ * @param {Record<string, (options: {address: string, port: number, warmup: number, seconds: number, netif: string}) => unknown>} services
  * @param {() => Record<string, number>} [counters] what the subject counted, printed when it ends
  */
 export async function runSubject(services, counters) {
-  const [service, address, port, warmup, seconds] = process.argv.slice(2)
+  const [service, address, port, warmup, seconds, netif] = process.argv.slice(2)
   const start = services[service]
   if (start === undefined) {
     process.stderr.write(`no service ${service}; there are ${Object.keys(services).join(', ')}\n`)
@@ -68,6 +68,6 @@ export async function runSubject(services, counters) {
     const line = counters === undefined ? '' : `${JSON.stringify(counters())}\n`
     process.stdout.write(line, () => process.exit(0))
   })
-  await start({ address, port: Number(port), warmup: Number(warmup), seconds: Number(seconds) })
+  await start({ address, port: Number(port), warmup: Number(warmup), seconds: Number(seconds), netif })
   process.stdout.write('ready\n')
 }

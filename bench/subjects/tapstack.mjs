@@ -1,9 +1,9 @@
-/** The services of the bench on tapstack, over the tap device of its namespace, each the way a flow is used best. */
+/** The services of the bench on tapstack, over the interface of its namespace, each the way a flow is used best. */
 import http from 'node:http'
-import { createStack, HostClock, PacketMemory, SecureRandom, Tap, VirtualNetwork } from '../../dist/index.js'
+import { createStack, HostClock, openNetif, PacketMemory, SecureRandom, Tap, VirtualNetwork } from '../../dist/index.js'
 import { answer, CHUNK, CLOSE_PORT, MEMORY_PORT, measurePair, memoryInUse, runSubject } from './subject.mjs'
 
-const INTERFACE = 'tap0'
+const TAP = 'tap0'
 /** Nobody else is there, so that an address needs no second of waiting. */
 const IPV6_SETTINGS = { detectionTransmits: 0 }
 /** Echoed bytes that may wait for the peer before reading pauses; what node:net's streams allow by default. */
@@ -14,15 +14,15 @@ const MOST_CONNECTIONS = 2_097_152
 /** A client that goes away in the middle, as the load generator does, is no error. */
 const ignore = () => {}
 
-/** Of the tap device; none where a service does without one. */
+/** Of the interface; none where a service does without one. */
 let counters = () => ({})
 
 /**
  * @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow
  * @param {boolean} [offload] without it, every frame is one packet: for a relay that looks at packets
  */
-async function listen({ address, port }, onFlow, offload = true) {
-  const netif = await Tap.open({ name: INTERFACE, offload })
+async function listen({ address, port, netif: text }, onFlow, offload = true) {
+  const netif = offload ? await openNetif(text, new PacketMemory()) : await Tap.open({ name: TAP, offload })
   const own = address.includes(':') ? { ipv6: `${address}/64`, ipv6Settings: IPV6_SETTINGS } : { ipv4: `${address}/24` }
   const stack = await createStack({ netif, ...own })
   counters = () => stack.netif.counters
@@ -75,7 +75,7 @@ const services = {
   /** Very many connections that stay open and are all but idle, others that come and go, and what that costs. */
   crowd: async ({ address, port }) => {
     const tcp = { maximumConnections: MOST_CONNECTIONS }
-    const stack = await createStack({ interface: INTERFACE, ipv4: `${address}/24`, tcp })
+    const stack = await createStack({ interface: TAP, ipv4: `${address}/24`, tcp })
     counters = () => stack.netif.counters
     await stack.listen({ port }, (flow) => flow.onData((view) => flow.write(Buffer.from(view)).catch(ignore)))
     await stack.listen({ port: CLOSE_PORT }, (flow) => {
