@@ -22,9 +22,11 @@ let counters = () => ({})
  * @param {boolean} [offload] without it, every frame is one packet: for a relay that looks at packets
  */
 async function listen({ address, port, netif: text }, onFlow, offload = true) {
-  const netif = offload ? await openNetif(text, new PacketMemory()) : await Tap.open({ name: TAP, offload })
+  const clock = new HostClock()
+  const memory = new PacketMemory()
+  const netif = offload ? await openNetif(text, { memory, clock }) : await Tap.open({ name: TAP, memory, offload })
   const own = address.includes(':') ? { ipv6: `${address}/64`, ipv6Settings: IPV6_SETTINGS } : { ipv4: `${address}/24` }
-  const stack = await createStack({ netif, ...own })
+  const stack = await createStack({ netif, clock, ...own })
   counters = () => stack.netif.counters
   await stack.listen({ port, backlog: 511 }, onFlow)
 }
