@@ -158,6 +158,41 @@ async function wrk({ place, placement, duration, watch }: Setting): Promise<Samp
   return once(duration.seconds)
 }
 
+/** What curl says when its time is up, which is how each of these transfers ends. */
+const CURL_TIME_IS_UP = 28
+
+/**
+ * TLS in bulk, with curl as the peer: it has OpenSSL, as Node has, so that both ends take about as long for a record. It knows
+ * no warm-up: that is a transfer of its own. The service speaks no more HTTP than curl asks for.
+ */
+function curl(port: number, direction: 'download' | 'upload'): Load {
+  const upload = ['--upload-file', '/dev/zero', '--header', 'Expect:']
+  return async ({ place, placement, duration, watch }) => {
+    const once = async (seconds: number): Promise<Sample> => {
+      const how = ['--silent', '--insecure', '--http1.1', '--max-time', String(seconds), '--output', '/dev/null']
+      const what = direction === 'upload' ? upload : []
+      const report = ['--write-out', `{"bytesPerSecond":%{speed_${direction}},"bytes":%{size_${direction}}}\n`]
+      const beginNanoseconds = Number(process.hrtime.bigint())
+      const parameters = [...how, ...what, ...report, `https://${SUBJECT_ADDRESS}:${port}/`]
+      const { code, output, complaints } = await run(
+        place.client,
+        placement,
+        'curl',
+        parameters,
+        seconds + GRACE_SECONDS,
+      )
+      const endNanoseconds = Number(process.hrtime.bigint())
+      if (code !== CURL_TIME_IS_UP) throw new Error(`curl ended with ${code}: ${complaints.trim() || output.trim()}`)
+      const { bytesPerSecond, bytes } = JSON.parse(output)
+      if (!(bytes > 0)) throw new Error('curl: not a byte went over')
+      return { value: (bytesPerSecond * 8) / 1e9, beginNanoseconds, endNanoseconds, details: { bytes } }
+    }
+    await once(Math.max(0.1, duration.warmup))
+    watch.start(0, duration.seconds)
+    return once(duration.seconds)
+  }
+}
+
 const CLOSE_PORT = 13
 const MEMORY_PORT = 15
 /** A little more than `REST_AFTER` of src/tcp/resting.ts and the longest first retransmission timeout. */
@@ -340,14 +375,51 @@ export const measurements: readonly Measurement[] = [
     link: LOSSY_LINK,
   },
   {
-    name: 'http',
-    title: `node:http, wrk, ${HTTP_CONNECTIONS} connections`,
+    name: 'http-handle',
+    group: 'http',
+    title: `stack.http: Node's server on a handle; wrk, ${HTTP_CONNECTIONS} connections`,
+    unit: 'requests/s',
+    decimals: 0,
+    service: 'http-handle',
+    port: 80,
+    goal: { ratio: 0.8 },
+    load: wrk,
+    placement: 'apart',
+  },
+  {
+    name: 'http-duplex',
+    group: 'http',
+    title: `node:http on flows as Duplex; wrk, ${HTTP_CONNECTIONS} connections`,
     unit: 'requests/s',
     decimals: 0,
     service: 'http',
     port: 80,
-    goal: { ratio: 0.7 },
+    goal: { ratio: 1.2 },
     load: wrk,
+    placement: 'apart',
+  },
+  {
+    name: 'tls-receive',
+    group: 'tls',
+    title: 'TLS in bulk: kernel to subject, stack.tls',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'tls-discard',
+    port: 443,
+    goal: { ratio: 0.8 },
+    load: curl(443, 'upload'),
+    placement: 'apart',
+  },
+  {
+    name: 'tls-send',
+    group: 'tls',
+    title: 'TLS in bulk: subject to kernel, stack.tls',
+    unit: 'Gbit/s',
+    decimals: 2,
+    service: 'tls-chargen',
+    port: 443,
+    goal: { ratio: 0.8 },
+    load: curl(443, 'download'),
     placement: 'apart',
   },
   {

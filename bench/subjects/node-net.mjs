@@ -1,7 +1,8 @@
 /** The services of the bench on node:net and node:http, over the kernel's TCP, each the way Node is used best. */
 import http from 'node:http'
 import net from 'node:net'
-import { answer, CHUNK, measurePair, runSubject } from './subject.mjs'
+import tls from 'node:tls'
+import { answer, certificate, generate, measurePair, overTls, runSubject } from './subject.mjs'
 
 /** A client that goes away in the middle, as the load generator does, is no error. */
 const ignore = () => {}
@@ -11,15 +12,6 @@ function listen(server, { address, port }) {
     server.on('error', reject)
     server.listen({ host: address, port, backlog: 511 }, resolve)
   })
-}
-
-/** Writes until the socket has enough, and again when it has drained. */
-function generate(socket) {
-  const write = () => {
-    while (socket.writable && socket.write(CHUNK));
-  }
-  socket.on('drain', write)
-  write()
 }
 
 const services = {
@@ -66,6 +58,9 @@ const services = {
     ),
 
   http: (options) => listen(http.createServer(answer), options),
+  'http-handle': (options) => listen(http.createServer(answer), options),
+  'tls-discard': (options) => listen(tls.createServer(certificate(), overTls.discard), options),
+  'tls-chargen': (options) => listen(tls.createServer(certificate(), overTls.chargen), options),
 
   /** Both ends in this process, over the kernel's loopback. */
   pair: async ({ port, warmup, seconds }) => {

@@ -2,6 +2,7 @@
  * The frame of a subject: `node SUBJECT SERVICE ADDRESS PORT [WARM-UP SECONDS, SECONDS, INTERFACE]` starts one service, says
  * "ready", and ends with exit code 0 on SIGTERM. Plain JavaScript, so that no loader runs in a measured process.
  */
+import { execFileSync } from 'node:child_process'
 
 /** What is sent by every subject that sends: 64 KiB, the chunk of Node's file streams. */
 export const CHUNK = Buffer.alloc(65_536, 'abcdefghijklmnopqrstuvwxyz0123456789')
@@ -13,6 +14,40 @@ export const PAGE = Buffer.from('Hello from the other side of the network.\n')
 export function answer(_request, response) {
   response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': PAGE.length })
   response.end(PAGE)
+}
+
+/** What curl takes for the beginning of an answer without an end. */
+export const ENDLESS_ANSWER = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'
+
+/** A key and a certificate of its own for each subject that speaks TLS. */
+export function certificate() {
+  const parameters = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const subject = ['-subj', '/CN=bench', '-days', '1', '-keyout', '-', '-out', '-']
+  const pem = execFileSync('openssl', [...parameters, ...subject], { stdio: ['ignore', 'pipe', 'ignore'] })
+  return { key: pem, cert: pem }
+}
+
+/** Writes to a socket of Node's until it has enough, and again when it has drained. */
+export function generate(socket) {
+  const write = () => {
+    while (socket.writable && socket.write(CHUNK));
+  }
+  socket.on('drain', write)
+  write()
+}
+
+/** A client that goes away in the middle, as the load generator does, is no error. */
+const ignore = () => {}
+
+/** What a TLS server does with each connection: the services of TLS in bulk. */
+export const overTls = {
+  discard: (socket) => socket.on('error', ignore).on('data', ignore),
+  /** Begins to answer when it was asked. */
+  chargen: (socket) =>
+    socket.on('error', ignore).once('data', () => {
+      socket.write(ENDLESS_ANSWER)
+      generate(socket)
+    }),
 }
 
 /** Counts bytes through `count` during the measured time and prints the result as the load generator would. */

@@ -1,7 +1,17 @@
 /** The services of the bench on tapstack, over the interface of its namespace, each the way a flow is used best. */
 import http from 'node:http'
 import { createStack, HostClock, openNetif, PacketMemory, SecureRandom, Tap, VirtualNetwork } from '../../dist/index.js'
-import { answer, CHUNK, CLOSE_PORT, MEMORY_PORT, measurePair, memoryInUse, runSubject } from './subject.mjs'
+import {
+  answer,
+  CHUNK,
+  CLOSE_PORT,
+  certificate,
+  MEMORY_PORT,
+  measurePair,
+  memoryInUse,
+  overTls,
+  runSubject,
+} from './subject.mjs'
 
 const TAP = 'tap0'
 /** Nobody else is there, so that an address needs no second of waiting. */
@@ -17,18 +27,32 @@ const ignore = () => {}
 /** Of the interface; none where a service does without one. */
 let counters = () => ({})
 
-/**
- * @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow
- * @param {boolean} [offload] without it, every frame is one packet: for a relay that looks at packets
- */
-async function listen({ address, port, netif: text }, onFlow, offload = true) {
+/** @param {boolean} [offload] without it, every frame is one packet: for a relay that looks at packets */
+async function openStack({ address, netif: text }, offload = true) {
   const clock = new HostClock()
   const memory = new PacketMemory()
   const netif = offload ? await openNetif(text, { memory, clock }) : await Tap.open({ name: TAP, memory, offload })
   const own = address.includes(':') ? { ipv6: `${address}/64`, ipv6Settings: IPV6_SETTINGS } : { ipv4: `${address}/24` }
   const stack = await createStack({ netif, clock, ...own })
   counters = () => stack.netif.counters
+  return stack
+}
+
+/** @param {(flow: import('../../dist/index.js').Flow) => unknown} onFlow */
+async function listen(options, onFlow, offload) {
+  const { port } = options
+  const stack = await openStack(options, offload)
   await stack.listen({ port, backlog: 511 }, onFlow)
+}
+
+/**
+ * Node's own servers, over the stack's handles.
+ * @param {(stack: import('../../dist/index.js').DirectStack) => import('node:net').Server} create
+ */
+async function serve(options, create) {
+  const { address, port } = options
+  const server = create(await openStack(options))
+  await new Promise((resolve) => server.listen({ host: address, port, backlog: 511 }, resolve))
 }
 
 async function generate(flow) {
@@ -73,6 +97,10 @@ const services = {
     const server = http.createServer(answer)
     return listen(options, (flow) => server.emit('connection', flow.toDuplex()))
   },
+
+  'http-handle': (options) => serve(options, (stack) => stack.http.createServer(answer)),
+  'tls-discard': (options) => serve(options, (stack) => stack.tls.createServer(certificate(), overTls.discard)),
+  'tls-chargen': (options) => serve(options, (stack) => stack.tls.createServer(certificate(), overTls.chargen)),
 
   /** Very many connections that stay open and are all but idle, others that come and go, and what that costs. */
   crowd: async ({ address, port }) => {
