@@ -30,6 +30,8 @@ export function whyNot(): string | null {
   for (const [command, parcel, argument] of [
     ['ip', 'iproute2', '-V'],
     ['wrk', 'wrk', '-v'],
+    ['curl', 'curl', '--version'],
+    ['openssl', 'openssl', 'version'],
     ['cc', 'a C compiler', '--version'],
   ]) {
     try {
@@ -64,8 +66,8 @@ const LINK_NAME = 'link0'
 
 /**
  * The namespaces of one run of the bench: one with a tap device, for the stack under test, and two joined by a veth
- * pair, for node:net over the kernel's TCP, and two more for the stack over a packet socket. MTU 1500 and the kernel's default offloads on both. And three more for a long
- * and lossy link: one for the load generator, and one for each subject.
+ * pair, for node:net over the kernel's TCP, and two more for the stack over a packet socket. MTU 1500 and the kernel's default
+ * offloads on both. And three more for a long and lossy link: one for the load generator, and one for each subject.
  */
 export class Namespaces {
   readonly tap: Place

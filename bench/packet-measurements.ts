@@ -1,6 +1,6 @@
 import { type Measurement, measurements } from './measurements.ts'
 
-const MEASURED = ['receive', 'send', 'request-response', 'connections', 'http']
+const MEASURED = ['receive', 'send', 'request-response', 'connections', 'http-duplex']
 
 /** What a stack over a packet socket on a veth is to reach of the same stack over a tap, in the same run. */
 export const packetMeasurements: readonly Measurement[] = measurements
