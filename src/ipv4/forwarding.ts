@@ -4,7 +4,8 @@
  */
 import { completeChecksum, IpErrorKind } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
-import type { ForeignForwarder, Ipv4 } from './ipv4.ts'
+import type { ForeignForwarder } from './foreign.ts'
+import type { Ipv4 } from './ipv4.ts'
 import { AddressKind } from './local-addresses.ts'
 import { blankUncopied } from './options.ts'
 import * as wire from './wire.ts'
