@@ -26,6 +26,7 @@ const PROGRAMS = {
   script: 'bsdutils',
   setpriv: 'util-linux',
   strace: 'strace',
+  'syslog-ng': 'syslog-ng-core',
   tcpdump: 'tcpdump',
   tshark: 'tshark',
   unbound: 'unbound',

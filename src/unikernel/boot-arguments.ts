@@ -3,10 +3,11 @@ import { IpAddress, IpPrefix } from '../address/index.ts'
 import { interfaceKinds, isInterface, parseInterface } from '../netif/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
+import { parseDestination, TRANSPORTS } from './destination.ts'
 import { DEFAULT_IPV4, wantsDhcp } from './ipv4-addressing.ts'
 import { LogLevels, logsExpected } from './log-levels.ts'
 import { NAME_ARGUMENTS } from './name-arguments.ts'
-import { SYSLOG_PORT, SYSLOG_TRANSPORTS } from './syslog.ts'
+import { SYSLOG_FACILITIES, type SyslogFacility } from './syslog.ts'
 
 function parseInterfaceText(text: string): string | undefined {
   return isInterface(text) ? text : undefined
@@ -194,11 +195,32 @@ export function bootArguments(application: string) {
       doc: 'how long to wait before anything starts',
     },
     syslog: {
-      type: 'address',
-      doc: 'a syslog server that gets what is logged as well, over the first network',
+      type: 'custom',
+      expected: 'a server such as 10.0.0.1, logs.example:5514 or tls://logs.example',
+      parse: parseDestination,
+      placeholder: 'SERVER',
+      doc: 'a syslog server that gets what is logged as well, over the first network: [udp|tcp|tls://]HOST[:PORT]',
     },
-    syslogPort: { type: 'port', minimum: 1, default: SYSLOG_PORT, doc: 'its port' },
-    syslogTransport: { type: 'choice', choices: SYSLOG_TRANSPORTS, default: 'udp', doc: 'how it is reached' },
+    syslogPort: { type: 'port', minimum: 1, doc: 'its port (default 514, with TLS 6514)' },
+    syslogTransport: { type: 'choice', choices: TRANSPORTS, default: 'udp', doc: 'how it is reached' },
+    syslogFacility: {
+      type: 'choice',
+      choices: Object.keys(SYSLOG_FACILITIES) as SyslogFacility[],
+      placeholder: 'FACILITY',
+      default: 'user',
+      doc: 'what it files our lines under: user, daemon, auth, authpriv, local0 to local7',
+    },
+    syslogCa: {
+      type: 'string',
+      placeholder: 'FILE.pem',
+      doc: 'the certificates that it may have been signed by, with TLS (default those that Node.js trusts)',
+    },
+    syslogCertificate: {
+      type: 'string',
+      placeholder: 'FILE.pem',
+      doc: 'our own certificate, with TLS, for a server that asks for one',
+    },
+    syslogKey: { type: 'string', placeholder: 'FILE.pem', doc: 'the key of --syslog-certificate' },
     reports: {
       type: 'string',
       placeholder: 'FOLDER',
@@ -224,6 +246,10 @@ export const PROCESS_ARGUMENTS = [
   'syslog',
   'syslogPort',
   'syslogTransport',
+  'syslogFacility',
+  'syslogCa',
+  'syslogCertificate',
+  'syslogKey',
   'reports',
   'config',
   'help',
@@ -281,6 +307,39 @@ export function checkTogether(
     throw new BadArgument(`--ipv6-gateway: expected a link-local address without --ipv6, not "${gateway}"`)
   }
   checkGateway('--ipv6-gateway', gateway, ipv6)
+}
+
+/** Whether the syslog server is to be reached by TLS, which some arguments are about. */
+function isSyslogTls({ syslog, syslogTransport }: Pick<BootValues, 'syslog' | 'syslogTransport'>): boolean {
+  return (syslog?.transport ?? syslogTransport) === 'tls'
+}
+
+/** @throws BadArgument for values of the process that fit each on its own but not together */
+export function checkProcessTogether(values: BootValues & { given: ReadonlySet<string> }): void {
+  const { syslog, given } = values
+  const { syslogTransport, syslogPort, syslogCertificate, syslogKey } = values
+  if (syslog === undefined) return
+  const twice = (name: string, what: string) =>
+    new BadArgument(`${name}: expected only where --syslog does not say the ${what} as well`)
+  if (given.has('syslogTransport') && syslog.transport !== null && syslog.transport !== syslogTransport) {
+    throw twice('--syslog-transport', 'transport')
+  }
+  if (syslogPort !== undefined && syslog.port !== null && syslog.port !== syslogPort)
+    throw twice('--syslog-port', 'port')
+  if (!isSyslogTls(values)) {
+    const options = { syslogCa: '--syslog-ca', syslogCertificate: '--syslog-certificate', syslogKey: '--syslog-key' }
+    for (const [name, option] of Object.entries(options)) {
+      if (given.has(name)) throw new BadArgument(`${option}: expected only with --syslog tls://...`)
+    }
+    if (syslog.certificateName !== null) {
+      throw new BadArgument(
+        `--syslog: expected the name of a certificate, !${syslog.certificateName}, only with tls://`,
+      )
+    }
+  }
+  if ((syslogCertificate === undefined) !== (syslogKey === undefined)) {
+    throw new BadArgument('--syslog-certificate: expected together with --syslog-key')
+  }
 }
 
 function checkGateway(name: string, gateway: IpAddress, own: IpPrefix): void {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions } from '../stack/index.ts'
 import type { ArgumentDeclaration } from './arguments.ts'
-import { type BootValues, bootArguments, checkTogether, isSocket } from './boot-arguments.ts'
+import { type BootValues, bootArguments, checkTogether, isSocket, PROCESS_ARGUMENTS } from './boot-arguments.ts'
 import { optionName, parseArguments } from './command-line.ts'
 import { readConfigFile } from './config-file.ts'
 import { createLogs } from './logs.ts'
@@ -26,9 +26,11 @@ export interface EnvironmentStack {
 
 /** What of the boot arguments concerns a stack that comes with a program, and its log. */
 function declarations() {
-  const { grace: _grace, delay: _delay, name: _name, help: _help, logs, ...rest } = bootArguments(NAME)
+  const { logs, logsFormat, config, ...rest } = bootArguments(NAME)
+  const ofStack = Object.entries(rest).filter(([name]) => !(PROCESS_ARGUMENTS as readonly string[]).includes(name))
   // A program's standard error is its own: only what is wrong goes there.
-  return { ...rest, logs: { ...logs, default: '*:warning' } } as const
+  const own = { logs: { ...logs, default: '*:warning' }, logsFormat, config } as const
+  return { ...(Object.fromEntries(ofStack) as Omit<typeof rest, (typeof PROCESS_ARGUMENTS)[number]>), ...own }
 }
 
 /**

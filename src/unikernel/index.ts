@@ -39,11 +39,15 @@ export {
   type ServeOptions,
   type StackDevice,
   type StackDeviceOptions,
+  type Syslog,
+  type SyslogDeviceOptions,
+  type SyslogSendOptions,
 } from './devices/index.ts'
 export { type EnvironmentStack, environmentOf, stackOfEnvironment } from './environment-stack.ts'
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export type { Lifecycle, MemoryStatistics, Removal } from './lifecycle.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
+export type { SyslogData, SyslogFacility, SyslogSeverity } from './syslog.ts'
 export {
   isUnikernel,
   type Unikernel,

@@ -38,6 +38,7 @@ export class MadeDevices {
   readonly #options: MakeDevicesOptions
   readonly #made = new Map<Device<unknown>, unknown>()
   readonly #onClose: (() => unknown)[] = []
+  readonly #onClosing: ((grace: number) => Promise<unknown>)[] = []
   #time: { clock: Clock; random: Random } | null = null
 
   constructor(unikernel: Unikernel, options: MakeDevicesOptions) {
@@ -90,6 +91,8 @@ export class MadeDevices {
         random,
         signal,
         name: values.name,
+        application: name,
+        onClosing: (handler) => this.#onClosing.push(handler),
         onClose: (handler) => this.#onClose.push(handler),
       })
       this.#made.set(device, made)
@@ -109,6 +112,11 @@ export class MadeDevices {
       await Promise.all(this.stacks.map(({ tracked }) => tracked.idle()))
       open = this.stacks.some(({ tracked }) => !tracked.isIdle)
     }
+  }
+
+  /** Has the devices send what they still have. */
+  async finish(grace: number): Promise<void> {
+    await Promise.allSettled(this.#onClosing.splice(0).map((handler) => handler(grace)))
   }
 
   /** @throws the first of their errors, when all have closed */

@@ -5,7 +5,7 @@ import { parseInterface } from '../netif/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import { parseValue } from './argument-types.ts'
 import { BadArgument } from './arguments.ts'
-import { checkTogether, isSocket } from './boot-arguments.ts'
+import { checkProcessTogether, checkTogether, isSocket } from './boot-arguments.ts'
 import { optionName, parseArguments } from './command-line.ts'
 import { readConfigFile } from './config-file.ts'
 import { Reports } from './crash-report.ts'
@@ -14,9 +14,10 @@ import { helpText } from './help.ts'
 import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 import { RunLifecycle } from './lifecycle.ts'
 import { LogLevels } from './log-levels.ts'
-import { createLogs, type Logs } from './logs.ts'
+import { createLogs, type LogEntry, type Logs } from './logs.ts'
 import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
-import { SyslogSender } from './syslog.ts'
+import { SyslogSender, type SyslogSeverity } from './syslog.ts'
+import { readTlsFiles } from './tls-files.ts'
 import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
 import { writtenInEnvironment } from './written.ts'
 
@@ -34,6 +35,17 @@ type Notice = 'SIGUSR1' | 'SIGUSR2' | 'SIGTSTP' | 'SIGCONT'
 /** What Node tells of errors that nobody caught: in a timer, in a promise that nobody waits for. */
 type Uncaught = 'uncaughtException' | 'unhandledRejection'
 const UNCAUGHT: readonly Uncaught[] = ['uncaughtException', 'unhandledRejection']
+
+/** RFC 5424, section 6.2.1: what was said whatever else is logged is "normal but significant". */
+const SEVERITIES: Readonly<Record<LogEntry['level'], SyslogSeverity>> = {
+  error: 'error',
+  warn: 'warning',
+  app: 'notice',
+  info: 'informational',
+  debug: 'debug',
+}
+/** Milliseconds that the syslog server has at the end to take what was logged. */
+const LAST_LINES = 1_000
 
 /** What a run touches outside itself; everything has a default. */
 export interface RunOptions {
@@ -86,6 +98,7 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
       const file = given('config') ?? variables.find(({ option }) => option === 'config')?.texts[0]
       return [...(file === undefined ? [] : await readConfigFile(String(file))), ...variables]
     })) as typeof values
+    checkProcessTogether(values)
     checkStacks(unikernel, values, sandboxInterfaceOf(options))
   } catch (error) {
     if (!(error instanceof BadArgument)) throw error
@@ -237,13 +250,25 @@ class Run {
 
   /** Begins to send what is logged; from the moment on that there is a network. */
   async #startSyslog(stack: Stack | undefined): Promise<void> {
-    const { syslog: address, syslogPort: port, syslogTransport: transport, name: hostName } = this.#values
-    if (address === undefined) return
+    const { syslog: server, syslogTransport, syslogPort, syslogFacility, name: hostName } = this.#values
+    if (server === undefined) return
     if (stack === undefined) throw new BadArgument('--syslog: expected only for an application with a network')
-    const application = this.#unikernel.name
-    const sender = await SyslogSender.open(stack, { address, port, transport, hostName, application })
+    const { syslogCa: ca, syslogCertificate: certificate, syslogKey: key } = this.#values
+    const sender = new SyslogSender(stack, {
+      server,
+      transport: syslogTransport,
+      port: syslogPort,
+      tls: await readTlsFiles({ ca, certificate, key }),
+      hostName,
+      application: this.#unikernel.name,
+      facility: syslogFacility,
+      log: this.#logs('unikernel'),
+    })
     this.#syslog = sender
-    this.#logs.onEntry((entry) => sender.send(entry, this.#logs.textOf(entry)))
+    this.#logs.onEntry((entry) => {
+      const { time, level, source } = entry
+      sender.send({ time, severity: SEVERITIES[level], id: source, text: this.#logs.textOf(entry) })
+    })
   }
 
   #saveFrames(): void {
@@ -308,7 +333,8 @@ class Run {
       // good-bye over UDP still goes out. How closing goes is seen below.
       stopping.addEventListener('abort', () =>
         queueMicrotask(() => {
-          void this.#syslog?.close().catch(() => {})
+          void devices.finish(grace)
+          void this.#syslog?.delivery.close(grace)
           void devices.closeStacks(grace).catch(() => {})
         }),
       )
@@ -316,7 +342,9 @@ class Run {
       code = await this.#application(devices)
     }
     try {
-      void this.#syslog?.close().catch(() => {})
+      // Nothing is to be kept from the server that it was told last, least of all why it has ended.
+      const within = Math.min(grace, LAST_LINES)
+      await Promise.all([devices.finish(within), this.#syslog?.delivery.close(within)])
       await devices.closeStacks(this.#crashed ? 0 : grace)
     } catch (error) {
       code = this.#failed('cannot close the network', error)
@@ -431,7 +459,9 @@ class Run {
     const argument =
       path === undefined ? undefined : Object.keys(this.#values).find((each) => this.#values[each] === path)
     const option = argument === undefined ? '' : `--${optionName(argument)}: `
-    stderr.write(`${name}: ${what}: ${option}${message.replace(/\s*\n\s*/g, ' ')}\n`)
+    const text = `${what}: ${option}${message.replace(/\s*\n\s*/g, ' ')}`
+    stderr.write(`${name}: ${text}\n`)
+    this.#syslog?.send({ time: new Date().toISOString(), severity: 'critical', id: 'unikernel', text })
     const debugging = this.#logs(this.#unikernel.name).debugEnabled
     if (debugging && error instanceof Error && error.stack !== undefined) stderr.write(`${error.stack}\n`)
     return EXIT_FAILURE

@@ -1,42 +1,93 @@
-import type { Stack, UdpSocket } from '../stack/index.ts'
-import type { LogEntry } from './logs.ts'
+/** Syslog: messages of RFC 5424 over UDP (RFC 5426), TCP (RFC 6587) and TLS (RFC 5425). */
+import type { Log } from '../log/index.ts'
+import type { Stack } from '../stack/index.ts'
+import { Delivery, type TlsIdentity } from './delivery.ts'
+import type { Destination, Transport } from './destination.ts'
 
-export const SYSLOG_TRANSPORTS = ['udp', 'tcp'] as const
-export type SyslogTransport = (typeof SYSLOG_TRANSPORTS)[number]
+/** RFC 5426, section 3.3, for UDP; RFC 6587 has none for TCP, where this one is usual; RFC 5425, section 4.1, for TLS. */
+export const SYSLOG_PORTS: Readonly<Record<Transport, number>> = { udp: 514, tcp: 514, tls: 6514 }
 
-/** RFC 5426, section 3.3 (UDP); RFC 6587 has none for TCP, where servers listen on the port of RFC 3195 or on this one. */
-export const SYSLOG_PORT = 514
+/** RFC 5424, section 6.2.1, from the gravest to the least. */
+export const SYSLOG_SEVERITIES = [
+  'emergency',
+  'alert',
+  'critical',
+  'error',
+  'warning',
+  'notice',
+  'informational',
+  'debug',
+] as const
+export type SyslogSeverity = (typeof SYSLOG_SEVERITIES)[number]
 
-/** Facility "user-level messages", RFC 5424, section 6.2.1. */
-const FACILITY = 1
-/** RFC 5424, section 6.2.1: what was said whatever else is logged is "normal but significant". */
-const SEVERITIES: Readonly<Record<LogEntry['level'], number>> = { error: 3, warn: 4, app: 5, info: 6, debug: 7 }
-/** Bytes of a message: RFC 5424, section 6.1, has every receiver take 480 and most of them 2,048. */
+/** Of RFC 5424, section 6.2.1, those that an application may have. */
+export const SYSLOG_FACILITIES = {
+  user: 1,
+  daemon: 3,
+  auth: 4,
+  authpriv: 10,
+  local0: 16,
+  local1: 17,
+  local2: 18,
+  local3: 19,
+  local4: 20,
+  local5: 21,
+  local6: 22,
+  local7: 23,
+} as const
+export type SyslogFacility = keyof typeof SYSLOG_FACILITIES
+
+/** Bytes of a message: RFC 5424, section 6.1, has every receiver take 480 and most of them 2,048; RFC 5425, 4.3.1: 8,192. */
 const LONGEST_DATAGRAM = 1_200
 const LONGEST_MESSAGE = 8_192
-/** Messages that wait for a connection. */
-const QUEUE = 1_000
-/** Milliseconds until a connection is tried again. */
-const RETRY = 1_000
 
-export interface SyslogOptions {
-  readonly address: string
-  readonly port: number
-  readonly transport: SyslogTransport
-  /** Who sends: `--name`. */
+/** Who sends. */
+export interface SyslogSource {
   readonly hostName: string
-  /** The application. */
   readonly application: string
+  readonly facility: SyslogFacility
 }
 
-/** An entry as a message of RFC 5424, section 6, its source as MSGID; cut at a number of bytes, between characters. */
-export function syslogMessage(entry: LogEntry, text: string, from: SyslogOptions, longest: number): Buffer {
-  const priority = FACILITY * 8 + SEVERITIES[entry.level]
-  const line = text.replace(/[\r\n]+/g, ' ')
-  // What header fields may consist of, section 6: printable US-ASCII, of these lengths.
-  const field = (value: string, length: number) => value.replace(/[^\x21-\x7e]/g, '_').slice(0, length) || '-'
-  const header = `<${priority}>1 ${entry.time} ${field(from.hostName, 255)} ${field(from.application, 48)}`
-  const bytes = Buffer.from(`${header} ${process.pid} ${field(entry.source, 32)} - ${line}`)
+export interface SyslogMessage {
+  /** As RFC 3339 has it. */
+  readonly time: string
+  readonly severity: SyslogSeverity
+  /** MSGID: what kind of message it is. */
+  readonly id: string
+  /** STRUCTURED-DATA, RFC 5424, section 6.3: elements by their identifiers, parameters by their names. */
+  readonly data?: SyslogData | undefined
+  readonly text: string
+}
+
+export type SyslogData = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** What header fields may consist of, section 6: printable US-ASCII, of these lengths. */
+function field(value: string, length: number): string {
+  return value.replace(/[^\x21-\x7e]/g, '_').slice(0, length) || '-'
+}
+
+/** Section 6.3.2: an SD-NAME is a field without `=`, `]` and `"`. */
+function sdName(name: string): string {
+  return field(name, 32).replace(/[="\]]/g, '_')
+}
+
+/** Section 6.3.3: quotes, backslashes and brackets are escaped. */
+function structured(data: SyslogData | undefined): string {
+  const elements = Object.entries(data ?? {}).map(([id, parameters]) => {
+    const texts = Object.entries(parameters).map(
+      ([name, value]) => ` ${sdName(name)}="${value.replace(/[\r\n]+/g, ' ').replace(/["\\\]]/g, '\\$&')}"`,
+    )
+    return `[${sdName(id)}${texts.join('')}]`
+  })
+  return elements.length === 0 ? '-' : elements.join('')
+}
+
+/** A message as bytes: RFC 5424, section 6, in one line; cut at a number of bytes, between characters. */
+export function syslogMessage(message: SyslogMessage, from: SyslogSource, longest: number): Buffer {
+  const priority = SYSLOG_FACILITIES[from.facility] * 8 + SYSLOG_SEVERITIES.indexOf(message.severity)
+  const header = `<${priority}>1 ${message.time} ${field(from.hostName, 255)} ${field(from.application, 48)}`
+  const what = `${field(message.id, 32)} ${structured(message.data)}`
+  const bytes = Buffer.from(`${header} ${process.pid} ${what} ${message.text.replace(/[\r\n]+/g, ' ')}`)
   if (bytes.length <= longest) return bytes
   let end = longest
   // Not in the middle of a character: its further bytes are 10xxxxxx (RFC 3629, section 3).
@@ -44,103 +95,43 @@ export function syslogMessage(entry: LogEntry, text: string, from: SyslogOptions
   return bytes.subarray(0, end)
 }
 
-/** Sends log entries to a server, over the application's own network. What cannot be sent is dropped, the oldest first. */
+export interface SyslogSenderOptions extends SyslogSource {
+  readonly server: Destination
+  /** Where `server` does not say. */
+  readonly transport: Transport
+  readonly port?: number | undefined
+  readonly tls?: TlsIdentity
+  readonly log: Log
+}
+
+/** Sends messages to a syslog server, over the application's own network. */
 export class SyslogSender {
-  readonly #stack: Stack
-  readonly #options: SyslogOptions
-  readonly #queue: Buffer[] = []
-  readonly #closing = new AbortController()
-  #wake: () => void = () => {}
-  #socket: UdpSocket | null = null
+  readonly #options: SyslogSenderOptions
+  readonly #transport: Transport
+  readonly delivery: Delivery
   /** Sending may make the network log something, which is not to be sent in turn. */
   #isSending = false
-  #done: Promise<void> = Promise.resolve()
 
-  private constructor(stack: Stack, options: SyslogOptions) {
-    this.#stack = stack
+  constructor(stack: Stack, options: SyslogSenderOptions) {
+    const { server, log, tls = {} } = options
+    const transport = server.transport ?? options.transport
+    const port = server.port ?? options.port ?? SYSLOG_PORTS[transport]
     this.#options = options
+    this.#transport = transport
+    const { host, certificateName } = server
+    this.delivery = new Delivery(stack, { host, port, transport, certificateName, tls, what: 'syslog', log })
   }
 
-  /** @throws as `Stack.udp` */
-  static async open(stack: Stack, options: SyslogOptions): Promise<SyslogSender> {
-    const sender = new SyslogSender(stack, options)
-    if (options.transport === 'udp') {
-      sender.#socket = await stack.udp({ remote: { address: options.address, port: options.port } })
-      sender.#socket.onError(() => {})
-    } else sender.#done = sender.#connections()
-    return sender
-  }
-
-  send(entry: LogEntry, text: string): void {
-    if (this.#isSending || this.#closing.signal.aborted) return
+  send(message: SyslogMessage): void {
+    if (this.#isSending) return
     this.#isSending = true
     try {
-      if (this.#socket !== null) this.#socket.send(syslogMessage(entry, text, this.#options, LONGEST_DATAGRAM))
-      else {
-        if (this.#queue.length === QUEUE) this.#queue.shift()
-        const message = syslogMessage(entry, text, this.#options, LONGEST_MESSAGE)
-        // Octet counting, RFC 6587, section 3.4.1.
-        this.#queue.push(Buffer.concat([Buffer.from(`${message.length} `), message]))
-        this.#wake()
-      }
-    } catch {
-      // As a datagram that is lost on its way: logs must not be what ends an application.
+      const isDatagram = this.#transport === 'udp'
+      const bytes = syslogMessage(message, this.#options, isDatagram ? LONGEST_DATAGRAM : LONGEST_MESSAGE)
+      // Octet counting: RFC 6587, section 3.4.1, and RFC 5425, section 4.3.
+      this.delivery.send(isDatagram ? bytes : Buffer.concat([Buffer.from(`${bytes.length} `), bytes]))
     } finally {
       this.#isSending = false
     }
-  }
-
-  /** Sends what waits, as far as there is a connection. */
-  async close(): Promise<void> {
-    this.#closing.abort()
-    this.#wake()
-    await this.#socket?.close()
-    await this.#done
-  }
-
-  async #connections(): Promise<void> {
-    const { signal } = this.#closing
-    const { address, port } = this.#options
-    while (!signal.aborted) {
-      try {
-        const flow = await this.#stack.connect({ address, port, signal })
-        // A server says nothing; that it has gone is all there is to hear.
-        let isOpen = true
-        const ended = () => {
-          isOpen = false
-          this.#wake()
-        }
-        flow.onData(() => {}, ended)
-        flow.closed.then(ended, ended)
-        while (isOpen && !(signal.aborted && this.#queue.length === 0)) {
-          const next = this.#queue[0]
-          if (next === undefined) await this.#somethingNew()
-          else {
-            await flow.write(next)
-            this.#queue.shift()
-          }
-        }
-        await flow.close({ linger: 1 })
-      } catch {
-        // Tried again, below.
-      }
-      if (!signal.aborted) await this.#pause()
-    }
-  }
-
-  #somethingNew(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, RETRY)
-      this.#closing.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 }

@@ -35,6 +35,11 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     if (stack instanceof NodeModuleOwner) stack.openHandles.onNone = () => setImmediate(() => this.#look())
   }
 
+  /** The stack for what is not to hold the application, such as its log. */
+  static untracked(stack: Stack): Stack {
+    return stack instanceof TrackedStack ? stack.#stack : stack
+  }
+
   get kind() {
     return this.#stack.kind
   }

@@ -41,6 +41,13 @@ export interface DeviceSetting<
   readonly signal: AbortSignal
   /** What this instance is called: `--name`. */
   readonly name: string
+  /** The unikernel's name. */
+  readonly application: string
+  /**
+   * Run when the stacks are about to close: what is still to be sent has so many milliseconds. Not waited for where the
+   * application was told to stop: the stacks close meanwhile, within the same time.
+   */
+  onClosing(handler: (grace: number) => Promise<unknown>): void
   /** Run at the end, after the stacks have closed; the last one that was registered first. */
   onClose(handler: () => unknown): void
 }

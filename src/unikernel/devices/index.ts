@@ -6,6 +6,7 @@ import { httpServerDevice } from './http-server.ts'
 import { keyValueStoreDevice } from './key-value-store.ts'
 import { happyEyeballsDevice, resolverDevice, tlsDevice } from './name-devices.ts'
 import { stackDevice } from './stack-device.ts'
+import { syslogDevice } from './syslog.ts'
 
 export type { BlockDevice, BlockDeviceOptions } from './block-device.ts'
 export {
@@ -24,6 +25,8 @@ export type { KeyValueStore, KeyValueStoreOptions } from './key-value-store.ts'
 export type { HappyEyeballsConnector } from './name-devices.ts'
 export { inGroup, isStackDevice, type StackDevice, type StackDeviceOptions, valuesOfStack } from './stack-device.ts'
 
+export type { Syslog, SyslogDeviceOptions, SyslogSendOptions } from './syslog.ts'
+
 /** The devices that there are; `device()` makes others. */
 export const devices = {
   stack: stackDevice,
@@ -34,6 +37,7 @@ export const devices = {
   httpClient: httpClientDevice,
   keyValueStore: keyValueStoreDevice,
   block: blockDevice,
+  syslog: syslogDevice,
   /** Time and timers: those that the protocols have. */
   clock: (): Device<Clock> => device({ kind: 'clock', create: ({ clock }) => clock }),
   /** Cryptographic randomness. */

@@ -1,0 +1,20 @@
+/** Runs one application after the other with the command lines that standard input has, as lists in JSON, and logs a line in each. */
+import { text } from 'node:stream/consumers'
+import { run, unikernel } from '../../../src/index.ts'
+
+const application = unikernel({
+  name: 'sender',
+  async start({ log, arguments: given }) {
+    log.warn('it is said', { way: (given as { syslog?: { transport: string } }).syslog?.transport })
+    log.info(`long: ${'x'.repeat(1_000)}`)
+    // A datagram that still waits for ARP at the end goes nowhere, as UDP has it.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  },
+})
+
+for (const words of JSON.parse(await text(process.stdin)) as string[][]) {
+  const code = await run(application, words, { stdout: { write: () => {} } })
+  if (code !== 0) process.exit(code)
+}
+console.log('all are sent')
+process.exit(0)
