@@ -184,12 +184,13 @@ function curl(port: number, direction: 'download' | 'upload'): Load {
       const endNanoseconds = Number(process.hrtime.bigint())
       if (code !== CURL_TIME_IS_UP) throw new Error(`curl ended with ${code}: ${complaints.trim() || output.trim()}`)
       const { bytesPerSecond, bytes } = JSON.parse(output)
-      if (!(bytes > 0)) throw new Error('curl: not a byte went over')
       return { value: (bytesPerSecond * 8) / 1e9, beginNanoseconds, endNanoseconds, details: { bytes } }
     }
     await once(Math.max(0.1, duration.warmup))
     watch.start(0, duration.seconds)
-    return once(duration.seconds)
+    const sample = await once(duration.seconds)
+    if (sample.value === 0) throw new Error('curl: not a byte went over')
+    return sample
   }
 }
 
