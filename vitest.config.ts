@@ -1,6 +1,23 @@
 import { defineConfig } from 'vitest/config'
 import { SkipReporter } from './test/skip-reporter.ts'
 
+/** `npm run test:programs`: real servers and clients, most of which `npm test` does not install. */
+const PROGRAMS =
+  process.env.TAPSTACK_PROGRAMS === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          test: {
+            name: 'programs',
+            include: ['test/programs/**/*.test.ts'],
+            pool: 'forks' as const,
+            fileParallelism: false,
+            sequence: { groupOrder: 3 },
+          },
+        },
+      ]
+
 export default defineConfig({
   test: {
     reporters: ['default', new SkipReporter()],
@@ -17,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/trials/**'],
+          exclude: ['test/trials/**', 'test/programs/**'],
           pool: 'forks',
           fileParallelism: false,
           sequence: { groupOrder: 1 },
@@ -35,6 +52,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      ...PROGRAMS,
     ],
   },
 })

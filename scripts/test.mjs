@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm test`: all set-up, then every test; arguments go to vitest. With CI=true a skipped test is a failure.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { buildPingWhereMissing, onPath, root, runScript, setUp } from './set-up.mjs'
 
@@ -34,6 +34,21 @@ const PROGRAMS = {
   wrk: 'wrk',
 }
 
+/** What `npm run test:programs` uses besides. */
+const SERVERS = {
+  chromium: 'chromium',
+  h2load: 'nghttp2-client',
+  initdb: 'postgresql',
+  mariadbd: 'mariadb-server',
+  nghttpd: 'nghttp2-server',
+  nginx: 'nginx-light',
+  'redis-server': 'redis-server',
+  socat: 'socat',
+}
+
+/** Where Debian puts the programs of PostgreSQL's server: one folder for each version, on nobody's path. */
+const POSTGRESQL = '/usr/lib/postgresql'
+
 await runScript(async () => {
   installPrograms()
   setUp()
@@ -43,14 +58,19 @@ await runScript(async () => {
 
 /** As root on Debian, installs what is missing; elsewhere names it, and the tests that need it are skipped. */
 function installPrograms() {
-  const missing = Object.keys(PROGRAMS).filter((program) => onPath(program) === null)
+  const programs = process.env.TAPSTACK_PROGRAMS === undefined ? PROGRAMS : { ...PROGRAMS, ...SERVERS }
+  findPostgresql()
+  const missing = Object.keys(programs).filter((program) => onPath(program) === null)
   if (missing.length === 0) return
-  const packages = [...new Set(missing.map((program) => PROGRAMS[program]))]
+  const packages = [...new Set(missing.map((program) => programs[program]))]
   if (process.geteuid() === 0 && existsSync('/etc/debian_version') && onPath('apt-get') !== null) {
     console.log(`Installing Debian packages for the tests: ${packages.join(' ')}`)
     const install = ['install', '-y', '-q', '--no-install-recommends', ...packages]
     // The lists of packages are fetched only if they are needed: mostly they are there.
-    if (withoutServices(() => aptGet(install) || (aptGet(['update', '-q']) && aptGet(install)))) return
+    if (withoutServices(() => aptGet(install) || (aptGet(['update', '-q']) && aptGet(install)))) {
+      findPostgresql()
+      return
+    }
     console.log('That failed.')
   }
   console.log(`Not installed: ${missing.join(', ')}. Tests that need them are skipped. On Debian and Ubuntu:`)
@@ -70,6 +90,11 @@ function withoutServices(install) {
   } finally {
     rmSync(policy)
   }
+}
+
+function findPostgresql() {
+  if (onPath('initdb') !== null || !existsSync(POSTGRESQL)) return
+  for (const version of readdirSync(POSTGRESQL)) process.env.PATH += `:${POSTGRESQL}/${version}/bin`
 }
 
 function aptGet(words) {
