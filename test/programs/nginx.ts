@@ -58,6 +58,8 @@ http {
     listen ${KERNEL}:443 ssl http2;
     ssl_certificate ${certificate};
     ssl_certificate_key ${key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:sessions:1m;
     root ${folder}/pages;
     proxy_http_version 1.1;
     proxy_set_header Connection "";

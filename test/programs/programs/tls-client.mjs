@@ -11,13 +11,14 @@ const results = {}
 
 async function ask(options) {
   const socket = tls.connect(options)
-  await once(socket, 'secureConnect')
-  const { version } = socket.getCipher()
   const session = new Promise((resolve) => socket.once('session', resolve))
+  await once(socket, 'secureConnect')
+  const version = socket.getProtocol()
+  const reused = socket.isSessionReused()
   socket.write('GET /connection HTTP/1.1\r\nHost: service.test\r\nConnection: close\r\n\r\n')
   const answer = (await socket.toArray()).join('').split('\r\n')[0]
   const { authorized, alpnProtocol } = socket
-  return { answer, authorized, alpnProtocol, version, reused: socket.isSessionReused(), session }
+  return { answer, authorized, alpnProtocol, version, reused, session }
 }
 
 const first = await ask(trust)
