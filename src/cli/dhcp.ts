@@ -6,7 +6,7 @@ import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
-import { interfaceKinds, isInterface, openNetif } from '../netif/index.ts'
+import { expectedInterface, isInterface, openNetif } from '../netif/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { Udp } from '../udp/index.ts'
 import { offerAsJson, offerAsText } from './dhcp-offer.ts'
@@ -41,8 +41,7 @@ function interfaceNames(): string[] {
 
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
   if (!isInterface(name)) {
-    const others = interfaceKinds()
-    throw new Failure(`-i: expected a device name of 1 to 15 characters such as tap0, or ${others}`, EXIT_USAGE)
+    throw new Failure(`-i: expected ${expectedInterface(name)}, not ${JSON.stringify(name)}`, EXIT_USAGE)
   }
   // A tap that is made for the question has nobody on it.
   if (!name.includes(':') && !interfaceNames().includes(name)) throw new Failure(`there is no interface ${name}`)

@@ -1,7 +1,17 @@
 export { CaptureNetif } from './capture-netif.ts'
+export {
+  type ByteStreamCounters,
+  ByteStreamNetif,
+  type ByteStreamNetifOptions,
+  type ByteStreamOptions,
+  openByteStream,
+  type PeerSource,
+  type StreamAddress,
+} from './carrier/index.ts'
 export { watchIterations } from './iterations.ts'
 export * from './netif.ts'
 export {
+  expectedInterface,
   INTERFACE_KINDS,
   type InterfaceKind,
   interfaceKinds,

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
+import { CARRIER_KINDS } from './carrier/index.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { Tap } from './tap.ts'
@@ -49,6 +50,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     accepts: isDeviceName,
     open: (name, { memory }) => openPacketSocket({ name, memory }),
   },
+  ...CARRIER_KINDS,
 ]
 
 export interface ParsedInterface {
@@ -79,6 +81,14 @@ export function interfaceKinds(): string {
   return INTERFACE_KINDS.slice(1)
     .map(({ kind, placeholder }) => `${kind}:${placeholder}`)
     .join(', ')
+}
+
+/** What `--interface` expects, as a phrase, closer where the text is of a kind that there is: `packet:NAME`. */
+export function expectedInterface(text = ''): string {
+  const { kind } = parseInterface(text)
+  if (text.startsWith(`${kind.kind}:`)) return `${kind.kind}:${kind.placeholder}, ${kind.doc}`
+  const kinds = INTERFACE_KINDS.slice(1).map(({ kind }) => `${kind}:`)
+  return `an interface's name of 1 to 15 characters such as tap0, or what follows one of ${kinds.join(', ')}`
 }
 
 /**

@@ -36,8 +36,8 @@ export function parseValue(declaration: ArgumentDeclaration, text: string): unkn
   }
 }
 
-/** What fits the declaration, as a phrase: "a port from 0 to 65535". */
-export function expectedBy(declaration: ArgumentDeclaration): string {
+/** What fits the declaration, as a phrase: "a port from 0 to 65535". @param text what was given instead */
+export function expectedBy(declaration: ArgumentDeclaration, text?: string): string {
   switch (declaration.type) {
     case 'string':
       return 'a text'
@@ -66,7 +66,7 @@ export function expectedBy(declaration: ArgumentDeclaration): string {
     case 'choice':
       return `one of ${declaration.choices.join(', ')}`
     case 'custom':
-      return declaration.expected
+      return typeof declaration.expected === 'string' ? declaration.expected : declaration.expected(text)
   }
 }
 

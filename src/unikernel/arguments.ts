@@ -37,9 +37,9 @@ export type EndpointArgument = Common & Default<string> & { type: 'endpoint' }
  */
 export type DurationArgument = Common & Default<string> & { type: 'duration'; minimum?: number; maximum?: number }
 export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choices: readonly string[] }
-/** Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does. */
+/** Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does, or closer by the text. */
 export type CustomArgument = Common &
-  Default<string> & { type: 'custom'; expected: string; parse: (text: string) => unknown }
+  Default<string> & { type: 'custom'; expected: string | ((text?: string) => string); parse: (text: string) => unknown }
 
 export type ArgumentDeclaration =
   | StringArgument

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { IpAddress, IpPrefix } from '../address/index.ts'
-import { interfaceKinds, isInterface, parseInterface } from '../netif/index.ts'
+import { expectedInterface, interfaceKinds, isInterface, parseInterface } from '../netif/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { parseDestination, TRANSPORTS } from './destination.ts'
@@ -86,7 +86,7 @@ export function bootArguments(application: string) {
     },
     interface: {
       type: 'custom',
-      expected: `an interface's name of 1 to 15 characters such as tap0, or one that is no tap as ${interfaceKinds()}`,
+      expected: expectedInterface,
       parse: parseInterfaceText,
       placeholder: 'NAME',
       default: 'tap0',

@@ -167,7 +167,7 @@ function parseOption(option: Option, text: string): unknown {
 function parseText({ declaration }: Option, from: string, text: string): unknown {
   const value = parseValue(declaration, text)
   if (value === undefined) {
-    throw new BadArgument(`${from}: expected ${expectedBy(declaration)}, not ${JSON.stringify(text)}`)
+    throw new BadArgument(`${from}: expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}`)
   }
   return value
 }
