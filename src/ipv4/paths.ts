@@ -15,6 +15,8 @@ const DEFAULT_MULTICAST_TTL = 1
 /** The total length field has 16 bits: nothing else limits what we send to ourselves. */
 const LOCAL_MTU = 65_535
 const LOOPBACK = IpAddress.v4((127 << 24) | 1)
+/** 255.255.255.255, RFC 919, section 7. */
+const ALL_HOSTS = -1
 
 /** An address of ours came or went. */
 export type AddressHandler = (type: 'added' | 'removed', prefix: IpPrefix) => void
@@ -291,7 +293,13 @@ export class Paths {
       const usual = kind === AddressKind.Own ? destination : LOOPBACK
       return this.#makePath(destination, source, usual, address, true, LOCAL_MTU)
     }
-    if (source !== null && isLoopback(source.word3)) return 'EADDRNOTAVAIL'
+    if (source !== null && isLoopback(source.word3)) {
+      // As Linux: to groups and to all hosts the source address chooses the interface, here the loopback's.
+      if (destination.isMulticast || address === ALL_HOSTS) {
+        return this.#makePath(destination, source, LOOPBACK, address, true, LOCAL_MTU)
+      }
+      return 'EADDRNOTAVAIL'
+    }
     if (kind === AddressKind.Broadcast || destination.isMulticast) {
       const own = this.local.onLinkWith(address) ?? this.local.prefixes[0]
       // RFC 1122, 3.2.1.3 (a): a host that has no address yet asks for one from 0.0.0.0.

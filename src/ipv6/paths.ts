@@ -344,8 +344,11 @@ export class Paths {
       const mtu = HEADER_LENGTH + MAX_PAYLOAD
       return this.#newPath(chosen, destination, destination, null, mtu, chosen.equals(destination))
     }
-    // RFC 4291, section 2.5.3: packets from ::1 do not leave.
-    if (source?.isLoopback) return 'EADDRNOTAVAIL'
+    // RFC 4291, section 2.5.3: packets from ::1 do not leave; to a group they reach who listens to it here.
+    if (source?.isLoopback) {
+      if (!destination.isMulticast) return 'EADDRNOTAVAIL'
+      return this.#newPath(source, destination, destination, null, HEADER_LENGTH + MAX_PAYLOAD, true)
+    }
     const { addresses } = this.local
     if (addresses.length === 0 || this.resolver === null) return 'ENETUNREACH'
     const isGroup = destination.isMulticast

@@ -23,16 +23,14 @@ test('datagrams come out as they went in, with their senders', () => {
   add(queue, 'one')
   add(queue, 'two')
   add(queue, 'three', 'fd00::1')
-  queue.addError(-111)
   const seen = []
   for (let next = queue.shift(); next !== null; next = queue.shift()) {
-    seen.push([next.data.toString(), next.from?.toString(), next.port, next.error])
+    seen.push([next.data.toString(), next.from.toString(), next.port])
   }
   expect(seen).toEqual([
-    ['one', '10.0.0.1', 7, 0],
-    ['two', '10.0.0.1', 7, 0],
-    ['three', 'fd00::1', 7, 0],
-    ['', undefined, 0, -111],
+    ['one', '10.0.0.1', 7],
+    ['two', '10.0.0.1', 7],
+    ['three', 'fd00::1', 7],
   ])
   expect(queue.isEmpty).toBe(true)
 })
@@ -41,11 +39,20 @@ test('what does not fit is dropped and counted', () => {
   const queue = new DatagramQueue()
   queue.limit = 2000
   for (let i = 0; i < 5; i++) add(queue, 'x'.repeat(100))
-  queue.addError(-111)
   expect(queue.dropped).toBe(2)
   let count = 0
   while (queue.shift() !== null) count++
   expect(count).toBe(3)
   add(queue, 'again')
   expect(queue.shift()?.data.toString()).toBe('again')
+})
+
+test('an error is told once, however often it came, and goes when the socket does', () => {
+  const queue = new DatagramQueue()
+  queue.error = -111
+  queue.error = -90
+  expect([queue.takeError(), queue.takeError()]).toEqual([-90, 0])
+  queue.error = -111
+  queue.clear()
+  expect(queue.takeError()).toBe(0)
 })

@@ -7,22 +7,20 @@ export const DEFAULT_BUFFER = 212_992
 /** What the kernel counts for a datagram beside its data (the least `truesize` of a small packet). */
 const OVERHEAD = 768
 
-/** One datagram, or the number of an error that is told in its place. */
+/** One datagram. */
 export interface Waiting {
   readonly data: Buffer
-  readonly from: IpAddress | null
+  readonly from: IpAddress
   readonly port: number
-  /** 0 for a datagram. */
-  readonly error: number
 }
-
-const NOTHING = Buffer.alloc(0)
 
 export class DatagramQueue {
   /** Bytes that may wait, `OVERHEAD` for each datagram included. */
   limit = DEFAULT_BUFFER
   /** How many found no room. */
   dropped = 0
+  /** The number of the latest error that nobody has been told of, 0 for none: Linux keeps one (`sk_err`). */
+  error = 0
   #waiting: Waiting[] = []
   #next = 0
   #bytes = 0
@@ -43,13 +41,14 @@ export class DatagramQueue {
     }
     this.#bytes += length + OVERHEAD
     const data = Buffer.from(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd))
-    this.#waiting.push({ data, from: this.#source(packet), port, error: 0 })
+    this.#waiting.push({ data, from: this.#source(packet), port })
   }
 
-  addError(error: number): void {
-    if (this.#bytes >= this.limit) return
-    this.#bytes += OVERHEAD
-    this.#waiting.push({ data: NOTHING, from: null, port: 0, error })
+  /** Tells of an error once. */
+  takeError(): number {
+    const { error } = this
+    this.error = 0
+    return error
   }
 
   shift(): Waiting | null {
@@ -65,7 +64,7 @@ export class DatagramQueue {
 
   clear(): void {
     this.#waiting = []
-    this.#next = this.#bytes = 0
+    this.#next = this.#bytes = this.error = 0
   }
 
   #source(packet: PacketBuffer): IpAddress {

@@ -7,14 +7,18 @@ export interface SocketAddress {
   port?: number
 }
 
-/** @param family that of the socket, not of the address */
-export function addressText(address: IpAddress, family: IpFamily): string {
-  return family === 6 && address.family === 4 ? `::ffff:${address}` : address.toString()
+/**
+ * @param family that of the socket, not of the address
+ * @param zone the name of our interface, which stands behind link-local addresses (RFC 4007, section 11)
+ */
+export function addressText(address: IpAddress, family: IpFamily, zone = ''): string {
+  if (family === 6 && address.family === 4) return `::ffff:${address}`
+  return zone !== '' && address.family === 6 && address.isLinkLocal ? `${address}%${zone}` : address.toString()
 }
 
 /** Fills in what `getsockname` and `getpeername` return. */
-export function describe(out: SocketAddress, address: IpAddress, family: IpFamily, port: number): 0 {
-  out.address = addressText(address, family)
+export function describe(out: SocketAddress, address: IpAddress, family: IpFamily, port: number, zone = ''): 0 {
+  out.address = addressText(address, family, zone)
   out.family = family === 4 ? 'IPv4' : 'IPv6'
   out.port = port
   return 0
@@ -27,7 +31,31 @@ export function unspecified(family: IpFamily): IpAddress {
 
 const LOOPBACK: Record<IpFamily, IpAddress> = { 4: IpAddress.parse('127.0.0.1'), 6: IpAddress.parse('::1') }
 
+/** The loopback address of a family. */
+export function loopback(family: IpFamily): IpAddress {
+  return LOOPBACK[family]
+}
+
 /** Where a connection to the unspecified address goes on Linux: to ourselves. */
 export function reachable(address: IpAddress, family: IpFamily): IpAddress {
   return address.isUnspecified ? LOOPBACK[family] : address
+}
+
+/** An address as it stands in text, with the interface that is named behind it. */
+export interface ZonedAddress {
+  readonly address: IpAddress
+  /** The name of an interface, or empty. */
+  readonly zone: string
+}
+
+/**
+ * Reads an address that a socket of one family takes: IPv4 only for one of IPv4, and for one of IPv6 only what is written as
+ * such, IPv4 in its mapped form included.
+ * @returns null for anything else, which is EINVAL
+ */
+export function parseAddress(text: string, family: IpFamily): ZonedAddress | null {
+  if (text.includes(':') !== (family === 6)) return null
+  const percent = family === 6 ? text.indexOf('%') : -1
+  const address = IpAddress.tryParse(percent < 0 ? text : text.slice(0, percent))
+  return address === null ? null : { address, zone: percent < 0 ? '' : text.slice(percent + 1) }
 }

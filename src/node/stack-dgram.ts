@@ -28,10 +28,12 @@ export function datagramSocketClass(host: HandleHost): typeof Socket {
     const looking = typeof named === 'object' && named !== null && named.lookup === undefined
     const words = [looking ? { ...named, lookup: host.lookup } : options, onMessage]
     const socket = Reflect.construct(Base, words, new.target ?? StackSocket) as Socket & { type: SocketType }
-    const state = (socket as unknown as Record<symbol, { handle: OriginalHandle }>)[datagramStateSymbol]
-    const handle = new UdpHandle(host, state.handle, socket.type === 'udp6' ? 6 : 4)
-    Object.assign(handle, { [ownerSymbol]: socket })
-    Object.assign(state, { handle })
+    const state = (socket as unknown as Record<symbol, { handle: OriginalHandle | null }>)[datagramStateSymbol]
+    const original = state.handle
+    // Closed already, by a signal.
+    if (original === null) return socket
+    const use = (handle: object) => Object.assign(state, { handle: Object.assign(handle, { [ownerSymbol]: socket }) })
+    use(new UdpHandle(host, original, socket.type === 'udp6' ? 6 : 4, () => use(original)))
     return socket
   } as unknown as typeof Socket
   Object.setPrototypeOf(StackSocket, Base)

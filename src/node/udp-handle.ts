@@ -3,22 +3,34 @@
  * Node's UDPWrap, the datagrams those of this stack.
  */
 import { AsyncResource } from 'node:async_hooks'
-import { IpAddress, type IpFamily } from '../address/index.ts'
+import type { IpAddress, IpFamily } from '../address/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import { IpErrorKind } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import type { UdpBinding, UdpReceiver } from '../udp/index.ts'
-import { DatagramQueue, DEFAULT_BUFFER } from './datagram-queue.ts'
+import { DatagramQueue } from './datagram-queue.ts'
 import { errorNumber } from './error-numbers.ts'
 import type { HandleHost } from './handle-host.ts'
+import { LOOPBACK_NAME } from './interfaces.ts'
 import type { NodeRequest } from './internals.ts'
-import { MulticastGroups } from './multicast-groups.ts'
-import { addressText, describe, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
+import { type GroupRequest, groupRequest, MulticastGroups } from './multicast-groups.ts'
+import {
+  addressText,
+  describe,
+  loopback,
+  parseAddress,
+  reachable,
+  type SocketAddress,
+  unspecified,
+  type ZonedAddress,
+} from './socket-addresses.ts'
 import type { TurnTaker } from './turns.ts'
+import { type BufferSizeContext, UdpOptions } from './udp-options.ts'
 
-/** Flags of `bind`: UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR and UV_UDP_REUSEPORT. */
+/** Flags of `bind`: UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR and UV_UDP_REUSEPORT of libuv. */
 const IPV6_ONLY = 1
-const SHARED = 4 | 8
+const REUSE_ADDRESS = 4
+const REUSE_PORT = 64
 /** What the length field of UDP and that of IPv4 leave. */
 const LARGEST_DATAGRAM = 65_507
 
@@ -26,14 +38,8 @@ const LARGEST_DATAGRAM = 65_507
 export interface OriginalHandle {
   readonly lookup: unknown
   getAsyncId(): number
+  open(descriptor: number): number
   close(done?: () => void): void
-}
-
-interface BufferSizeContext {
-  errno?: number
-  code?: string
-  message?: string
-  syscall?: string
 }
 
 interface Bound {
@@ -41,10 +47,8 @@ interface Bound {
   readonly address: IpAddress | null
   readonly port: number
   readonly shared: boolean
+  readonly spread: boolean
 }
-
-/** What a binding keeps of a socket's options. */
-type Options = Pick<UdpBinding, 'hopLimit' | 'multicastHopLimit' | 'multicastLoopback' | 'multicastSource'>
 
 export class UdpHandle implements UdpReceiver, TurnTaker {
   readonly lookup: unknown
@@ -52,27 +56,29 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   declare onmessage?: (size: number, handle: UdpHandle, data?: Buffer, from?: SocketAddress) => void
   readonly #host: HandleHost
   readonly #original: OriginalHandle
+  readonly #handOver: () => void
   readonly #family: IpFamily
   readonly #queue = new DatagramQueue()
   readonly #scope = new AsyncResource('UDPWRAP')
   readonly #groups: MulticastGroups
+  readonly #options: UdpOptions
   #binding: UdpBinding | null = null
   /** What `bind` was told, for the bindings that replace the first when it is connected. */
   #bound: Bound | null = null
   #isConnected = false
-  readonly #options: Options = { hopLimit: 0, multicastHopLimit: 1, multicastLoopback: true, multicastSource: null }
-  #broadcast = false
   #receiving = false
   #referenced = true
   #holds = false
   #closed = false
-  #sendBuffer = DEFAULT_BUFFER
 
-  constructor(host: HandleHost, original: OriginalHandle, family: IpFamily) {
+  /** @param handOver has the socket go on with `original` instead */
+  constructor(host: HandleHost, original: OriginalHandle, family: IpFamily, handOver: () => void) {
     this.#host = host
     this.#original = original
+    this.#handOver = handOver
     this.#family = family
     this.#groups = new MulticastGroups(host.stack)
+    this.#options = new UdpOptions(host.stack, family, this.#queue)
     this.lookup = original.lookup
   }
 
@@ -84,29 +90,45 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     return -1
   }
 
-  open(): number {
-    return errorNumber('ENOTSUP')
+  /** A socket that is there already is the operating system's, and stays there. */
+  open(descriptor: number): number {
+    const status = this.#original.open(descriptor)
+    if (status === 0) this.#handOver()
+    return status
   }
 
   // --- where ------------------------------------------------------------------------------------------------------
 
   bind(text: string, port: number, flags = 0): number {
-    const address = IpAddress.tryParse(text)
-    if (address === null || this.#bound !== null) return errorNumber('EINVAL')
-    if (this.#family === 4 && address.family === 6) return errorNumber('EINVAL')
-    const takesBoth = this.#family === 6 && address.isUnspecified && (flags & IPV6_ONLY) === 0
-    this.#bound = { address: takesBoth ? null : address, port, shared: (flags & SHARED) !== 0 }
-    const status = this.#rebind(port, null)
+    const parsed = parseAddress(text, this.#family)
+    if (parsed === null || !this.#isOurZone(parsed) || this.#bound !== null) return errorNumber('EINVAL')
+    const { address } = parsed
+    const takesBoth = this.#family === 6 && address.family === 6 && address.isUnspecified && (flags & IPV6_ONLY) === 0
+    const spread = (flags & REUSE_PORT) !== 0
+    const shared = spread || (flags & REUSE_ADDRESS) !== 0
+    // As libuv, which takes the lower half of whatever number it is given.
+    this.#bound = { address: takesBoth ? null : address, port: port & 0xffff, shared, spread }
+    const status = this.#rebind(this.#bound.port, null)
     if (status !== 0) this.#bound = null
+    this.#options.isOpen = status === 0
     return status
   }
 
+  /** What Linux looks up by its name is the interface of a link-local address. */
+  #isOurZone({ address, zone }: ZonedAddress): boolean {
+    if (zone === '' || zone === this.#host.stack.zone) return true
+    return zone === LOOPBACK_NAME && address.isMulticast ? true : !address.isLinkLocal
+  }
+
   connect(text: string, port: number): number {
-    const address = IpAddress.tryParse(text)
-    if (address === null || (this.#family === 4 && address.family === 6)) return errorNumber('EINVAL')
+    const parsed = parseAddress(text, this.#family)
+    if (parsed === null || !this.#isOurZone(parsed)) return errorNumber('EINVAL')
     const failure = this.#ensureBound()
     if (failure !== 0) return failure
-    const status = this.#rebind(this.#binding!.port, { address: reachable(address, this.#family), port })
+    const address = reachable(parsed.address, this.#family)
+    const refused = this.#refusal(address)
+    if (refused !== null) return errorNumber(refused)
+    const status = this.#rebind(this.#binding!.port, { address, port })
     if (status === 0) this.#isConnected = true
     return status
   }
@@ -118,41 +140,65 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     // As Linux: a port that nobody chose is let go, and the next datagram takes another.
     this.#binding?.close()
     this.#binding = null
+    this.#options.moveTo(null)
     return 0
   }
 
-  #ensureBound(): number {
+  #ensureBound(flags = 0): number {
     if (this.#binding !== null) return 0
-    return this.#bound === null ? this.bind(unspecified(this.#family).toString(), 0) : this.#rebind(0, null)
+    if (this.#bound !== null) return this.#rebind(0, null)
+    return this.bind(unspecified(this.#family).toString(), 0, flags)
   }
 
   #rebind(port: number, remote: { address: IpAddress; port: number } | null): number {
-    const { address, shared } = this.#bound!
+    const { address, shared, spread } = this.#bound!
     const previous = this.#binding
     previous?.close()
     const udp = this.#host.stack.udpLayer
-    const options = { address, port, shared, broadcast: this.#broadcast }
-    // A wildcard of one family would not go with a peer of the other.
-    const local = remote !== null && address?.isUnspecified ? null : address
-    const made = udp.bind(this, { ...options, address: local, remote })
+    const options = { address, port, shared, spread, broadcast: this.#options.broadcast }
+    const made = udp.bind(
+      this,
+      remote === null ? options : { ...options, address: this.#source(remote.address), remote },
+    )
     const binding = typeof made === 'string' && previous !== null ? (udp.bind(this, options) as UdpBinding) : made
     if (typeof binding === 'string') return errorNumber(binding)
-    Object.assign(binding, this.#options)
+    this.#options.moveTo(binding)
     this.#binding = binding
     this.#groups.moveTo(binding)
-    return typeof made === 'string' ? errorNumber(made) : 0
+    return typeof made === 'string' ? errorNumber(this.#reason(made)) : 0
+  }
+
+  /** Where a socket comes from that is connected there: a wildcard of one family would not go with a peer of the other. */
+  #source(peer: IpAddress): IpAddress | null {
+    const address = this.#bound!.address
+    if (address !== null && !address.isUnspecified) return address
+    return peer.isMulticast ? this.#options.multicastSourceOf(peer.family) : null
+  }
+
+  /** A way out of this host from an address that is only known here Linux calls invalid (ip_route_output). */
+  #reason(code: SystemErrorCode): SystemErrorCode {
+    const { address } = this.#bound!
+    return code === 'EADDRNOTAVAIL' && address?.family === 4 && address.isLoopback ? 'EINVAL' : code
+  }
+
+  /** Why Linux sends nothing there from where this socket is bound, before it looks for a way. */
+  #refusal(destination: IpAddress): SystemErrorCode | null {
+    const address = this.#bound!.address
+    if (address === null) return null
+    // A socket of IPv6 that is bound to more than a mapped address has no way to IPv4.
+    return this.#family === 6 && address.family !== destination.family ? 'ENETUNREACH' : null
   }
 
   getsockname(out: SocketAddress): number {
     if (this.#bound === null) return errorNumber('EBADF')
     const address = this.#binding?.address ?? this.#bound.address ?? unspecified(this.#family)
-    return describe(out, address, this.#family, this.#binding?.port ?? 0)
+    return describe(out, address, this.#family, this.#binding?.port ?? 0, this.#host.stack.zone)
   }
 
   getpeername(out: SocketAddress): number {
     const { remoteAddress, remotePort } = this.#binding ?? { remoteAddress: null, remotePort: 0 }
     if (remoteAddress === null) return errorNumber('ENOTCONN')
-    return describe(out, remoteAddress, this.#family, remotePort)
+    return describe(out, remoteAddress, this.#family, remotePort, this.#host.stack.zone)
   }
 
   // --- sending ----------------------------------------------------------------------------------------------------
@@ -164,6 +210,9 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   send(_request: NodeRequest, list: readonly ArrayBufferView[], count: number, ...words: unknown[]): number {
     const failure = this.#ensureBound()
     if (failure !== 0) return failure
+    // As Linux: what an ICMP error said is told once, to whoever asks first.
+    const pending = this.#queue.takeError()
+    if (pending !== 0) return pending
     const data = count === 1 ? bytesOf(list[0]) : Buffer.concat(list.slice(0, count).map(bytesOf))
     if (data.length > LARGEST_DATAGRAM) return errorNumber('EMSGSIZE')
     const [port, text] = words
@@ -176,9 +225,15 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   }
 
   #sendTo(data: Uint8Array, text: string, port: number): number | SystemErrorCode | null {
-    const address = IpAddress.tryParse(text)
-    if (address === null || (this.#family === 4 && address.family === 6)) return errorNumber('EINVAL')
-    return this.#binding!.send(data, reachable(address, this.#family), port)
+    const parsed = parseAddress(text, this.#family)
+    if (parsed === null) return errorNumber('EINVAL')
+    const address = reachable(parsed.address, this.#family)
+    const refused = this.#refusal(address)
+    if (refused !== null) return refused
+    // By its zone a group is reached over another interface than the usual one.
+    const via = address.isMulticast && parsed.zone === LOOPBACK_NAME ? loopback(6) : null
+    const failure = this.#binding!.send(data, address, port, via)
+    return failure === null ? null : this.#reason(failure)
   }
 
   getSendQueueSize(): number {
@@ -194,7 +249,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   recvStart(): number {
     this.#receiving = true
     this.#updateHold()
-    if (!this.#queue.isEmpty) this.#host.turns.add(this)
+    if (!this.#queue.isEmpty || this.#queue.error !== 0) this.#host.turns.add(this)
     return 0
   }
 
@@ -214,24 +269,25 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   error(kind: IpErrorKind): void {
     const code = errorCode(kind)
     if (code === null) return
-    this.#queue.addError(errorNumber(code))
+    this.#queue.error = errorNumber(code)
     this.#host.turns.add(this)
   }
 
   takeTurn(): boolean {
     if (this.#closed || !this.#receiving) return false
+    const error = this.#queue.takeError()
+    if (error !== 0) {
+      this.#tell(error)
+      return true
+    }
     const waiting = this.#queue.shift()
     if (waiting === null) return false
-    const { data, from, port, error } = waiting
-    if (from === null) {
-      this.#tell(error)
-    } else {
-      this.#tell(data.length, data, {
-        address: addressText(from, this.#family),
-        family: this.#family === 4 ? 'IPv4' : 'IPv6',
-        port,
-      })
-    }
+    const { data, from, port } = waiting
+    this.#tell(data.length, data, {
+      address: addressText(from, this.#family, this.#host.stack.zone),
+      family: this.#family === 4 ? 'IPv4' : 'IPv6',
+      port,
+    })
     return true
   }
 
@@ -242,93 +298,58 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   // --- options --------------------------------------------------------------------------------------------------------
 
   setBroadcast(on: number): number {
-    if (this.#bound === null) return errorNumber('EBADF')
-    this.#broadcast = on !== 0
-    if (this.#binding !== null) this.#binding.broadcast = this.#broadcast
-    return 0
+    return this.#options.setBroadcast(on)
   }
 
   setTTL(hops: number): number {
-    return hops >= 1 && hops <= 255 ? this.#setOption('hopLimit', hops) : errorNumber('EINVAL')
+    return this.#options.setTTL(hops)
   }
 
   setMulticastTTL(hops: number): number {
-    // As Linux: -1 stands for the default.
-    if (!(hops >= -1 && hops <= 255)) return errorNumber('EINVAL')
-    return this.#setOption('multicastHopLimit', hops === -1 ? 1 : hops)
+    return this.#options.setMulticastTTL(hops)
   }
 
   setMulticastLoopback(on: number): number {
-    return this.#setOption('multicastLoopback', on !== 0)
+    return this.#options.setMulticastLoopback(on)
   }
 
   setMulticastInterface(text: string): number {
-    const address = IpAddress.tryParse(text.replace(/%.*$/, ''))
-    if (address === null || address.family !== this.#family) return errorNumber('EINVAL')
-    if (address.isUnspecified) return this.#setOption('multicastSource', null)
-    const isOwn = this.#host.stack.addresses.some((own) => own.address.equals(address))
-    return isOwn ? this.#setOption('multicastSource', address) : errorNumber('EADDRNOTAVAIL')
+    return this.#options.setMulticastInterface(text)
   }
 
-  #setOption<K extends keyof Options>(name: K, value: Options[K]): number {
-    if (this.#bound === null) return errorNumber('EBADF')
-    this.#options[name] = value
-    if (this.#binding !== null) Object.assign(this.#binding, this.#options)
-    return 0
+  bufferSize(size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
+    return this.#options.bufferSize(size, isReceive, context)
   }
 
   addMembership(group: string, via?: string): number {
-    return this.#changeGroup(group, null, via, true)
+    return this.#changeGroup(group, null, via, (binding, request) => this.#groups.add(binding, request))
   }
 
   dropMembership(group: string, via?: string): number {
-    return this.#changeGroup(group, null, via, false)
+    return this.#changeGroup(group, null, via, (binding, request) => this.#groups.drop(binding, request))
   }
 
   addSourceSpecificMembership(source: string, group: string, via?: string): number {
-    return this.#changeGroup(group, source, via, true)
+    return this.#changeGroup(group, source, via, (binding, request) => this.#groups.add(binding, request))
   }
 
   dropSourceSpecificMembership(source: string, group: string, via?: string): number {
-    return this.#changeGroup(group, source, via, false)
+    return this.#changeGroup(group, source, via, (binding, request) => this.#groups.drop(binding, request))
   }
 
-  /** @param via one of our addresses, or of the interface's names behind a percent sign; there is one interface only */
-  #changeGroup(text: string, sourceText: string | null, via: string | undefined, joins: boolean): number {
-    const failure = this.#ensureBound()
+  #changeGroup(
+    group: string,
+    source: string | null,
+    via: string | undefined,
+    change: (binding: UdpBinding, request: GroupRequest) => number,
+  ): number {
+    const request = groupRequest(this.#host.stack, group, source, via)
+    if (request === null) return errorNumber('EINVAL')
+    const failure = this.#ensureBound(REUSE_ADDRESS)
     if (failure !== 0) return failure
-    const group = IpAddress.tryParse(text)
-    const source = sourceText === null ? null : IpAddress.tryParse(sourceText)
-    if (group === null || group.family !== this.#family || (sourceText !== null && source === null)) {
-      return errorNumber('EINVAL')
-    }
-    const binding = this.#binding!
-    if (via !== undefined && !this.#isInterface(via)) return errorNumber('ENODEV')
-    return joins ? this.#groups.add(binding, group, source) : this.#groups.drop(binding, group, source)
-  }
-
-  #isInterface(text: string): boolean {
-    const address = IpAddress.tryParse(text.replace(/%.*$/, ''))
-    if (address === null) return false
-    return address.isUnspecified || this.#host.stack.addresses.some((own) => own.address.equals(address))
-  }
-
-  /**
-   * SO_RCVBUF and SO_SNDBUF as Linux has them: it doubles what is asked for and keeps it below a bound.
-   * @param size 0 asks
-   */
-  bufferSize(size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
-    if (this.#bound === null) {
-      const syscall = isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size'
-      Object.assign(context, { errno: errorNumber('EBADF'), code: 'EBADF', message: 'bad file descriptor', syscall })
-      return undefined
-    }
-    if (size !== 0) {
-      const granted = Math.max(Math.min(size, DEFAULT_BUFFER) * 2, LEAST_BUFFER)
-      if (isReceive) this.#queue.limit = granted
-      else this.#sendBuffer = granted
-    }
-    return isReceive ? this.#queue.limit : this.#sendBuffer
+    // The level of IPv6 is unknown to a socket of IPv4.
+    if (request.group.family === 6 && this.#family === 4) return errorNumber('ENOPROTOOPT')
+    return change(this.#binding!, request)
   }
 
   // --- life -----------------------------------------------------------------------------------------------------------
@@ -371,9 +392,6 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
 function bytesOf(view: ArrayBufferView): Uint8Array {
   return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }
-
-/** Linux SOCK_MIN_RCVBUF. */
-const LEAST_BUFFER = 2304
 
 /**
  * What Linux tells a connected socket of an ICMP error; null for those that may pass by themselves (icmp_err_convert's

@@ -40,6 +40,8 @@ export class UdpBinding {
   readonly remotePort: number
   /** Whether other bindings with this option may have the same port and address. */
   readonly shared: boolean
+  /** Whether what comes is spread over them. */
+  readonly spread: boolean
   /** Whether it may send to broadcast addresses. */
   broadcast: boolean
   /** Whether it takes datagrams to addresses that are not ours, as far as the internet layer lets them through. */
@@ -61,6 +63,8 @@ export class UdpBinding {
   /** The ways of the last `send` and of the last `reply`: most go where the one before went. */
   #path: Path | null = null
   #replyPath: Path | null = null
+  /** What datagrams leave from; null where `address` is that of many, or of all our own. */
+  readonly #from: IpAddress | null
   /** The source address that `#path` was looked up with. */
   #pathSource: IpAddress | null = null
 
@@ -68,22 +72,25 @@ export class UdpBinding {
     udp: Udp,
     receiver: UdpReceiver,
     address: IpAddress | null,
+    from: IpAddress | null,
     family: IpFamily | null,
     port: number,
     remoteAddress: IpAddress | null,
     remotePort: number,
     broadcast: boolean,
-    shared: boolean,
+    sharing: { readonly shared: boolean; readonly spread: boolean },
   ) {
     this.#udp = udp
     this.receiver = receiver
     this.address = address
+    this.#from = from
     this.family = family
     this.port = port
     this.remoteAddress = remoteAddress
     this.remotePort = remotePort
     this.broadcast = broadcast
-    this.shared = shared
+    this.shared = sharing.shared
+    this.spread = sharing.spread
   }
 
   get isConnected(): boolean {
@@ -249,7 +256,7 @@ export class UdpBinding {
     const to = destination ?? this.remoteAddress
     if (to === null) return 'EDESTADDRREQ'
     const usual = to.isMulticast && this.multicastSource?.family === to.family ? this.multicastSource : null
-    const source = this.address ?? preferred ?? usual
+    const source = this.#from ?? preferred ?? usual
     const known = this.#path
     if (
       known !== null &&
@@ -260,7 +267,7 @@ export class UdpBinding {
       return known
     }
     let found = this.#udp.path(to, source)
-    if (found === 'EADDRNOTAVAIL' && this.address === null) found = this.#udp.path(to, null)
+    if (found === 'EADDRNOTAVAIL' && this.#from === null) found = this.#udp.path(to, null)
     if (typeof found !== 'string') {
       this.#path = found
       this.#pathSource = source

@@ -456,3 +456,53 @@ describe('errors', () => {
     host.expectNoLeaks()
   })
 })
+
+describe('bound to what is not one host', () => {
+  test('a group or a broadcast address: hears only that, and sends from the usual address', () => {
+    for (const bound of ['224.1.2.3', '255.255.255.255', '10.0.0.255']) {
+      const { host, binding, recorder } = setUp({ port: 53, address: address(bound), broadcast: true })
+      host.receive(datagram({}, 'to the host'))
+      expect(recorder.got).toEqual([])
+      expect(binding.send(text('x'), address(PEER_ADDRESS), 4000)).toBeNull()
+      expect(host.netif.takeFrames().at(-1)).toBeUdp({ source: OUR_ADDRESS, sourcePort: 53 })
+    }
+    const { host, recorder } = setUp({ port: 53, address: address('10.0.0.255') })
+    host.receive(datagram({}, 'to all', { destination: '10.0.0.255' }, BROADCAST_MAC))
+    host.receive(datagram({}, 'to all everywhere', { destination: '255.255.255.255' }, BROADCAST_MAC))
+    expect(recorder.got).toEqual(['10.0.0.1:4000 to all'])
+  })
+
+  test('from a loopback address to groups and to all hosts: nothing leaves', () => {
+    const { host, binding } = setUp({ port: 9, address: address('127.0.0.1'), broadcast: true })
+    const { recorder } = bind(host, { port: 53 })
+    for (const to of ['224.1.2.3', '255.255.255.255']) expect(binding.send(text(to), address(to), 53)).toBeNull()
+    expect(binding.send(text('x'), address(PEER_ADDRESS), 53)).toBe('EADDRNOTAVAIL')
+    host.advance(1)
+    expect(recorder.got).toEqual(['127.0.0.1:9 255.255.255.255'])
+    expect(host.netif.takeFrames()).toEqual([])
+    host.expectNoLeaks()
+  })
+})
+
+describe('several bindings of one port', () => {
+  test('spread: each peer has one of them, and together they get all', () => {
+    const { host, recorder } = setUp({ port: 53, shared: true, spread: true })
+    const others = [1, 2, 3].map(() => bind(host, { port: 53, shared: true, spread: true }).recorder)
+    const all = [recorder, ...others]
+    for (let round = 0; round < 2; round++) {
+      for (let sourcePort = 1; sourcePort <= 64; sourcePort++) host.receive(datagram({ sourcePort }, ''))
+    }
+    const counts = all.map(({ got }) => got.length)
+    expect(counts.reduce((one, other) => one + other)).toBe(128)
+    for (const { got } of all) {
+      expect(got.length).toBeGreaterThan(8)
+      expect(new Set(got).size).toBe(got.length / 2)
+    }
+  })
+
+  test('spread goes only with spread', () => {
+    const { host } = setUp({ port: 53, shared: true, spread: true })
+    expect(host.udp.bind(new Recorder(), { port: 53, shared: true })).toBe('EADDRINUSE')
+    expect(typeof host.udp.bind(new Recorder(), { port: 53, shared: true, spread: true })).toBe('object')
+  })
+})

@@ -11,7 +11,10 @@ import * as wire from './wire.ts'
 const MAX_DATA = 65_535 - 20 - wire.HEADER_LENGTH
 
 export interface UdpBindOptions {
-  /** One of our addresses, or the unspecified one of a family for all of that; default all of them, of all families. */
+  /**
+   * One of our addresses, or the unspecified one of a family for all of that; default all of them, of all families. Bound to a
+   * group or a broadcast address, only what is sent there arrives, and what is sent leaves from the usual address.
+   */
   address?: IpAddress | null
   /** 0 to 65,535; 0, the default, picks a free one at random. */
   port?: number
@@ -21,6 +24,8 @@ export interface UdpBindOptions {
   broadcast?: boolean
   /** Others with this option may bind the same port and address; the latest of those that fit best receives. */
   shared?: boolean
+  /** With `shared`: what comes is spread over those that fit equally well, all of a peer's to one (SO_REUSEPORT). */
+  spread?: boolean
 }
 
 /** Why a port could not be bound. */
@@ -60,6 +65,7 @@ export class Udp implements IpProtocolHandler {
     const remote = options.remote ?? null
     const broadcast = options.broadcast ?? false
     const shared = options.shared ?? false
+    const spread = shared && (options.spread ?? false)
     let address = options.address ?? null
     const family = remote?.address.family ?? address?.family ?? null
     if (address?.isUnspecified) address = null
@@ -67,11 +73,12 @@ export class Udp implements IpProtocolHandler {
     let port = options.port ?? 0
     if (!isPort(port) || (remote !== null && (!isPort(remote.port) || remote.port === 0))) return 'EINVAL'
     const bound = address
-    if (bound !== null && !this.#ips.some((ip) => ip.family === bound.family && ip.isLocalAddress(bound))) {
+    if (bound !== null && !bound.isMulticast && this.#ipOf(bound.family)?.isLocalAddress(bound) !== true) {
       return 'EADDRNOTAVAIL'
     }
+    const source = bound === null || this.#isForMany(bound) ? null : bound
     if (remote !== null) {
-      const path = this.path(remote.address, address)
+      const path = this.path(remote.address, source)
       if (typeof path === 'string') return path
       if (path.isBroadcast && !broadcast) return 'EACCES'
       // A connected socket has the address that its datagrams leave from, as connect(2) gives it.
@@ -82,11 +89,31 @@ export class Udp implements IpProtocolHandler {
     if (port === 0) {
       port = pickEphemeralPort(this.#random, (candidate) => !this.#ports.has(candidate))
       if (port === 0) return 'EADDRINUSE'
-    } else if (this.#isTaken(address, family, port, remoteAddress, remotePort, shared)) return 'EADDRINUSE'
-    const binding = new UdpBinding(this, receiver, address, family, port, remoteAddress, remotePort, broadcast, shared)
+    } else if (this.#isTaken(address, family, port, remoteAddress, remotePort, shared, spread)) return 'EADDRINUSE'
+    const from = remote === null ? source : address
+    const sharing = { shared, spread }
+    const binding = new UdpBinding(
+      this,
+      receiver,
+      address,
+      from,
+      family,
+      port,
+      remoteAddress,
+      remotePort,
+      broadcast,
+      sharing,
+    )
     binding.next = this.#ports.get(port) ?? null
     this.#ports.set(port, binding)
     return binding
+  }
+
+  /** A group or a broadcast address, from which nothing is sent. */
+  #isForMany(address: IpAddress): boolean {
+    if (address.isMulticast) return true
+    const path = this.path(address, null)
+    return typeof path !== 'string' && path.isBroadcast
   }
 
   /** Hands all that was sent to the device. */
@@ -173,6 +200,12 @@ export class Udp implements IpProtocolHandler {
   #sendToGroup(binding: UdpBinding, packet: PacketBuffer, path: Path): void {
     const { multicastHopLimit, multicastLoopback } = binding
     const { ip } = path
+    // Over the loopback interface it comes back by itself, whatever the options say; so on Linux.
+    if (path.isLocal) {
+      if (ip.isLocalAddress(path.destination)) ip.send(packet, path, IpProtocol.Udp, multicastHopLimit, 0)
+      else packet.release()
+      return
+    }
     if (multicastLoopback && ip.isLocalAddress(path.destination)) {
       ip.loopBack(packet, path, IpProtocol.Udp, multicastHopLimit, 0)
     }
@@ -284,9 +317,10 @@ export class Udp implements IpProtocolHandler {
     remoteAddress: IpAddress | null,
     remotePort: number,
     shared: boolean,
+    spread: boolean,
   ): boolean {
     for (let other = this.#ports.get(port) ?? null; other !== null; other = other.next) {
-      if (shared && other.shared) continue
+      if (shared && other.shared && spread === other.spread) continue
       if (family !== null && other.family !== null && family !== other.family) continue
       if (address !== null && other.address !== null && !address.equals(other.address)) continue
       // A connected binding takes only what comes from its peer, so that it stands beside others.
@@ -329,12 +363,20 @@ export class Udp implements IpProtocolHandler {
   #best(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): UdpBinding | null {
     let best: UdpBinding | null = null
     let bestScore = 0
+    let equals = 0
     for (let binding = first; binding !== null; binding = binding.next) {
       const score = matchPacket(binding, packet, remotePort)
       if (score > bestScore) {
         best = binding
         bestScore = score
-      }
+        equals = 1
+      } else if (score === bestScore && score > 0) equals++
+    }
+    if (best === null || !best.spread || equals === 1) return best
+    // All that a peer sends goes to the same one while there are as many of them.
+    let skipped = ((spreadHash(packet.source3, remotePort) >>> 0) % equals) | 0
+    for (let binding: UdpBinding | null = best; binding !== null; binding = binding.next) {
+      if (matchPacket(binding, packet, remotePort) === bestScore && skipped-- === 0) return binding
     }
     return best
   }
@@ -373,6 +415,12 @@ function matchPacket(binding: UdpBinding, packet: PacketBuffer, remotePort: numb
     packet.source3,
     remotePort,
   )
+}
+
+/** Spreads neighbouring addresses and ports (multiplicative hashing, Knuth 6.4). Who chooses his port chooses no more than that. */
+function spreadHash(address: number, port: number): number {
+  const mixed = Math.imul(address ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
 }
 
 function isPort(port: number): boolean {

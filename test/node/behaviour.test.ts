@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SocketStack } from '../../src/stack/index.ts'
 import { type Cases, observe } from './behaviour.ts'
+import { datagramBinding } from './cases/datagram-binding.ts'
+import { datagramOptions } from './cases/datagram-options.ts'
 import { datagrams } from './cases/datagrams.ts'
 import { http } from './cases/http.ts'
 import { data } from './cases/net-data.ts'
@@ -13,6 +15,8 @@ const SUITES: Record<string, Cases> = {
   'net: data': data,
   'net: endings': endings,
   dgram: datagrams,
+  'dgram: binding': datagramBinding,
+  'dgram: options': datagramOptions,
   http,
 }
 

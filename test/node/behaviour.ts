@@ -18,8 +18,8 @@ interface Closable {
 export type Case = (on: Surroundings) => Promise<unknown> | undefined
 export type Cases = Record<string, Case>
 
-/** Milliseconds after which a case that has not ended is over. */
-const LONGEST = 3000
+/** Milliseconds after which a case that has not ended is over: far more than any takes, on a machine that is busy as well. */
+const LONGEST = 10_000
 
 /** @returns what the case wrote down */
 export async function observe(run: Case, modules: NodeModuleSet): Promise<string[]> {
@@ -96,6 +96,15 @@ export function event<T = unknown>(emitter: EventEmitter, name: string): Promise
   return new Promise((resolve) => emitter.once(name, resolve))
 }
 
+/** As many events of that name. */
+export function events(emitter: EventEmitter, name: string, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    emitter.on(name, () => {
+      if (--count === 0) resolve()
+    })
+  })
+}
+
 /** Writes down each event of these names. */
 export function watch(on: Surroundings, who: string, emitter: EventEmitter, names: readonly string[]): void {
   for (const name of names) {
@@ -105,6 +114,15 @@ export function watch(on: Surroundings, who: string, emitter: EventEmitter, name
       )
       on.log(who, name, ...shown)
     })
+  }
+}
+
+/** Writes down what a call throws, or the type of what it returns. */
+export function attempt(on: Surroundings, work: () => unknown): void {
+  try {
+    on.log('no error', typeof work())
+  } catch (error) {
+    on.log(error)
   }
 }
 

@@ -1,6 +1,8 @@
 /** `stack.dns`: the API of node:dns and node:dns/promises on a stack of ours. */
 import { AsyncResource } from 'node:async_hooks'
 import dns from 'node:dns'
+import { nextTick } from 'node:process'
+import type { LookupAddress } from '../address-lookup.ts'
 import type { DnsClient, DnsClientOptions } from '../client.ts'
 import type { Hosts } from '../hosts.ts'
 import {
@@ -14,7 +16,14 @@ import {
   validateString,
 } from './arguments.ts'
 import { DnsError } from './dns-error.ts'
-import { type LookupHost, lookupAddresses, lookupRequest, RESULT_ORDERS, type ResultOrder } from './lookup.ts'
+import {
+  knownAddresses,
+  type LookupHost,
+  lookupAddresses,
+  lookupRequest,
+  RESULT_ORDERS,
+  type ResultOrder,
+} from './lookup.ts'
 import { KINDS_BY_TYPE, QUERY_KINDS, type QueryKind } from './query-kinds.ts'
 import { clientOptionsOf, type Done, ResolverCore, type ResolverOptions } from './resolver-core.ts'
 
@@ -196,23 +205,35 @@ export function createDnsModule(host: DnsHost): DnsModule {
       'callback',
     )
     const request = lookupRequest(hostname, options, state.order, true)
+    const results = (addresses: readonly LookupAddress[]): unknown[] => {
+      if (request.all) return [addresses]
+      const [first] = addresses
+      return first === undefined ? [null, request.family === 6 ? 6 : 4] : [first.address, first.family]
+    }
+    const known = knownAddresses(request)
+    if (known !== null) {
+      // Where in the order of things Node has it, too.
+      nextTick(callback as (...words: unknown[]) => void, null, ...results(known))
+      return {}
+    }
     const query = new QueryRequest('GETADDRINFOREQWRAP', request.hostname)
     lookupAddresses(host, request, (error, addresses) => {
       if (error !== null) query.complete(callback as never, error)
-      else if (request.all) query.complete(callback as never, null, addresses)
-      else if (addresses.length > 0) query.complete(callback as never, null, addresses[0].address, addresses[0].family)
-      else query.complete(callback as never, null, null, request.family === 6 ? 6 : 4)
+      else query.complete(callback as never, null, ...results(addresses))
     })
     return query
   }
 
   function lookupPromise(hostname: unknown, options?: unknown): Promise<unknown> {
     const request = lookupRequest(hostname, options, state.order, false)
+    const result = (addresses: readonly LookupAddress[]) =>
+      request.all ? addresses : (addresses[0] ?? { address: null, family: request.family === 6 ? 6 : 4 })
+    const known = knownAddresses(request)
+    if (known !== null) return Promise.resolve(result(known))
     return new Promise((resolve, reject) => {
       lookupAddresses(host, request, (error, addresses) => {
         if (error !== null) reject(error)
-        else if (request.all) resolve(addresses)
-        else resolve(addresses[0] ?? { address: null, family: request.family === 6 ? 6 : 4 })
+        else resolve(result(addresses))
       })
     })
   }

@@ -90,6 +90,13 @@ export interface DestinationOrder {
   readonly policy?: PolicyTable
 }
 
+/** What is known without looking anything up: an address in place of a name, and nothing for no name; null if it is not. */
+export function knownAddresses({ hostname }: LookupRequest): readonly LookupAddress[] | null {
+  if (hostname === '') return []
+  const family = isIP(hostname)
+  return family === 0 ? null : [{ address: hostname, family: family as IpFamily }]
+}
+
 /** @param done is called once, never from inside this call @returns cancels */
 export function lookupAddresses(
   host: LookupHost,
@@ -97,12 +104,6 @@ export function lookupAddresses(
   done: (error: DnsError | null, addresses: readonly LookupAddress[]) => void,
 ): () => void {
   const { hostname, family, hints } = request
-  const literal = isIP(hostname)
-  if (hostname === '' || literal !== 0) {
-    const found = literal === 0 ? [] : [{ address: hostname, family: literal as IpFamily }]
-    queueMicrotask(() => done(null, found))
-    return () => {}
-  }
   const numeric = legacyAddress(hostname)
   const mapped = family === 6 && (hints & dns.V4MAPPED) !== 0
   const wanted: readonly IpFamily[] = family === 0 || mapped ? [4, 6] : [family]

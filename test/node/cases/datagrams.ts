@@ -1,6 +1,6 @@
 /** `dgram`. */
 import type { RemoteInfo, Socket } from 'node:dgram'
-import { type Cases, event, type Surroundings, tick, wait, watch } from '../behaviour.ts'
+import { attempt, type Cases, event, type Surroundings, tick, wait, watch } from '../behaviour.ts'
 
 const EVENTS = ['listening', 'connect', 'error', 'close'] as const
 
@@ -9,14 +9,6 @@ async function bound(on: Surroundings, address = '127.0.0.1'): Promise<Socket> {
   socket.bind(0, address)
   await event(socket, 'listening')
   return socket
-}
-
-function attempt(on: Surroundings, work: () => unknown): void {
-  try {
-    on.log('no error', typeof work())
-  } catch (error) {
-    on.log(error)
-  }
 }
 
 export const datagrams: Cases = {
@@ -212,9 +204,13 @@ export const datagrams: Cases = {
     const receiver = await bound(on)
     const sender = await bound(on)
     const seen: number[] = []
-    receiver.on('message', (message) => seen.push(Number(message)))
+    const all = new Promise<void>((resolve) => {
+      receiver.on('message', (message) => {
+        if (seen.push(Number(message)) === 100) resolve()
+      })
+    })
     for (let i = 0; i < 100; i++) sender.send(String(i), receiver.address().port, '127.0.0.1')
-    await wait(50)
+    await all
     on.log(
       seen.length,
       seen.every((value, i) => value === i),
