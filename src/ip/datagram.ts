@@ -15,8 +15,9 @@ export class Datagram {
   readonly sourceHash: number
   readonly identification: number
   readonly expiry: Microseconds
-  readonly #source: readonly number[]
-  readonly #destination: readonly number[]
+  /** Addresses, as words. */
+  readonly source: readonly number[]
+  readonly destination: readonly number[]
   /** In order of their place, without overlap. */
   readonly fragments: PacketBuffer[] = []
   /** Another with the same hash. */
@@ -37,14 +38,13 @@ export class Datagram {
     this.sourceHash = sourceHash
     this.identification = identification
     this.expiry = expiry
-    this.#source = [packet.source0, packet.source1, packet.source2, packet.source3]
-    this.#destination = [packet.destination0, packet.destination1, packet.destination2, packet.destination3]
+    this.source = [packet.source0, packet.source1, packet.source2, packet.source3]
+    this.destination = [packet.destination0, packet.destination1, packet.destination2, packet.destination3]
   }
 
   /** Whether a fragment with this identification belongs to it. */
   holds(packet: PacketBuffer, identification: number): boolean {
-    const source = this.#source
-    const destination = this.#destination
+    const { source, destination } = this
     return (
       this.identification === identification &&
       source[3] === packet.source3 &&

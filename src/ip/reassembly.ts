@@ -6,8 +6,10 @@
  * in all: the oldest gives way.
  */
 import { type Clock, KeyedHash, type Microseconds, type Random, Timer, type TimerHandler } from '../clock/index.ts'
+import type { Log } from '../log/index.ts'
 import { ChecksumState, HEADROOM, type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
 import { cost, Datagram } from './datagram.ts'
+import { ReassemblyLog } from './reassembly-log.ts'
 
 /** What an abandoned packet counts, so that those are bounded, too. */
 const ABANDONED_COST = 2048
@@ -89,6 +91,7 @@ export class Reassembly implements TimerHandler {
   readonly #clock: Clock
   readonly #hash: KeyedHash
   readonly #layer: ReassemblyLayer
+  readonly #log: ReassemblyLog
   readonly #timer = new Timer(this)
   readonly #byHash = new Map<number, Datagram>()
   /** Oldest first, so that the first is the next to expire. */
@@ -103,11 +106,13 @@ export class Reassembly implements TimerHandler {
     layer: ReassemblyLayer,
     counters: ReassemblyCounters,
     limits: ReassemblyLimits,
+    log?: Log,
   ) {
     this.#memory = memory
     this.#clock = clock
     this.#hash = new KeyedHash(random)
     this.#layer = layer
+    this.#log = new ReassemblyLog(log, clock)
     this.counters = counters
     this.limits = limits
   }
@@ -148,6 +153,7 @@ export class Reassembly implements TimerHandler {
     }
     if (index < 0) {
       counters.overlaps++
+      this.#log.overlapping(datagram)
       this.#abandon(datagram)
       return null
     }
@@ -164,7 +170,7 @@ export class Reassembly implements TimerHandler {
     fragment.payload = headersEnd + shift
     fragment.payloadEnd = packet.payloadEnd + shift
     if (!this.#makeRoom(datagram, cost(fragment))) {
-      counters.evicted++
+      this.#evict(datagram)
       fragment.release()
       this.#forgetIfEmpty(datagram)
       return null
@@ -222,7 +228,7 @@ export class Reassembly implements TimerHandler {
     if ((this.#bySource.get(sourceHash) ?? 0) + more > limitPerSource) {
       for (const other of this.#byAge) {
         if (other === datagram || other.sourceHash !== sourceHash) continue
-        this.counters.evicted++
+        this.#evict(other)
         this.#remove(other)
         if ((this.#bySource.get(sourceHash) ?? 0) + more <= limitPerSource) break
       }
@@ -231,10 +237,15 @@ export class Reassembly implements TimerHandler {
     for (const other of this.#byAge) {
       if (this.kept + more <= limit) break
       if (other === datagram) continue
-      this.counters.evicted++
+      this.#evict(other)
       this.#remove(other)
     }
     return this.kept + more <= limit
+  }
+
+  #evict(datagram: Datagram): void {
+    this.counters.evicted++
+    this.#log.evicted(datagram, this.kept, this.counters.evicted)
   }
 
   #charge(datagram: Datagram, more: number): void {
@@ -296,6 +307,7 @@ export class Reassembly implements TimerHandler {
     whole.trafficClass = (first.trafficClass & ~3) | codepoint
     this.#layer.complete(whole, first)
     this.counters.reassembled++
+    this.#log.reassembled(datagram)
     this.#remove(datagram)
     return whole
   }
@@ -316,6 +328,7 @@ export class Reassembly implements TimerHandler {
       }
       if (!datagram.isAbandoned) {
         this.counters.timedOut++
+        this.#log.timedOut(datagram)
         const { first } = datagram
         // RFC 792 and RFC 8200, section 4.5: only where the fragment is there that tells whose packet it was.
         if (first !== null) {

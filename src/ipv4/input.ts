@@ -2,6 +2,7 @@ import { IpAddress } from '../address/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { IpErrorKind, IpProtocol, type IpProtocolHandler } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import { type PacketBuffer, SMALL_SLOT } from '../packet/index.ts'
 import type { Ipv4Counters } from './counters.ts'
 import type { ErrorSender } from './error-sender.ts'
@@ -24,6 +25,7 @@ export interface InputOptions {
   random: Random
   reassemblyMemory?: number
   reassemblyMemoryPerSource?: number
+  fragmentsLog?: Log
 }
 
 /** The way in: checks of header and addresses, options, reassembly, and whom it is for. */
@@ -62,6 +64,7 @@ export class Input {
         this.errorSender?.sendError(IpErrorKind.TimeExceeded, first, REASSEMBLY_TIME_EXCEEDED)
         ip.flush()
       },
+      options.fragmentsLog,
     )
   }
 

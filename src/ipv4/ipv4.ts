@@ -12,6 +12,7 @@ import {
   type Path,
   type Route,
 } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import { type Ipv4Counters, newIpv4Counters } from './counters.ts'
 import type { ErrorSender } from './error-sender.ts'
@@ -41,6 +42,8 @@ export interface Ipv4Options {
   reassemblyMemory?: number
   /** The same for each source; default 1,048,576. */
   reassemblyMemoryPerSource?: number
+  /** Hears of fragments that do not become packets; default no log. */
+  fragmentsLog?: Log
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type ReassemblyLayer,
   Reassembly as ReassemblyOfBoth,
 } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import * as wire from './wire.ts'
 
@@ -39,11 +40,12 @@ export class Ipv4Reassembly implements ReassemblyLayer {
     limit: number,
     limitPerSource: number,
     onTimedOut: (first: PacketBuffer) => void,
+    log?: Log,
   ) {
     this.#bytes = memory.bytes
     this.#onTimedOut = onTimedOut
     const limits = { timeout: REASSEMBLY_TIMEOUT, longest: LONGEST, limit, limitPerSource }
-    this.#fragments = new ReassemblyOfBoth(memory, clock, random, this, this.counters, limits)
+    this.#fragments = new ReassemblyOfBoth(memory, clock, random, this, this.counters, limits, log)
   }
 
   /** Packets that wait for fragments, or until their last fragments are forgotten. */

@@ -3,6 +3,7 @@ import { addressSum6, pseudoHeaderSum } from '../checksum/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
 import type { Ipv6Counters } from './counters.ts'
 import type { ErrorSender } from './error-sender.ts'
@@ -26,6 +27,7 @@ export interface InputOptions {
   random: Random
   reassemblyMemory?: number
   reassemblyMemoryPerSource?: number
+  log?: Log
 }
 
 /** The way in: checks of header and addresses, extension headers, reassembly, and whom it is for. */
@@ -63,6 +65,7 @@ export class Input implements ReassemblyErrors {
       this,
       limit,
       integerInRange('reassemblyMemoryPerSource', perSource, 0, 0x7fffffff),
+      options.log,
     )
   }
 

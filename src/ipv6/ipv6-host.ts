@@ -38,6 +38,8 @@ export interface Ipv6HostOptions extends Omit<NeighborDiscoveryOptions, 'formAdd
   /** Stable addresses before temporary ones as sources, RFC 5014; default false. */
   preferStable?: boolean
   multicast?: Omit<MulticastListenerOptions, 'log'>
+  /** Of neighbour discovery, which has a source of its own; default `log`. */
+  discoveryLog?: Log
 }
 
 /** What became of an address: RFC 4862, section 2. `dadFailed`: somebody else has it, and nothing takes its place. */
@@ -74,7 +76,11 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
     this.#gateway = gateway === undefined ? null : routerAddress(gateway, this.#static)
     this.#preferPublic = options.preferStable ?? false
     this.policy = addressPolicy === undefined ? PolicyTable.DEFAULT : new PolicyTable(addressPolicy)
-    this.discovery = new NeighborDiscovery(ipv6, this, { ...options, formAddress: formAddress(ipv6, options) })
+    this.discovery = new NeighborDiscovery(ipv6, this, {
+      ...options,
+      log: options.discoveryLog ?? this.#log,
+      formAddress: formAddress(ipv6, options),
+    })
     this.multicast = new MulticastListener(ipv6, () => this.linkLocal ?? IpAddress.ANY_V6, {
       ...multicast,
       log: this.#log,

@@ -11,6 +11,7 @@ import {
   type Path,
   type Route,
 } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import { type Ipv6Counters, newIpv6Counters } from './counters.ts'
 import type { ErrorSender } from './error-sender.ts'
@@ -42,6 +43,8 @@ export interface Ipv6Options {
   reassemblyMemory?: number
   /** The same for each source; default 512 KiB. */
   reassemblyMemoryPerSource?: number
+  /** Hears of fragments that do not become packets; default no log. */
+  log?: Log
 }
 
 /**

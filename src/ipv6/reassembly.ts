@@ -9,6 +9,7 @@ import {
   type ReassemblyLayer,
   Reassembly as ReassemblyOfBoth,
 } from '../ip/index.ts'
+import type { Log } from '../log/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
 import { type HeaderChain, ParameterProblem } from './extension-headers.ts'
 import { FRAGMENT_HEADER_LENGTH, fragmentOffset, hasMoreFragments, identification } from './fragmentation.ts'
@@ -44,6 +45,7 @@ export class Reassembly implements ReassemblyLayer {
     errors: ReassemblyErrors,
     limit: number,
     limitPerSource: number,
+    log?: Log,
   ) {
     this.#bytes = memory.bytes
     this.#errors = errors
@@ -53,7 +55,7 @@ export class Reassembly implements ReassemblyLayer {
       limit,
       limitPerSource,
     }
-    this.#fragments = new ReassemblyOfBoth(memory, clock, random, this, this.counters, limits)
+    this.#fragments = new ReassemblyOfBoth(memory, clock, random, this, this.counters, limits, log)
   }
 
   /** Bytes of packet memory that may be kept. */

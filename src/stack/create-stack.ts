@@ -22,7 +22,7 @@ import { CaptureNetif, type Netif, openNetif, type RecentFrames } from '../netif
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
-import { addProbedAddress, DirectStack, firstAddress } from './direct/index.ts'
+import { addProbedAddress, DirectStack, firstAddress, watchLayers } from './direct/index.ts'
 import { checkDnsOptions, type DnsOptions } from './dns/index.ts'
 import { SocketStack, type SocketStackOptions } from './socket/index.ts'
 import type { Stack } from './stack.ts'
@@ -61,7 +61,10 @@ export interface CreateStackOptions {
   /** Whether IPv6 routers are asked for and listened to; default true. */
   acceptRouterAdvertisements?: boolean
   /** How IPv6 addresses are made, checked and chosen. */
-  ipv6Settings?: Omit<Ipv6HostOptions, 'cidr' | 'gateway' | 'acceptRouterAdvertisements' | 'interfaceName' | 'log'>
+  ipv6Settings?: Omit<
+    Ipv6HostOptions,
+    'cidr' | 'gateway' | 'acceptRouterAdvertisements' | 'interfaceName' | 'log' | 'discoveryLog'
+  >
   /**
    * DHCPv6: true, the default, follows the flags of router advertisements; false leaves it out. Addresses that it gives are
    * added when they are there, which `createStack` does not wait for.
@@ -157,7 +160,12 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       const arp = new Arp(ethernet, clock, random, { ...options.arp, log: logs('arp') })
       made.push(arp)
       const { probe = false } = options.arp ?? {}
-      const ipv4 = new Ipv4(ethernet, arp, { ...(probe ? {} : families.ipv4), clock, random })
+      const ipv4 = new Ipv4(ethernet, arp, {
+        ...(probe ? {} : families.ipv4),
+        clock,
+        random,
+        fragmentsLog: logs('ipv4-fragments'),
+      })
       made.push(ipv4)
       const { cidr, gateway } = families.ipv4
       if (probe && cidr !== undefined) await addProbedAddress(ipv4, arp, cidr, gateway)
@@ -167,9 +175,10 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     }
     let six: { ipv6: Ipv6Host; icmpv6: Icmpv6 } | null = null
     if (families.ipv6 !== null && hasRoomForIpv6(ethernet, options, logs('stack'))) {
-      const layer = new Ipv6(ethernet, { clock, random })
+      const layer = new Ipv6(ethernet, { clock, random, log: logs('ipv6') })
       made.push(layer)
-      const ipv6 = new Ipv6Host(layer, { ...families.ipv6, interfaceName: netif.name, log: logs('ipv6') })
+      const ipv6Logs = { log: logs('ipv6'), discoveryLog: logs('ndp') }
+      const ipv6 = new Ipv6Host(layer, { ...families.ipv6, interfaceName: netif.name, ...ipv6Logs })
       made.push(ipv6)
       six = { ipv6, icmpv6: new Icmpv6(layer, { ...options.icmp, clock, random }) }
       ips.push(layer)
@@ -206,6 +215,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       ...(options.dns === undefined ? {} : { dns: options.dns }),
       ...(options.happyEyeballs === undefined ? {} : { happyEyeballs: options.happyEyeballs }),
       onClosed: async () => {
+        sayAtEnd()
         try {
           await writer?.close()
         } finally {
@@ -213,6 +223,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
         }
       },
     })
+    const sayAtEnd = watchLayers(stack, logs)
     six?.ipv6.start()
     dhcp?.start()
     dhcpv6?.start()

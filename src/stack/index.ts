@@ -1,6 +1,7 @@
 export { type CreateRouterOptions, createRouter, Router, type RouterInterface } from './create-router.ts'
 export { type CreateStackOptions, createStack } from './create-stack.ts'
 export {
+  countersOf,
   DirectFlow,
   DirectStack,
   type DirectStackLayers,

@@ -46,6 +46,7 @@ export {
 export { type EnvironmentStack, environmentOf, stackOfEnvironment } from './environment-stack.ts'
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export type { Lifecycle, MemoryStatistics, Removal } from './lifecycle.ts'
+export type { LogControl } from './log-control.ts'
 export { EXIT_USAGE, type RunOptions, run } from './run.ts'
 export type { SyslogData, SyslogFacility, SyslogSeverity } from './syslog.ts'
 export {

@@ -25,20 +25,17 @@ export const LOG_SOURCES = [
   'tcp',
   'udp',
   'icmp',
-  'ip',
   'ipv4',
   'ipv4-fragments',
+  'igmp',
   'ipv6',
   'ndp',
   'arp',
   'ethernet',
   'netif',
-  'tap',
   'capture',
   'dns',
   'dhcp',
-  'node',
-  'inspect',
 ] as const
 
 /** What `--logs` expects, as a phrase. */
@@ -76,6 +73,13 @@ export class LogLevels {
   /** These, and where they say nothing, those of `earlier`. */
   over(earlier: LogLevels): LogLevels {
     return new LogLevels(new Map([...earlier.#levels, ...this.#levels]))
+  }
+
+  /** As they may be written. */
+  toString(): string {
+    return [...this.#levels]
+      .map(([source, level]) => `${source}:${level === 'warn' ? 'warning' : level === 'silent' ? 'quiet' : level}`)
+      .join(',')
   }
 
   of(source: string): LogLevel {

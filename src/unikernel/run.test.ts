@@ -7,6 +7,7 @@ import { IpPrefix } from '../address/index.ts'
 import { SystemError } from '../errors/index.ts'
 import type { ApplicationLog } from '../log/index.ts'
 import { type CreateStackOptions, SocketStack, type Stack, type StackEvents } from '../stack/index.ts'
+import type { LogControl } from './log-control.ts'
 import { run } from './run.ts'
 import { type UnikernelOptions, unikernel } from './unikernel.ts'
 
@@ -220,6 +221,37 @@ describe('boot arguments', () => {
     expect(trial.stderr).toMatch(/without effect with --ipv4-only unused=\["ipv6"\]/)
     expect(await trial.start({}, '--ipv6-only', '--ipv4=10.0.0.5/24', '--ipv4-gateway=10.9.0.1')).toBe(0)
     expect(trial.stderr).toMatch(/without effect with --ipv6-only unused=\["ipv4","ipv4Gateway"\]/)
+  })
+
+  test('the application can ask what is logged, and change it', async () => {
+    const trial = new Trial()
+    const start = ({ log, logs }: { log: ApplicationLog; logs: LogControl }) => {
+      expect(logs.levels).toBe('*:warning,trial:error')
+      log.warn('one')
+      logs.set('trial:debug')
+      log.debug('two')
+      expect(logs.levels).toBe('*:warning,trial:debug')
+      logs.set('info')
+      trial.created[0].logs?.('tcp').info('three')
+      trial.signals.emit('SIGUSR1')
+      logs.set('tcp:quiet')
+      trial.created[0].logs?.('tcp').debug('four')
+      trial.signals.emit('SIGUSR1')
+      trial.created[0].logs?.('tcp').error('five')
+      logs.reset()
+      trial.created[0].logs?.('tcp').error('six')
+      log.warn('seven')
+      expect(() => logs.set('nobody:debug')).toThrow(/^levels are SOURCE:LEVEL.*, not "nobody:debug"$/)
+      expect(logs.levels).toBe('*:warning,trial:error')
+    }
+    expect(await trial.start({ start }, '--logs=*:warning,trial:error')).toBe(0)
+    expect(trial.stderr.replace(/^\S+ /gm, '')).toBe(`debug trial: two
+info  tcp: three
+app   unikernel: everything is logged
+debug tcp: four
+app   unikernel: the levels are those that the application has set, again
+error tcp: six
+`)
   })
 
   test('with --net socket, --capture is refused and what has no effect is said', async () => {

@@ -13,7 +13,7 @@ import { devicesInOrder, inGroup, isStackDevice, type StackDevice, valuesOfStack
 import { helpText } from './help.ts'
 import { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 import { RunLifecycle } from './lifecycle.ts'
-import { LogLevels } from './log-levels.ts'
+import { RunLogControl } from './log-control.ts'
 import { createLogs, type LogEntry, type Logs } from './logs.ts'
 import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
 import { SyslogSender, type SyslogSeverity } from './syslog.ts'
@@ -178,8 +178,7 @@ class Run {
 
   /** What the application has asked to end with. */
   #requestedCode = 0
-  /** The levels to go back to, while everything is logged. */
-  #usualLevels: LogLevels | null = null
+  readonly #levels: RunLogControl
   #syslog: SyslogSender | null = null
   #devices: MadeDevices | null = null
   readonly #reports: Reports
@@ -190,6 +189,7 @@ class Run {
     this.#values = values
     this.#logs = logs
     this.#options = options
+    this.#levels = new RunLogControl(logs, unikernel.name)
     this.#reports = new Reports(values.name, values.reports)
     this.#lifecycle = new RunLifecycle(logs('unikernel'), {
       shutdown: (exitCode) => {
@@ -217,7 +217,7 @@ class Run {
       return { signal, handler }
     })
     const notices: Record<Notice, () => void> = {
-      SIGUSR1: () => this.#toggleLevels(),
+      SIGUSR1: () => this.#levels.toggle(),
       SIGUSR2: () => this.#saveFrames(),
       SIGTSTP: () => this.#lifecycle.suspend(),
       SIGCONT: () => this.#lifecycle.resumed(),
@@ -238,14 +238,6 @@ class Run {
   #stop(why: string): void {
     this.#logs('unikernel').info(`${why}: shutting down`)
     this.#stopping.abort(new Error(`stopped by ${why}`))
-  }
-
-  /** Everything is logged, or again what `--logs` says. */
-  #toggleLevels(): void {
-    const usual = this.#usualLevels
-    this.#usualLevels = usual === null ? this.#logs.levels : null
-    this.#logs.setLevels(usual ?? LogLevels.parse('debug', this.#unikernel.name)!)
-    this.#logs('unikernel').app(usual === null ? 'everything is logged' : 'the levels are those of --logs again')
   }
 
   /** Begins to send what is logged; from the moment on that there is a network. */
@@ -407,6 +399,7 @@ class Run {
     const setting: UnikernelSetting = {
       arguments: this.#values as unknown as UnikernelSetting['arguments'],
       log: this.#logs(this.#unikernel.name),
+      logs: this.#levels,
       signal: stopping,
       name: this.#values.name,
       lifecycle: this.#lifecycle,

@@ -13,6 +13,7 @@ import {
   devicesInOrder,
 } from './devices/index.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { LogControl } from './log-control.ts'
 
 /** What every unikernel is started with. */
 export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDeclarations> {
@@ -20,6 +21,8 @@ export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDecla
   readonly arguments: ArgumentValues<A>
   /** Its source is the unikernel's name. */
   readonly log: ApplicationLog
+  /** What is logged, of the application and of the layers below it. */
+  readonly logs: LogControl
   /** Aborted by SIGINT and SIGTERM: finish what is under way, within `--grace`. */
   readonly signal: AbortSignal
   /** What this instance is called: `--name`. */
@@ -114,7 +117,7 @@ export function declarationsOf(unikernel: Unikernel): ArgumentDeclarations {
 }
 
 /** What stands in the setting already. */
-const RESERVED = new Set(['arguments', 'log', 'signal', 'name', 'lifecycle'])
+const RESERVED = new Set(['arguments', 'log', 'logs', 'signal', 'name', 'lifecycle'])
 
 function checkDevices(declared: DeviceDeclarations): void {
   for (const [name, each] of Object.entries(declared)) {

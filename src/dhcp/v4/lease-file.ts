@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { replaceFile } from '../replace-file.ts'
 import type { Dhcpv4LeaseStore } from './remembered-lease.ts'
 
 /** More than any lease as text has. */
@@ -21,10 +22,7 @@ export class LeaseFile implements Dhcpv4LeaseStore {
     }
   }
 
-  /** All at once: who is killed meanwhile finds the old state, not half of the new one. */
-  async save(text: string): Promise<void> {
-    const fresh = `${this.#path}.new`
-    await writeFile(fresh, text)
-    await rename(fresh, this.#path)
+  save(text: string): Promise<void> {
+    return replaceFile(this.#path, text, 'the lease file (--dhcp-lease-file)')
   }
 }

@@ -58,7 +58,8 @@ export class LeaseMemory {
   }
 
   #save(text: string): void {
-    const failed = (error: unknown) => this.#log.warn('the lease cannot be remembered', { error: String(error) })
+    const failed = (error: unknown) =>
+      this.#log.warn('the lease cannot be remembered', { reason: (error as Error).message })
     this.#writing = this.#writing.then(() => this.#store.save(text)).catch(failed)
   }
 }

@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { replaceFile } from '../replace-file.ts'
 import { type DuidStore, parseDuid } from './duid.ts'
 
 /** More than any DUID as text has. */
@@ -31,10 +32,7 @@ export class DuidFile implements DuidStore {
     return text
   }
 
-  /** All at once: who is killed meanwhile finds the old state, not half of the new one. */
-  async save(text: string): Promise<void> {
-    const fresh = `${this.#path}.new`
-    await writeFile(fresh, text)
-    await rename(fresh, this.#path)
+  save(text: string): Promise<void> {
+    return replaceFile(this.#path, text, 'the DUID file')
   }
 }

@@ -32,6 +32,8 @@ import * as wire from './wire.ts'
 /** How often a conflict about an address of ours is logged; as of ARP (RFC 5227, 1.1, DEFEND_INTERVAL). */
 const CONFLICT_LOG_INTERVAL: Microseconds = 10 * SECOND
 
+const STATE_NAMES: readonly string[] = Object.keys(AddressState).map((name) => name.toLowerCase())
+
 /** What neighbour discovery tells the IPv6 layer. Called from timers and while messages are received. */
 export interface NeighborDiscoveryHost {
   /** An address of ours has another `state`: it may be used from now on, is deprecated, or is gone. */
@@ -462,6 +464,9 @@ export class NeighborDiscovery
     const mac = this.#linkLayerOption(packet, wire.REDIRECT_LENGTH, options.OptionType.TargetLinkLayer)
     const neighbor = mac === null ? this.#cache.find(target) : this.#cache.learnUnasked(target, mac)
     if (neighbor !== null && !target.equals(destination)) neighbor.isRouter = true
+    if (this.#log.debugEnabled) {
+      this.#log.debug('a router redirects', { destination: `${destination}`, firstHop: `${target}` })
+    }
     this.#redirects.learn(destination, target)
     this.#host.routesChanged()
   }
@@ -506,7 +511,15 @@ export class NeighborDiscovery
   reachabilityChanged(neighbor: Neighbor): void {
     // RFC 4861, 7.3.3: next-hop determination is done again.
     const redirected = neighbor.isSilent && this.#redirects.removeTarget(neighbor.address)
-    if (redirected || this.routers.has(neighbor.address)) this.#host.routesChanged()
+    const isRouter = this.routers.has(neighbor.address)
+    if (redirected || isRouter) this.#host.routesChanged()
+    const { isSilent } = neighbor
+    // How many neighbours there are, and whether they answer, is up to the link; of routers there are a few.
+    if (!isRouter && !this.#log.debugEnabled) return
+    const address = `${neighbor.address}`
+    if (isRouter && isSilent) this.#log.warn('a router does not answer any more', { address })
+    else if (isRouter) this.#log.info('a router answers again', { address })
+    else this.#log.debug(isSilent ? 'a neighbour does not answer any more' : 'a neighbour answers', { address })
   }
 
   routerBecameHost(neighbor: Neighbor): void {
@@ -532,7 +545,12 @@ export class NeighborDiscovery
     this.#link.flush()
   }
 
+  routerAdded(router: IpAddress): void {
+    this.#log.info('a router has advertised itself', { address: `${router}` })
+  }
+
   routerRemoved(router: IpAddress): void {
+    this.#log.info('a router is none any more', { address: `${router}` })
     this.#redirects.removeTarget(router)
     this.advertisers.remove(router)
   }
@@ -581,6 +599,9 @@ export class NeighborDiscovery
   addressChanged(address: InterfaceAddress): void {
     if (address.state === AddressState.Duplicate) {
       this.#log.warn('an address is in use by another station', { address: `${address.address}` })
+    } else if (this.#log.debugEnabled) {
+      const { address: own, state, origin } = address
+      this.#log.debug('an address of ours', { address: `${own}`, state: STATE_NAMES[state], origin })
     }
     if (address.origin === 'temporary') this.temporary?.addressChanged(address)
     this.#host.addressChanged(address)

@@ -34,6 +34,8 @@ export interface RouterListContext {
   isInUse(router: IpAddress): boolean
   probe(router: IpAddress): void
   routesChanged(): void
+  /** It has its first route. */
+  routerAdded(router: IpAddress): void
   /** It has no route any more; RFC 4861, 6.3.5: whatever goes through it needs another way. */
   routerRemoved(router: IpAddress): void
 }
@@ -153,6 +155,7 @@ export class RouterList {
     if (router === undefined) {
       router = { address, replacement: null }
       this.#routers.push(router)
+      this.#context.routerAdded(address)
     }
     this.#routes.push({ prefix, router, preference, until })
     this.#arm()

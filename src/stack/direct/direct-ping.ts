@@ -22,7 +22,7 @@ export function ping(
     const timeout = checkInteger('timeout', options.timeout ?? DEFAULT_TIMEOUT_MILLISECONDS, 1, 2 ** 31 - 1)
     const hopLimit = options.hopLimit === undefined ? 0 : checkInteger('hopLimit', options.hopLimit, 1, 255)
     if (options.signal?.aborted) throw new AbortError(options.signal.reason)
-    const failure = (code: SystemErrorCode) => new SystemError(code, 'ping', { address })
+    const failure = (code: SystemErrorCode, hint?: string) => new SystemError(code, 'ping', { address, hint })
     const handler: EchoHandler = {
       echoReply(done: EchoRequest, packet: PacketBuffer) {
         options.signal?.removeEventListener('abort', aborted)
@@ -42,7 +42,12 @@ export function ping(
     if (layer === null) throw failure('ENETUNREACH')
     const request = layer.ping(destination, handler, { size, hopLimit, timeout: timeout * 1000 })
     if (typeof request === 'string') {
-      reject(failure(request))
+      reject(
+        failure(
+          request,
+          request === 'EACCES' ? 'only single hosts are asked, no group or broadcast address' : undefined,
+        ),
+      )
       return
     }
     function aborted(): void {
