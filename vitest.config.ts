@@ -1,6 +1,25 @@
 import { defineConfig } from 'vitest/config'
 import { SkipReporter } from './test/skip-reporter.ts'
 
+/** `npm run test:qemu`: a virtual machine by software emulation, which takes its time. */
+const QEMU =
+  process.env.TAPSTACK_QEMU === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          test: {
+            name: 'qemu',
+            include: ['test/qemu/**/*.test.ts'],
+            pool: 'forks' as const,
+            fileParallelism: false,
+            testTimeout: 120_000,
+            hookTimeout: 180_000,
+            sequence: { groupOrder: 4 },
+          },
+        },
+      ]
+
 /** `npm run test:programs`: real servers and clients, most of which `npm test` does not install. */
 const PROGRAMS =
   process.env.TAPSTACK_PROGRAMS === undefined
@@ -34,7 +53,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/trials/**', 'test/programs/**'],
+          exclude: ['test/trials/**', 'test/programs/**', 'test/qemu/**'],
           pool: 'forks',
           fileParallelism: false,
           sequence: { groupOrder: 1 },
@@ -53,6 +72,7 @@ export default defineConfig({
         },
       },
       ...PROGRAMS,
+      ...QEMU,
     ],
   },
 })

@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { fetchGuestKernel } from './guest-kernel.mjs'
 import { buildPingWhereMissing, onPath, root, runScript, setUp } from './set-up.mjs'
 
 /** Programs that tests use, with the Debian packages that hold them. */
@@ -46,6 +47,11 @@ const SERVERS = {
   socat: 'socat',
 }
 
+/** What `npm run test:qemu` uses besides. */
+const MACHINES = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+}
+
 /** Where Debian puts the programs of PostgreSQL's server: one folder for each version, on nobody's path. */
 const POSTGRESQL = '/usr/lib/postgresql'
 
@@ -53,12 +59,20 @@ await runScript(async () => {
   installPrograms()
   setUp()
   buildPingWhereMissing()
+  if (process.env.TAPSTACK_QEMU !== undefined) {
+    const missing = fetchGuestKernel()
+    if (missing !== null) console.log(`No kernel for a guest, tests that need one are skipped: ${missing}`)
+  }
   return await runTests()
 })
 
 /** As root on Debian, installs what is missing; elsewhere names it, and the tests that need it are skipped. */
 function installPrograms() {
-  const programs = process.env.TAPSTACK_PROGRAMS === undefined ? PROGRAMS : { ...PROGRAMS, ...SERVERS }
+  const programs = {
+    ...PROGRAMS,
+    ...(process.env.TAPSTACK_PROGRAMS === undefined ? {} : SERVERS),
+    ...(process.env.TAPSTACK_QEMU === undefined ? {} : MACHINES),
+  }
   findPostgresql()
   const missing = Object.keys(programs).filter((program) => onPath(program) === null)
   if (missing.length === 0) return
