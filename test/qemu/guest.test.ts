@@ -30,7 +30,7 @@ beforeAll(async () => {
   ])
   for (const card of [0, 1]) {
     await guest.run(
-      `ip address add 10.0.${card}.1/24 dev eth${card} && ip -6 address add fd00:${card}::1/64 dev eth${card} && ` +
+      `ip address add 10.0.${card}.1/24 dev eth${card} && ip -6 address add fd00:c${card}::1/64 dev eth${card} && ` +
         `ip link set eth${card} up`,
     )
   }
@@ -50,7 +50,7 @@ beforeEach((context) => {
 
 /** An example, as it is, at the other end of the guest's card of that number. */
 function serve(example: string, carrier: string, card: number): RunningProcess {
-  const addresses = [`--ipv4=10.0.${card}.2/24`, `--ipv6=fd00:${card}::2/64`]
+  const addresses = [`--ipv4=10.0.${card}.2/24`, `--ipv6=fd00:c${card}::2/64`]
   return namespace.spawn(process.execPath, [
     ...[tapstack, 'run', `examples/${example}.ts`, `--interface=${carrier}`, '--logs-format=text', ...addresses],
   ])
@@ -58,7 +58,7 @@ function serve(example: string, carrier: string, card: number): RunningProcess {
 
 /** Until it is there, which takes the time that IPv6 asks whether anybody has its address. */
 async function ready(service: RunningProcess, card: number): Promise<void> {
-  await service.waitFor(`answers on fd00:${card}::2`)
+  await service.waitFor(`answers on fd00:c${card}::2`)
   await until(() => service.stderr.includes('listening'), 'the service to listen')
 }
 
@@ -72,10 +72,10 @@ test('-netdev stream on a UNIX socket: ping and wget of the dual-stack example',
   await using service = serve('http', `unix:${folder}/wire`, 0)
   await ready(service, 0)
   expect(await guest.run('ping -c 3 10.0.0.2')).toContain('3 packets received, 0% packet loss')
-  expect(await guest.run('ping -c 3 fd00:0::2')).toContain('3 packets received, 0% packet loss')
+  expect(await guest.run('ping -c 3 fd00:c0::2')).toContain('3 packets received, 0% packet loss')
   for (const [url, own, theirs] of [
     ['http://10.0.0.2/', '10.0.0.2 port 80', '10.0.0.1 port'],
-    ['http://[fd00:0::2]/', 'fd00::2 port 80', 'fd00::1 port'],
+    ['http://[fd00:c0::2]/', 'fd00:c0::2 port 80', 'fd00:c0::1 port'],
   ] as const) {
     const page = await guest.run(`wget -q -O - '${url}'`)
     expect(page).toContain('Hello from http')
@@ -89,9 +89,9 @@ test('the guest waits for the next one: nc to the echo service, and four megabyt
   await using service = serve('echo', `unix:${folder}/wire`, 0)
   await ready(service, 0)
   expect(await guest.run('echo hello | nc -w 5 10.0.0.2 7')).toBe('hello\n')
-  expect(await guest.run('echo hello | nc -w 5 fd00:0::2 7')).toBe('hello\n')
+  expect(await guest.run('echo hello | nc -w 5 fd00:c0::2 7')).toBe('hello\n')
   await guest.run('dd if=/dev/urandom of=/tmp/sent bs=64k count=64')
-  for (const address of ['10.0.0.2', 'fd00:0::2']) {
+  for (const address of ['10.0.0.2', 'fd00:c0::2']) {
     const sums = await guest.run(
       `nc ${address} 7 < /tmp/sent > /tmp/got; md5sum < /tmp/sent; md5sum < /tmp/got; wc -c < /tmp/got`,
     )
@@ -106,9 +106,9 @@ test('our stack connects to services of the guest', async () => {
   await using stack = await createStack({
     interface: `unix:${folder}/wire`,
     ipv4: '10.0.0.3/24',
-    ipv6: 'fd00:0::3/64',
+    ipv6: 'fd00:c0::3/64',
   })
-  for (const address of ['10.0.0.1', 'fd00::1']) {
+  for (const address of ['10.0.0.1', 'fd00:c0::1']) {
     expect((await stack.ping(address)).address.toString()).toBe(address)
     const flow = await stack.connect({ address, port: 80 })
     await flow.write('GET / HTTP/1.0\r\n\r\n')
@@ -123,5 +123,5 @@ test('-netdev stream that connects to us over TCP', async () => {
   await ready(listening, 1)
   expect(await guest.run('ping -c 3 10.0.1.2')).toContain('3 packets received, 0% packet loss')
   expect(await guest.run('echo hello | nc -w 5 10.0.1.2 7')).toBe('hello\n')
-  expect(await guest.run('echo hello | nc -w 5 fd00:1::2 7')).toBe('hello\n')
+  expect(await guest.run('echo hello | nc -w 5 fd00:c1::2 7')).toBe('hello\n')
 })
