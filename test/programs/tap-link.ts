@@ -30,9 +30,8 @@ export class TapLink implements AsyncDisposable {
   readonly namespace: Namespace
   /** For files; gone at the end. */
   readonly folder: string
-  /** Those on the stack. */
-  readonly programs: RunningProcess[] = []
-  readonly #calls: string[] = []
+  /** Those on the stack, each with the file in which its calls are. */
+  readonly programs: { readonly process: RunningProcess; readonly calls: string }[] = []
 
   static async create(): Promise<TapLink> {
     const namespace = await Namespace.create()
@@ -52,15 +51,14 @@ export class TapLink implements AsyncDisposable {
 
   /** Starts a program of the folder `programs` on a stack at `STACK` and `STACK6`. */
   program(file: string, words: readonly string[] = [], options: ProgramOptions = {}): RunningProcess {
-    const calls = join(this.folder, `calls-${this.#calls.length}`)
-    this.#calls.push(calls)
+    const calls = join(this.folder, `calls-${this.programs.length}`)
     // As a grandchild (-D), so that it is the program that is ended in the end.
     const strace = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-e', 'trace=socket', '-o', calls]
     const limit = options.descriptors === undefined ? [] : ['prlimit', `--nofile=${options.descriptors}`, '--']
     const [first, ...rest] = [...limit, ...strace, process.execPath, ...REGISTER, path(file), ...words]
     const environment = { ...ADDRESSES, ...options.environment }
     const program = this.namespace.spawn(first, rest, { ...options, environment })
-    this.programs.push(program)
+    this.programs.push({ process: program, calls })
     return program
   }
 
@@ -86,11 +84,17 @@ export class TapLink implements AsyncDisposable {
     }
   }
 
+  /** The calls by which programs of the stack have opened sockets of the Internet. */
+  internetSockets(): string[] {
+    const calls = this.programs.map(({ calls }) => readFileSync(calls, 'utf8').split('\n'))
+    return calls.flat().filter((call) => INTERNET.test(call))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.namespace[Symbol.asyncDispose]()
-    const seen = this.#calls.map((calls) => readFileSync(calls, 'utf8')).join('')
+    const sockets = this.internetSockets()
     rmSync(this.folder, { recursive: true, force: true })
-    expect(seen).not.toMatch(INTERNET)
+    expect(sockets).toEqual([])
   }
 }
 

@@ -3,7 +3,7 @@ import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
-import { describeWithNamespaces } from '../support/namespace.ts'
+import { describeWithNamespaces, type RunningProcess } from '../support/namespace.ts'
 import { browse } from './browser.ts'
 import { STACK, STACK6, TapLink } from './tap-link.ts'
 
@@ -11,11 +11,13 @@ const UPLOAD = 20_000_000
 
 describeWithNamespaces.each(['express.mjs', 'fastify.mjs'])('%s', (file) => {
   let link: TapLink
+  let program: RunningProcess
 
   beforeEach(async (context) => {
     requires(context, 'strace', 'curl', 'wrk', 'chromium')
     link = await TapLink.create()
-    await link.program(file).waitFor('ready')
+    program = link.program(file)
+    await program.waitFor('ready')
   })
 
   afterEach(() => link?.[Symbol.asyncDispose]())
@@ -52,7 +54,6 @@ describeWithNamespaces.each(['express.mjs', 'fastify.mjs'])('%s', (file) => {
   }, 90_000)
 
   test('serves a browser with a WebSocket', async () => {
-    const program = link.programs[0]
     await using browser = browse(link, `http://${STACK}/`)
     const [, report] = await program.waitFor(/report (\{.*\})\n/, 60_000)
     expect(JSON.parse(report)).toEqual({
