@@ -221,6 +221,25 @@ export function bootArguments(application: string) {
       doc: 'our own certificate, with TLS, for a server that asks for one',
     },
     syslogKey: { type: 'string', placeholder: 'FILE.pem', doc: 'the key of --syslog-certificate' },
+    monitor: {
+      type: 'custom',
+      expected: 'a server such as 10.0.0.1, metrics.example:8094 or udp://10.0.0.1',
+      parse: parseDestination,
+      placeholder: 'SERVER',
+      doc: 'where measurements are pushed to, as lines of InfluxDB, over the first network: [tcp|udp|tls://]HOST[:PORT]',
+    },
+    monitorInterval: {
+      type: 'duration',
+      minimum: 100,
+      maximum: 86_400_000,
+      default: '10s',
+      doc: 'how often',
+    },
+    monitorCa: {
+      type: 'string',
+      placeholder: 'FILE.pem',
+      doc: "the certificates that the server's may have been signed by, with TLS (default those that Node.js trusts)",
+    },
     reports: {
       type: 'string',
       placeholder: 'FOLDER',
@@ -250,6 +269,9 @@ export const PROCESS_ARGUMENTS = [
   'syslogCa',
   'syslogCertificate',
   'syslogKey',
+  'monitor',
+  'monitorInterval',
+  'monitorCa',
   'reports',
   'config',
   'help',
@@ -316,7 +338,10 @@ function isSyslogTls({ syslog, syslogTransport }: Pick<BootValues, 'syslog' | 's
 
 /** @throws BadArgument for values of the process that fit each on its own but not together */
 export function checkProcessTogether(values: BootValues & { given: ReadonlySet<string> }): void {
-  const { syslog, given } = values
+  const { syslog, monitor, given } = values
+  if (given.has('monitorCa') && monitor?.transport !== 'tls') {
+    throw new BadArgument('--monitor-ca: expected only with --monitor tls://...')
+  }
   const { syslogTransport, syslogPort, syslogCertificate, syslogKey } = values
   if (syslog === undefined) return
   const twice = (name: string, what: string) =>

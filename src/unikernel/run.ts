@@ -16,6 +16,7 @@ import { RunLifecycle } from './lifecycle.ts'
 import { RunLogControl } from './log-control.ts'
 import { createLogs, type LogEntry, type Logs } from './logs.ts'
 import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
+import { Monitor } from './monitor.ts'
 import { SyslogSender, type SyslogSeverity } from './syslog.ts'
 import { readTlsFiles } from './tls-files.ts'
 import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
@@ -44,7 +45,7 @@ const SEVERITIES: Readonly<Record<LogEntry['level'], SyslogSeverity>> = {
   info: 'informational',
   debug: 'debug',
 }
-/** Milliseconds that the syslog server has at the end to take what was logged. */
+/** Milliseconds that servers have at the end to take what was logged and measured. */
 const LAST_LINES = 1_000
 
 /** What a run touches outside itself; everything has a default. */
@@ -180,6 +181,7 @@ class Run {
   #requestedCode = 0
   readonly #levels: RunLogControl
   #syslog: SyslogSender | null = null
+  #monitor: Monitor | null = null
   #devices: MadeDevices | null = null
   readonly #reports: Reports
   readonly #lifecycle: RunLifecycle
@@ -263,6 +265,30 @@ class Run {
     })
   }
 
+  /** Begins to push measurements. */
+  async #startMonitor({ stacks }: MadeDevices): Promise<void> {
+    const { monitor: server, monitorInterval: interval, monitorCa: ca, name } = this.#values
+    if (server === undefined) return
+    if (stacks[0] === undefined) throw new BadArgument('--monitor: expected only for an application with a network')
+    const measured = stacks.map(({ stack, device }) => ({ stack, group: device.group }))
+    this.#monitor = new Monitor(stacks[0].stack, measured, {
+      server,
+      tls: await readTlsFiles({ ca }),
+      interval,
+      name,
+      lifecycle: this.#lifecycle,
+      logs: this.#logs,
+      log: this.#logs('unikernel'),
+    })
+  }
+
+  /** What is to go out over the networks before they close. */
+  async #finish(devices: MadeDevices, within: number): Promise<void> {
+    const monitor = this.#monitor
+    this.#monitor = null
+    await Promise.all([devices.finish(within), this.#syslog?.delivery.close(within), monitor?.close(within)])
+  }
+
   #saveFrames(): void {
     const log = this.#logs('unikernel')
     try {
@@ -313,7 +339,9 @@ class Run {
     try {
       await devices.makeStacks()
       await this.#startSyslog(devices.stacks[0]?.stack)
+      await this.#startMonitor(devices)
     } catch (error) {
+      await this.#finish(devices, 0)
       await devices.closeStacks(0).catch(() => {})
       if (stopping.aborted) return 0
       return this.#failed('cannot start the network', error)
@@ -325,8 +353,7 @@ class Run {
       // good-bye over UDP still goes out. How closing goes is seen below.
       stopping.addEventListener('abort', () =>
         queueMicrotask(() => {
-          void devices.finish(grace)
-          void this.#syslog?.delivery.close(grace)
+          void this.#finish(devices, grace)
           void devices.closeStacks(grace).catch(() => {})
         }),
       )
@@ -335,8 +362,7 @@ class Run {
     }
     try {
       // Nothing is to be kept from the server that it was told last, least of all why it has ended.
-      const within = Math.min(grace, LAST_LINES)
-      await Promise.all([devices.finish(within), this.#syslog?.delivery.close(within)])
+      await this.#finish(devices, Math.min(grace, LAST_LINES))
       await devices.closeStacks(this.#crashed ? 0 : grace)
     } catch (error) {
       code = this.#failed('cannot close the network', error)
