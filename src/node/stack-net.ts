@@ -66,7 +66,7 @@ export function stackNet(host: HandleHost): NetModule {
     Socket: StackSocket,
     Stream: StackSocket,
     Server: StackServer,
-    createServer: (...words: never[]): Server => new StackServer(...words),
+    createServer: (options: never, onConnection: never): Server => new StackServer(options, onConnection),
     connect,
     createConnection: connect,
   } as unknown as NetModule
@@ -75,8 +75,8 @@ export function stackNet(host: HandleHost): NetModule {
 function stackSocketClass(host: HandleHost): typeof Socket {
   const { reinitializeSymbol } = nodeInternals()
   const Base = net.Socket
-  const StackSocket = function (this: unknown, ...words: never[]) {
-    return Reflect.construct(Base, words, new.target ?? StackSocket)
+  const StackSocket = function (this: unknown, options: unknown) {
+    return Reflect.construct(Base, [options], new.target ?? StackSocket)
   } as unknown as typeof Socket
   Object.setPrototypeOf(StackSocket, Base)
   const own = { configurable: true, writable: true }

@@ -42,7 +42,7 @@ export function listen2(original: Listen2, host: HandleHost): Listen2 {
     }
     const handle = new TcpHandle(host)
     const isSix = family === 6 || !address
-    const failure = isSix ? handle.bind6(address || '::', port, flags) : handle.bind(address, port)
+    const failure = isSix ? handle.bind6(address || '::', port, flags) : handle.bind(address, port, flags)
     // Node asks only `listen`.
     if (failure !== 0) handle.listen = () => failure
     this._handle = handle
@@ -77,8 +77,8 @@ function listenByName(original: Server['listen'], host: HandleHost): Server['lis
  * @param Base `net.Server` or what is derived from it
  */
 export function stackServerClass<T extends new (...words: never[]) => Server>(Base: T, host: HandleHost): T {
-  const StackServer = function (this: unknown, ...words: never[]) {
-    return Reflect.construct(Base, words, new.target ?? StackServer)
+  const StackServer = function (this: unknown, options: unknown, listener: unknown) {
+    return Reflect.construct(Base, [options, listener], new.target ?? StackServer)
   } as unknown as T
   Object.setPrototypeOf(StackServer, Base)
   StackServer.prototype = Object.create(Base.prototype, {

@@ -5,6 +5,7 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { IpAddress, type IpFamily } from '../address/index.ts'
+import { SECOND } from '../clock/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { Acceptor, Connection, ConnectionUser } from '../tcp/index.ts'
 import { errorNumber, numberOf } from './error-numbers.ts'
@@ -13,7 +14,7 @@ import { describe, reachable, type SocketAddress, unspecified } from './socket-a
 import { NO_CONTEXT } from './tcp-handle-base.ts'
 import { ReadingTcpHandle } from './tcp-reading.ts'
 
-/** TCPConstants of Node: flags of `bind6`. */
+/** TCPConstants of Node: flags of `bind` and `bind6`. */
 const IPV6_ONLY = 1
 const REUSE_PORT = 2
 /** TCPConstants.SOCKET. */
@@ -27,6 +28,13 @@ const PASSES_TO_ACCEPT = 2
 
 type Done = (() => void) | undefined
 
+interface KeepAlive {
+  readonly on: boolean
+  readonly seconds: number
+  readonly interval: number
+  readonly probes: number
+}
+
 export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionUser {
   #bound: { address: IpAddress; port: number; flags: number } | null = null
   declare onconnection?: (status: number, handle: TcpHandle) => void
@@ -36,12 +44,12 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   #patience = 0
   readonly #accepted: TcpHandle[] = []
   #noDelay = false
-  #keepAlive: { on: boolean; seconds: number } | null = null
+  #keepAlive: KeepAlive | null = null
 
   // --- what Node calls: opening --------------------------------------------------------------------------------
 
-  bind(address: string, port: number): number {
-    return this.#bind(4, address, port, 0)
+  bind(address: string, port: number, flags = 0): number {
+    return this.#bind(4, address, port, flags)
   }
 
   bind6(address: string, port: number, flags = 0): number {
@@ -49,23 +57,28 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   }
 
   #bind(family: IpFamily, text: string, port: number, flags: number): number {
-    const address = IpAddress.tryParse(text)
+    const address = addressOf(family, text)
     if (address === null || this.#bound !== null) return errorNumber('EINVAL')
-    const isOurs = this.host.stack.tcp.ips.some((ip) => ip.family === address.family && ip.isLocalAddress(address))
+    const { tcp } = this.host.stack
+    const isOurs = tcp.ips.some((ip) => ip.family === address.family && ip.isLocalAddress(address))
     if (!address.isUnspecified && (!isOurs || address.isMulticast)) return errorNumber('EADDRNOTAVAIL')
+    // As Linux with SO_REUSEADDR, which libuv sets: only a listener keeps a port to itself.
+    if (port !== 0 && tcp.isTaken(listenedOn(address, flags), port, (flags & REUSE_PORT) !== 0)) {
+      return errorNumber('EADDRINUSE')
+    }
     this.family = family
     this.#bound = { address, port, flags }
     return 0
   }
 
   listen(backlog: number): number {
+    // Another server that was given this handle.
+    if (this.listener !== null) return 0
     const { tcp } = this.host.stack
     const { address, port, flags } = this.#bound ?? { address: unspecified(6), port: 0, flags: 0 }
-    const takesBoth = address.isUnspecified && address.family === 6 && (flags & IPV6_ONLY) === 0
-    const wanted = takesBoth ? null : address
     const reusePort = (flags & REUSE_PORT) !== 0
     try {
-      this.listener = tcp.listen(wanted, port, Math.max(backlog, 1), this, { reusePort })
+      this.listener = tcp.listen(listenedOn(address, flags), port, Math.max(backlog, 1), this, { reusePort })
     } catch (error) {
       return numberOf(error)
     }
@@ -83,8 +96,9 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   }
 
   #connect(family: IpFamily, request: NodeRequest, text: string, port: number): number {
-    const address = IpAddress.tryParse(text)
+    const address = addressOf(family, text)
     if (address === null) return errorNumber('EINVAL')
+    if (this.connectRequest !== null) return errorNumber('EALREADY')
     if (this.connection !== null) return errorNumber('EISCONN')
     this.family = family
     const remote = reachable(address, family)
@@ -93,7 +107,9 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     try {
       this.connection = this.host.stack.tcp.connect({ remote, port, local, localPort, user: this })
     } catch (error) {
-      return numberOf(error)
+      const failure = numberOf(error)
+      // What Linux calls it when both ends have such a connection already.
+      return failure === errorNumber('EADDRINUSE') ? errorNumber('EADDRNOTAVAIL') : failure
     }
     this.connectRequest = request
     this.scope = new AsyncResource('TCPCONNECTWRAP')
@@ -132,11 +148,26 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     return 0
   }
 
-  /** @param seconds of silence before the first probe; 0 leaves the stack's own */
-  setKeepAlive(on: boolean, seconds: number): number {
-    this.#keepAlive = { on, seconds }
+  /**
+   * @param seconds of silence before the first probe; 0 leaves that, the interval and the number of probes to the stack
+   * @param interval seconds between probes; default libuv's, as for the next
+   * @param probes how many without an answer are the end
+   */
+  setKeepAlive(on: boolean, seconds: number, interval = 1, probes = 10): number {
+    this.#keepAlive = { on, seconds, interval, probes }
     this.#applyOptions()
     return 0
+  }
+
+  /** As Linux: the two bits of ECN are not the application's. */
+  setTypeOfService(field: number): number {
+    if (this.connection === null) return errorNumber('EBADF')
+    this.connection.differentiatedServices = field
+    return 0
+  }
+
+  getTypeOfService(): number {
+    return this.connection === null ? errorNumber('EBADF') : this.connection.differentiatedServices
   }
 
   #applyOptions(): void {
@@ -144,9 +175,9 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     if (connection === null) return
     if (this.#noDelay) connection.setNoDelay(true)
     if (this.#keepAlive === null) return
-    const { on, seconds } = this.#keepAlive
-    const idle = seconds > 0 ? seconds * 1_000_000 : this.host.stack.tcp.settings.keepAliveIdle
-    connection.setKeepAlive(on, idle)
+    const { on, seconds, interval, probes } = this.#keepAlive
+    if (seconds > 0) connection.setKeepAlive(on, seconds * SECOND, interval * SECOND, probes)
+    else connection.setKeepAlive(on, this.host.stack.tcp.settings.keepAliveIdle)
   }
 
   close(done?: Done): void {
@@ -261,4 +292,14 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     this.inScope(this.onconnection!, this, 0, handle)
     return true
   }
+}
+
+/** Null for what is no address of that family, in which a mapped address is one of IPv6. */
+function addressOf(family: IpFamily, text: string): IpAddress | null {
+  return text.includes(':') === (family === 6) ? IpAddress.tryParse(text) : null
+}
+
+/** As `Tcp.listen` wants it: null for all addresses of both families. */
+function listenedOn(address: IpAddress, flags: number): IpAddress | null {
+  return address.isUnspecified && address.family === 6 && (flags & IPV6_ONLY) === 0 ? null : address
 }

@@ -11,14 +11,15 @@ const SMALL_SLICE = 16_384
 
 /**
  * libuv reads until the kernel has nothing more, and finds the end of the stream when it looks again: in the next pass. When
- * our side has ended as well it sees that at once, before 1.52.
+ * our side has ended as well it sees that at once, before 1.52; and takes a reset for the end if it has just read all data.
  */
 const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
 
 export abstract class ReadingTcpHandle extends WritingTcpHandle {
   #slice = LARGEST_SLICE
-  /** In which pass data was told last. */
+  /** In which pass data was told last, and whether that was less than there was room for. */
   #dataPass = 0
+  #wasPartial = false
 
   // --- what Node and C++ call ----------------------------------------------------------------------------------
 
@@ -67,11 +68,16 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     const data = this.#take(connection)
     if (data !== null) {
       this.#dataPass = this.host.turns.pass
+      this.#wasPartial = data.length < this.#slice
       this.readBuffer(data)
       return true
     }
     if (connection.finReceived) return this.#nextEnd(connection)
-    if (this.failure === null || this.failureTold) return false
+    if (this.failure === null || this.failureTold || this.endTold) return false
+    if (HANG_UP_ENDS_READING && this.#wasPartial && this.#dataPass === this.host.turns.pass) {
+      this.#tellEnd()
+      return true
+    }
     this.failureTold = true
     this.updateHold()
     // A JSStream has no way to fail; Node's own handler does nothing else.
@@ -88,10 +94,14 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
       this.queueTurn()
       return false
     }
+    this.#tellEnd()
+    return true
+  }
+
+  #tellEnd(): void {
     this.endTold = true
     this.updateHold()
     this.emitEOF()
-    return true
   }
 
   #take(connection: Connection): Buffer | null {

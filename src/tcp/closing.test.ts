@@ -519,6 +519,18 @@ describe('keep-alive, RFC 9293, 3.8.4', () => {
     expect(peer.next(1 * SECOND)).toBeTcp({ seq: 0 })
   })
 
+  test('with an interval and a number of probes of its own', () => {
+    const { peer, connection, user } = established()
+    connection.setKeepAlive(true, 10 * SECOND, 2 * SECOND, 3)
+    const start = peer.time
+    for (let i = 0; i < 3; i++) {
+      expect(peer.next(20 * SECOND)).toBeTcp({ flags: 'A', seq: 0, length: 0 })
+      expect(peer.time - start).toBe((10 + i * 2) * SECOND)
+    }
+    expect(peer.next(2 * SECOND)).toBeTcp({ flags: 'RA' })
+    expect(user.error).toBe('ETIMEDOUT')
+  })
+
   test('turned off probes no more', () => {
     const { peer, connection } = established()
     connection.setKeepAlive(true, 10 * SECOND)

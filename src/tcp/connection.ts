@@ -524,10 +524,16 @@ export class Connection extends PackedState implements TimerHandler {
     return offerableWindow(this)
   }
 
-  /** RFC 9293, 3.8.4. @param idle silence before the first probe */
-  setKeepAlive(on: boolean, idle: Microseconds): void {
+  /**
+   * RFC 9293, 3.8.4.
+   * @param idle silence before the first probe; Linux TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT
+   * @param interval between probes; default the stack's, as for the next
+   * @param probes how many without an answer are the end
+   */
+  setKeepAlive(on: boolean, idle: Microseconds, interval?: Microseconds, probes?: number): void {
     if (this.state === State.Closed) return
-    setKeepAlive(this, on, idle)
+    const { keepAliveInterval, keepAliveProbes } = this.context.settings
+    setKeepAlive(this, on, idle, interval ?? keepAliveInterval, probes ?? keepAliveProbes)
   }
 
   /** Turns Nagle's rule off, RFC 9293, 3.7.4; what it held back goes out at once. */

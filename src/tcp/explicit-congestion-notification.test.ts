@@ -32,6 +32,18 @@ function agreed(options: EstablishedOptions = {}) {
   return { ...made, connection: made.server.connection, user: made.server.recorder }
 }
 
+test('the differentiated services of a connection stand beside the bits of ECN (RFC 2474, section 3)', () => {
+  const { peer, connection } = agreed()
+  connection.differentiatedServices = 0xff
+  expect(connection.differentiatedServices).toBe(0xfc)
+  connection.write(pattern(100), null)
+  expect(peer.next()).toBeTcp({ flags: 'AP', trafficClass: 0xfc | CAPABLE })
+  connection.differentiatedServices = 0
+  peer.send({ ack: 101 })
+  connection.write(pattern(100), null)
+  expect(peer.next()).toBeTcp({ flags: 'AP', trafficClass: CAPABLE })
+})
+
 describe('the SYN that we send', () => {
   function connecting(ecn: EcnSetting) {
     const made = script({ settings: { ecn } })

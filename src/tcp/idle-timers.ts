@@ -12,6 +12,9 @@ export class IdleTimers {
   keepAliveAt: Microseconds = NEVER
   /** Silence before the first probe. */
   keepAliveIdle: Microseconds = 0
+  keepAliveInterval: Microseconds = 0
+  /** Unanswered probes after which the peer is given up. */
+  keepAliveProbes = 0
   /** Probes that nobody has answered yet. */
   probesSent = 0
   finWaitAt: Microseconds = NEVER
@@ -21,12 +24,25 @@ export class IdleTimers {
   }
 }
 
-/** Turns keep-alive on or off. @param idle silence before the first probe */
-export function setKeepAlive(connection: Connection, on: boolean, idle: Microseconds): void {
+/**
+ * Turns keep-alive on or off.
+ * @param idle silence before the first probe
+ * @param interval between probes
+ * @param probes how many without an answer are the end
+ */
+export function setKeepAlive(
+  connection: Connection,
+  on: boolean,
+  idle: Microseconds,
+  interval: Microseconds,
+  probes: number,
+): void {
   if (!on && connection.idleTimers === null) return
   connection.idleTimers ??= new IdleTimers()
   const timers = connection.idleTimers
   timers.keepAliveIdle = idle
+  timers.keepAliveInterval = interval
+  timers.keepAliveProbes = probes
   timers.probesSent = 0
   timers.keepAliveAt = on ? connection.context.time() + idle : NEVER
   if (on) connection.schedule(timers.keepAliveAt)
@@ -57,11 +73,11 @@ function keepAlive(connection: Connection, timers: IdleTimers, now: Microseconds
     timers.keepAliveAt = now + timers.keepAliveIdle
     return
   }
-  const { settings, counters } = connection.context
+  const { counters } = connection.context
   const idle = now - Math.max(connection.lastReceivedAt, connection.lastSentAt)
   if (timers.probesSent === 0 && idle < timers.keepAliveIdle) {
     timers.keepAliveAt = now + timers.keepAliveIdle - idle
-  } else if (timers.probesSent >= settings.keepAliveProbes) {
+  } else if (timers.probesSent >= timers.keepAliveProbes) {
     // As Linux and FreeBSD: should the peer be there after all, it learns that nobody is here any more.
     counters.TCPAbortOnTimeout++
     connection.abort(connection.softError ?? 'ETIMEDOUT')
@@ -69,6 +85,6 @@ function keepAlive(connection: Connection, timers: IdleTimers, now: Microseconds
     counters.TCPKeepAlive++
     timers.probesSent++
     sendAcknowledgment(connection, advance(connection.unacknowledged, -1))
-    timers.keepAliveAt = now + settings.keepAliveInterval
+    timers.keepAliveAt = now + timers.keepAliveInterval
   }
 }

@@ -26,6 +26,9 @@ const READABLE_EVENT = 1 << 17
 const FINISHED_EVENT = 1 << 18
 const CLOSED_EVENT = 1 << 19
 const ANSWERING = 1 << 20
+/** Six bits from here are the differentiated services codepoint. */
+const CODEPOINT_SHIFT = 21
+const CODEPOINT = 0x3f << CODEPOINT_SHIFT
 
 /** So long ago that no interval reaches back to it, and still a small integer in milliseconds. */
 const LONG_AGO = -1_000_000_000
@@ -92,6 +95,15 @@ export abstract class PackedState {
 
   set retransmittedAt(time: Microseconds) {
     this.#retransmitted = Math.floor(time / 1000)
+  }
+
+  /** The DS field that packets are sent with, without its ECN bits: RFC 2474, section 3. Linux IP_TOS. A multiple of 4. */
+  get differentiatedServices(): number {
+    return (this.#flags & CODEPOINT) >> (CODEPOINT_SHIFT - 2)
+  }
+
+  set differentiatedServices(field: number) {
+    this.#flags = (this.#flags & ~CODEPOINT) | (((field >> 2) << CODEPOINT_SHIFT) & CODEPOINT)
   }
 
   /** Both sides sent the window scale option. */

@@ -227,5 +227,5 @@ function send(connection: Connection, packet: PacketBuffer, count: number, traff
   }
   connection.context.counters.OutSegs += count
   connection.segmentsSent += count
-  path.ip.send(packet, path, IpProtocol.Tcp, 0, trafficClass)
+  path.ip.send(packet, path, IpProtocol.Tcp, 0, trafficClass | connection.differentiatedServices)
 }

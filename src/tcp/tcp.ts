@@ -56,6 +56,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly outOfOrderMemory: OutOfOrderMemory
 
   readonly #table: ConnectionTable<Connection | TimeWait>
+  readonly #listeners = new ListenerTable()
   readonly #localPorts: LocalPorts
   readonly #timeWaits: TimeWaitList
   readonly #opening: Opening
@@ -85,12 +86,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.fastOpen = new FastOpenClient(this)
     this.outOfOrderMemory = new OutOfOrderMemory(outOfOrderPages(this.settings.receiveBudget), this.counters)
     this.#table = new ConnectionTable(this.hash)
-    const listeners = new ListenerTable()
-    this.#localPorts = new LocalPorts(this.#table, listeners, options.random, this.settings.ephemeralPorts)
+    this.#localPorts = new LocalPorts(this.#table, this.#listeners, options.random, this.settings.ephemeralPorts)
     this.#challengeLimit = new ChallengeLimit(options.random, this.settings.challengeAcknowledgments)
     this.#timeWaits = new TimeWaitList(options.clock, this.settings.timeWait, (record) => this.#table.delete(record))
     this.#opening = new Opening(this, this.#table, this.#timeWaits, options.random)
-    this.#passiveOpen = new PassiveOpen(this, this.#opening, listeners, this.#localPorts, options.random)
+    this.#passiveOpen = new PassiveOpen(this, this.#opening, this.#listeners, this.#localPorts, options.random)
     for (const ip of ips) ip.addProtocol(IpProtocol.Tcp, this)
   }
 
@@ -121,6 +121,15 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     options: ListenerOptions = {},
   ): Listener {
     return this.#passiveOpen.listen(address, port, backlog, acceptor, options, this.ips)
+  }
+
+  /**
+   * Whether a listener has this port, so that nobody else can bind to it.
+   * @param address as for `listen`
+   * @param reusePort whether a listener that shares its port stands in nobody's way
+   */
+  isTaken(address: IpAddress | null, port: number, reusePort: boolean): boolean {
+    return this.#listeners.isTaken(port, address, reusePort)
   }
 
   /**

@@ -5,13 +5,21 @@ import { datagramBinding } from './cases/datagram-binding.ts'
 import { datagramOptions } from './cases/datagram-options.ts'
 import { datagrams } from './cases/datagrams.ts'
 import { http } from './cases/http.ts'
+import { addresses } from './cases/net-addresses.ts'
+import { classes } from './cases/net-classes.ts'
 import { data } from './cases/net-data.ts'
 import { endings } from './cases/net-endings.ts'
 import { opening } from './cases/net-opening.ts'
+import { servers } from './cases/net-servers.ts'
+import { sockets } from './cases/net-sockets.ts'
 import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
 
 const SUITES: Record<string, Cases> = {
   'net: opening': opening,
+  'net: addresses': addresses,
+  'net: classes and functions': classes,
+  'net: servers': servers,
+  'net: sockets': sockets,
   'net: data': data,
   'net: endings': endings,
   dgram: datagrams,

@@ -140,4 +140,14 @@ export const SOCKET_EVENTS = [
 export const SERVER_EVENTS = ['listening', 'connection', 'drop', 'error', 'close'] as const
 
 export const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
-export const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+
+/** Time, and so many passes of the event loop, which a busy machine may not make in that time. */
+export async function wait(milliseconds: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+  for (let passes = 0; passes < 10; passes++) await tick()
+}
+
+/** What has to become true, however long a busy machine takes for it. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await tick()
+}

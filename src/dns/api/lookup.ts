@@ -50,7 +50,8 @@ export function lookupRequest(hostname: unknown, options: unknown, order: Result
   if (hints !== undefined && hints !== null) {
     validateNumber(hints, 'options.hints')
     request.hints = hints >>> 0
-    if ((request.hints & ~(dns.ADDRCONFIG | dns.ALL | dns.V4MAPPED)) !== 0) throw invalidArgValue('hints', hints)
+    if ((request.hints & ~(dns.ADDRCONFIG | dns.ALL | dns.V4MAPPED)) !== 0)
+      throw invalidArgValue('hints', request.hints)
   }
   if (family !== undefined && family !== null) {
     const number = named && family === 'IPv4' ? 4 : named && family === 'IPv6' ? 6 : family

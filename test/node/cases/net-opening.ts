@@ -396,23 +396,6 @@ export const opening: Cases = {
     second.resume()
     await event(second, 'close')
   },
-  async 'server: pauseOnConnect'(on) {
-    const { port } = await listening(
-      on,
-      (socket) => {
-        on.log(socket.isPaused(), socket.readableFlowing)
-        socket.on('data', (data) => on.log('data', data))
-        setTimeout(() => {
-          on.log('resume')
-          socket.resume()
-        }, 20)
-      },
-      { pauseOnConnect: true },
-    )
-    const client = on.track(on.net.connect(port, '127.0.0.1'))
-    client.write('hello')
-    await wait(50)
-  },
   async 'server: allowHalfOpen, noDelay, keepAlive, highWaterMark'(on) {
     const options = {
       allowHalfOpen: true,
