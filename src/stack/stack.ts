@@ -192,11 +192,17 @@ export interface GroupFilter {
   mode?: 'include' | 'exclude'
 }
 
+/**
+ * @param to which of our addresses it was sent to, or which group or broadcast address. On the socket stack only where the socket
+ *   is bound to one address, and otherwise null: Node does not ask the operating system (IP_PKTINFO).
+ */
+export type UdpHandler = (data: Uint8Array, from: Endpoint, to: string | null) => void
+
 export interface UdpSocket extends AsyncDisposable {
   readonly local: Endpoint
   readonly remote: Endpoint | null
   /** `data` is valid only during the call; copy what is to be kept. What `handler` throws is logged. */
-  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void
+  onDatagram(handler: UdpHandler): void
   /** ICMP errors of a connected socket: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
   onError(handler: (error: Error) => void): void
   /**

@@ -63,7 +63,7 @@ function parseHostPrefix6(text: string): IpPrefix | undefined {
     const prefix = IpPrefix.parse(text)
     const { address, length, network } = prefix
     if (prefix.family !== 6 || length === 0) return undefined
-    if (address.isMulticast || address.isUnspecified || address.isLoopback) return undefined
+    if (address.isMulticast || address.isUnspecified) return undefined
     // RFC 4291, 2.6.1: that is the address of all routers of the network; RFC 6164: not between two of them.
     return length < 127 && address.equals(network.address) ? undefined : prefix
   } catch {
@@ -293,7 +293,7 @@ export function checkTogether(
   values: BootValues & { given: ReadonlySet<string> },
   sandboxInterface: string | undefined,
 ): void {
-  const { net, capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only, given } = values
+  const { capture, ipv4, ipv4Gateway, ipv6, ipv6Gateway, ipv4Only, ipv6Only } = values
   if (ipv4Only && ipv6Only) {
     throw new BadArgument('--ipv6-only: expected only without --ipv4-only, no family is left with both')
   }
@@ -301,16 +301,14 @@ export function checkTogether(
     if (capture !== undefined) {
       throw new BadArgument('--capture: expected only with --net direct, the operating system captures its own frames')
     }
-    if (given.has('ipv4') && given.has('ipv6')) {
-      throw new BadArgument(
-        `--ipv6: expected only without --ipv4 with --net ${net}, which listens on one of them or on all`,
-      )
-    }
     return
   }
   // RFC 1122, 3.2.1.3: it has no hosts that others could reach.
   if (ipv4?.address.isLoopback) {
     throw new BadArgument(`--ipv4: expected ${bootArguments('').ipv4.expected}, not ${JSON.stringify(`${ipv4}`)}`)
+  }
+  if (ipv6?.address.isLoopback) {
+    throw new BadArgument(`--ipv6: expected ${bootArguments('').ipv6.expected}, not ${JSON.stringify(`${ipv6}`)}`)
   }
   if (ipv4Gateway !== undefined && !ipv6Only) {
     if (ipv4 === undefined && wantsDhcp(values, sandboxInterface)) {

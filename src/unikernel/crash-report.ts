@@ -25,8 +25,9 @@ export class Reports {
     return frames
   }
 
-  get isEmpty(): boolean {
-    return this.#kept.every(({ frames }) => frames.length === 0)
+  /** Whether there are frames to save. */
+  get hasFrames(): boolean {
+    return this.#kept.some(({ frames }) => frames.length > 0)
   }
 
   /** @returns the files @throws the errors of `open` and `write` */

@@ -34,6 +34,11 @@ export interface MakeDevicesOptions {
 /** The devices of a run, from their making to their end. */
 export class MadeDevices {
   readonly stacks: MadeStack[] = []
+  /** Whether the stacks are those of `createStack`, and not somebody's own. */
+  get areOurs(): boolean {
+    return this.#options.createStack === undefined
+  }
+
   readonly #unikernel: Unikernel
   readonly #options: MakeDevicesOptions
   readonly #made = new Map<Device<unknown>, unknown>()

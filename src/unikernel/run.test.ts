@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -410,11 +410,51 @@ describe('the arguments of the process', () => {
     expect(await created('--net=socket', '--ipv4=127.0.0.1/24')).toEqual({
       net: 'socket',
       logs,
-      socket: { address: '127.0.0.1' },
+      socket: { address: ['127.0.0.1'] },
     })
     expect(await created('--net=socket', '--ipv6-only')).toEqual({ net: 'socket', logs, socket: { ipv6Only: true } })
-    const refused = new Trial()
-    expect(await refused.start({}, '--net=socket', '--ipv4=127.0.0.1/24', '--ipv6=fd00::2/64')).toBe(64)
+    expect(await created('--net=socket', '--ipv4=127.0.0.1/24', '--ipv6=::1/128')).toEqual({
+      net: 'socket',
+      logs,
+      socket: { address: ['127.0.0.1', '::1'] },
+    })
+    expect(await created('--net=socket', '--ipv4=127.0.0.1/24', '--ipv6=::1/128', '--ipv4-only')).toEqual({
+      net: 'socket',
+      logs,
+      socket: { ipv4Only: true, address: ['127.0.0.1'] },
+    })
+  })
+
+  test('--reports: a mistake in a program leaves one there on the socket stack, too; SIGUSR2 says that there are no frames', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tapstack-reports-'))
+    const signals = new EventEmitter()
+    let stderr = ''
+    const start = () => {
+      signals.emit('SIGUSR2')
+      throw new TypeError('not a function')
+    }
+    const words = ['--net=socket', '--reports', folder, '--logs-format=text', '--name=web-1']
+    const world = {
+      stdout: { write: () => {} },
+      stderr: { write: (text: string) => (stderr += text) },
+      environment: {},
+    }
+    try {
+      expect(await run(unikernel({ name: 'trial', start }), words, { ...world, signals })).toBe(1)
+      const file = join(folder, `web-1-${process.pid}-crash.json`)
+      expect(
+        stderr.replace(/^\S+Z /gm, ''),
+      ).toBe(`app   unikernel: there are no frames to save: those of sockets are the operating system's
+web-1: failed: not a function
+web-1: a report is in ${file}
+`)
+      expect(readdirSync(folder)).toEqual([`web-1-${process.pid}-crash.json`])
+      const report = JSON.parse(readFileSync(file, 'utf8'))
+      expect(report).toMatchObject({ name: 'web-1', error: { message: 'not a function' }, frames: [] })
+      expect(report.stacks).toEqual([{ kind: 'socket', addresses: expect.arrayContaining(['127.0.0.1/8']) }])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('--delay: nothing starts before, and a signal ends the wait', async () => {

@@ -292,7 +292,9 @@ class Run {
   #saveFrames(): void {
     const log = this.#logs('unikernel')
     try {
-      log.app('the last frames are saved', { files: this.#reports.saveFrames() })
+      const files = this.#reports.saveFrames()
+      if (files.length > 0) log.app('the last frames are saved', { files })
+      else log.app("there are no frames to save: those of sockets are the operating system's")
     } catch (error) {
       log.error('the last frames cannot be saved', { error })
     }
@@ -300,13 +302,13 @@ class Run {
 
   /** What is left of a mistake in a program: an error that says which call failed is one that it could have expected. */
   #report(error: unknown): void {
-    if (error instanceof SystemError || this.#reports.isEmpty) return
+    if (error instanceof SystemError || this.#devices?.areOurs !== true) return
     const { stderr } = this.#options
     const { name } = this.#values
     try {
       const stacks = this.#devices?.stacks.map(({ stack }) => stack) ?? []
       const file = this.#reports.saveCrash(error, stacks, this.#lifecycle.memory())
-      stderr.write(`${name}: a report with the last frames is in ${file}\n`)
+      stderr.write(`${name}: a report${this.#reports.hasFrames ? ' with the last frames' : ''} is in ${file}\n`)
     } catch (failure) {
       stderr.write(`${name}: a report cannot be written: ${(failure as Error).message}\n`)
     }

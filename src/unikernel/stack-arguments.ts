@@ -29,12 +29,13 @@ export function stackOptions(
   const { ipv4Only, ipv6Only, acceptRouterAdvertisements } = values
   const families = { ...(ipv4Only ? { ipv4Only } : {}), ...(ipv6Only ? { ipv6Only } : {}) }
   if (isSocket(values)) {
-    const own = ipv4 ?? ipv6
+    // What is of a family that is turned off has no effect.
+    const own = [ipv6Only ? undefined : ipv4, ipv4Only ? undefined : ipv6].filter((each) => each !== undefined)
     return {
       net: 'socket',
       logs,
       ...nameOptions(values),
-      socket: { ...families, ...(own === undefined ? {} : { address: `${own.address}` }) },
+      socket: { ...families, ...(own.length === 0 ? {} : { address: own.map(({ address }) => `${address}`) }) },
     }
   }
   return {

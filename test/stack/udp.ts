@@ -23,6 +23,17 @@ export function udpBehaviour(pair: () => Pair): void {
       expect(atB[0]).toEqual({ text: 'hello yourself', from: { address: serverAddress, port: a.local.port } })
     })
 
+    test('where a datagram was sent to is told, to who asks', async () => {
+      const { server, client, serverAddress } = pair()
+      const a = await server.udp({ address: serverAddress })
+      const b = await client.udp()
+      const sentTo: (string | null)[] = []
+      a.onDatagram((_data, _from, to) => sentTo.push(to))
+      b.send('hello', { address: serverAddress, port: a.local.port })
+      await until(() => sentTo.length === 1, 'the datagram')
+      expect(sentTo).toEqual([serverAddress])
+    })
+
     test('sizes from 0 to the largest; the bytes may be changed after send', async () => {
       const { server, client, serverAddress, longestDatagram } = pair()
       const a = await server.udp()

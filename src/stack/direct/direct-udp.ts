@@ -5,7 +5,7 @@ import type { PacketBuffer } from '../../packet/index.ts'
 import type { Udp, UdpBinding, UdpReceiver } from '../../udp/index.ts'
 import { checkGroupFilter } from '../groups.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
-import type { Endpoint, GroupFilter, UdpOptions, UdpSocket } from '../stack.ts'
+import type { Endpoint, GroupFilter, UdpHandler, UdpOptions, UdpSocket } from '../stack.ts'
 import { DONE, ignore } from '../waiter.ts'
 import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
 
@@ -30,7 +30,9 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
   readonly remote: Endpoint | null
   readonly #owner: UdpOwner
   readonly #binding: UdpBinding
-  #onDatagram: (data: Uint8Array, from: Endpoint) => void = ignore
+  #onDatagram: UdpHandler = ignore
+  /** Whether it asks where datagrams were sent to: a text for each costs. */
+  #wantsTo = false
   #onError: (error: Error) => void = ignore
   #closed = false
   /** The peer of the last datagram each way: most come from, and go to, the one before. */
@@ -76,8 +78,9 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     return { address: addressText(bound, this.#owner.zone), port }
   }
 
-  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
+  onDatagram(handler: UdpHandler): void {
     this.#onDatagram = handler
+    this.#wantsTo = handler.length > 2
   }
 
   onError(handler: (error: Error) => void): void {
@@ -100,10 +103,16 @@ export class DirectUdp implements UdpSocket, UdpReceiver {
     }
     this.#noteWhereTo(packet)
     try {
-      this.#onDatagram(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd), this.#from)
+      const to = this.#wantsTo ? this.#destination(packet) : null
+      this.#onDatagram(packet.memory.bytes.subarray(packet.payload, packet.payloadEnd), this.#from, to)
     } catch (error) {
       this.#owner.reportFailure('a datagram handler failed', { error, port: this.#binding.port })
     }
+  }
+
+  #destination({ destination0, destination1, destination2, destination3 }: PacketBuffer): string {
+    const address = IpAddress.fromWords(destination0, destination1, destination2, destination3)
+    return addressText(address, this.#owner.zone)
   }
 
   #noteWhereTo(packet: PacketBuffer): void {

@@ -8,7 +8,7 @@ import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
 import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
 import { NO_NETWORK_CONFIGURATION } from '../network-configuration.ts'
 import { NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
-import { checkAddress, checkInteger } from '../options.ts'
+import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
   ConnectOptions,
   Flow,
@@ -22,7 +22,11 @@ import type {
   UdpSocket,
 } from '../stack.ts'
 import { Waiter } from '../waiter.ts'
+import { BoundAddresses, type BoundAddressesOptions } from './bound-addresses.ts'
+import { boundModules } from './bound-modules.ts'
 import { HostAddresses } from './host-addresses.ts'
+import { JoinedListener } from './joined-listener.ts'
+import { JoinedUdp } from './joined-udp.ts'
 import { ping } from './ping.ts'
 import { connectSocket } from './socket-connect.ts'
 import { SocketFlow } from './socket-flow.ts'
@@ -53,18 +57,13 @@ const OWN_MODULES: NodeModuleSet = {
   },
 }
 
-export interface SocketStackOptions {
+export interface SocketStackOptions extends BoundAddressesOptions {
   /** Default: no logs. */
   logs?: LogFactory
   /** How names are resolved; what is left open is as resolv.conf(5) says. */
   dns?: DnsOptions
   /** How one of several addresses of a name is chosen. */
   happyEyeballs?: Partial<HappyEyeballsSettings>
-  /** One of the host's addresses: who asks for all addresses listens on this one alone. Default: on all of them. */
-  address?: string
-  /** Who asks for all addresses listens on those of this family alone; default both. Not together. */
-  ipv4Only?: boolean
-  ipv6Only?: boolean
 }
 
 /** The operating system's own network stack behind the `Stack` interface, over `node:net` and `node:dgram`. */
@@ -72,8 +71,8 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   readonly kind = 'socket'
   readonly #log: Log
   readonly #addresses: HostAddresses
-  /** What takes the place of all addresses. */
-  readonly #bound: { address?: string; ipv6Only?: true }
+  readonly #bound: BoundAddresses
+  readonly #modules: NodeModuleSet
   readonly #listeners = new Set<SocketListener>()
   readonly #sockets = new Set<SocketUdp>()
   readonly #flows = new Set<SocketFlow>()
@@ -89,15 +88,9 @@ export class SocketStack extends NodeModuleOwner implements Stack {
   constructor(options: SocketStackOptions = {}) {
     super()
     this.#log = (options.logs ?? silentLogs)('stack')
-    const { ipv4Only = false, ipv6Only = false } = options
-    if (ipv4Only && ipv6Only) throw new TypeError('ipv4Only and ipv6Only together leave a stack without any addresses')
-    const address = options.address === undefined ? undefined : checkAddress('address', options.address)
-    if (address !== undefined) this.#bound = { address }
-    else this.#bound = ipv4Only ? { address: '0.0.0.0' } : ipv6Only ? { ipv6Only } : {}
-    this.#addresses = new HostAddresses((prefix) => {
-      if (address !== undefined) return prefix.address.toString() === address
-      return prefix.family === 4 ? !ipv6Only : !ipv4Only
-    })
+    this.#bound = new BoundAddresses(options)
+    this.#modules = this.#bound.isRestricted ? boundModules(OWN_MODULES, this.#bound) : OWN_MODULES
+    this.#addresses = new HostAddresses((prefix) => this.#bound.has(prefix))
     // Every attempt to connect listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
     this.#dns = new StackDns({
@@ -120,9 +113,9 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     return this.#addresses.current
   }
 
-  /** Node's own. */
+  /** Node's own; where the stack has only some of the host's addresses, their servers and sockets keep to these. */
   get nodeModules(): NodeModuleSet {
-    return OWN_MODULES
+    return this.#modules
   }
 
   onAddress(handler: Parameters<StackEvents['onAddress']>[0]): void {
@@ -138,19 +131,21 @@ export class SocketStack extends NodeModuleOwner implements Stack {
 
   async listen(options: ListenOptions, onFlow: (flow: Flow) => unknown): Promise<Listener> {
     this.#checkOpen('listen')
-    const listener = await SocketListener.open(
-      this.#within(options),
-      this.#log,
-      (socket) => this.#accept(socket, onFlow),
-      (closed) => this.#listeners.delete(closed),
-    )
-    this.#listeners.add(listener)
-    if (this.#closing.signal.aborted) await listener.close()
-    return listener
-  }
-
-  #within<T extends { address?: string; ipv6Only?: boolean }>(options: T): T {
-    return options.address === undefined || options.address === '::' ? { ...options, ...this.#bound } : options
+    const port = checkPort('port', options.port, 0)
+    const wanted = options.address === undefined ? undefined : checkAddress('address', options.address)
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const bindings = this.#bound.bindings(wanted, ipv6Only, port, 'listen')
+    return JoinedListener.open(bindings.length, port, async (index, port) => {
+      const listener = await SocketListener.open(
+        { ...options, ...bindings[index]!, port },
+        this.#log,
+        (socket) => this.#accept(socket, onFlow),
+        (closed) => this.#listeners.delete(closed),
+      )
+      this.#listeners.add(listener)
+      if (this.#closing.signal.aborted) await listener.close()
+      return listener
+    })
   }
 
   #accept(socket: Socket, onFlow: (flow: Flow) => unknown): void {
@@ -201,11 +196,17 @@ export class SocketStack extends NodeModuleOwner implements Stack {
 
   async udp(options: UdpOptions = {}): Promise<UdpSocket> {
     this.#checkOpen('bind')
-    const socket = await SocketUdp.open(
-      options.remote === undefined ? this.#within(options) : options,
-      this.#log,
-      (closed) => this.#sockets.delete(closed),
-    )
+    if (options.remote !== undefined && options.address === undefined) return this.#udp(options)
+    const port = checkPort('port', options.port ?? 0, 0)
+    const wanted = options.address === undefined ? undefined : checkAddress('address', options.address)
+    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const [first, second] = this.#bound.bindings(wanted, ipv6Only, port, 'bind')
+    if (second === undefined) return this.#udp({ ...options, ...first, port })
+    return JoinedUdp.open(port, (family, port) => this.#udp({ ...options, ...(family === 4 ? first : second), port }))
+  }
+
+  async #udp(options: UdpOptions): Promise<UdpSocket> {
+    const socket = await SocketUdp.open(options, this.#log, (closed) => this.#sockets.delete(closed))
     this.#sockets.add(socket)
     if (this.#closing.signal.aborted) await socket.close()
     return socket

@@ -4,7 +4,7 @@ import { SystemError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import { checkGroupFilter } from '../groups.ts'
 import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
-import type { Endpoint, GroupFilter, UdpOptions, UdpSocket } from '../stack.ts'
+import type { Endpoint, GroupFilter, UdpHandler, UdpOptions, UdpSocket } from '../stack.ts'
 import { withMapping, withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
 
@@ -129,11 +129,13 @@ export class SocketUdp implements UdpSocket {
     return new SocketUdp(socket, options, kind, log, onClosed)
   }
 
-  onDatagram(handler: (data: Uint8Array, from: Endpoint) => void): void {
+  onDatagram(handler: UdpHandler): void {
+    const { address } = this.local
+    const to = address === '::' || address === '0.0.0.0' ? null : address
     this.#socket.removeAllListeners('message')
     this.#socket.on('message', (data: Buffer, from: RemoteInfo) => {
       const endpoint = { address: withoutMapping(from.address), port: from.port }
-      this.#guard('a datagram handler failed', () => handler(data, endpoint))
+      this.#guard('a datagram handler failed', () => handler(data, endpoint, to))
     })
   }
 
