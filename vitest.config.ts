@@ -15,7 +15,7 @@ const QEMU =
             fileParallelism: false,
             testTimeout: 120_000,
             hookTimeout: 180_000,
-            sequence: { groupOrder: 4 },
+            sequence: { groupOrder: 5 },
           },
         },
       ]
@@ -32,15 +32,27 @@ const PROGRAMS =
             include: ['test/programs/**/*.test.ts'],
             pool: 'forks' as const,
             fileParallelism: false,
-            sequence: { groupOrder: 3 },
+            sequence: { groupOrder: 4 },
           },
         },
       ]
+
+/**
+ * Files that have the machine for themselves, one at a time: floods at a given rate, transfers that a busy machine would make
+ * lose packets or time, and what takes both processors anyhow.
+ */
+const ALONE = [
+  'test/service/**/*.test.ts',
+  'test/ipv6/attacks.test.ts',
+  'test/tap/{ecn,path-mtu,traffic}.test.ts',
+  'test/lifecycle/**/*.test.ts',
+]
 
 export default defineConfig({
   test: {
     reporters: ['default', new SkipReporter()],
     testTimeout: 30_000,
+    hookTimeout: 30_000,
     projects: [
       {
         // Virtual time: as many at once as there are processors, and not one less, as vitest would have it.
@@ -48,15 +60,25 @@ export default defineConfig({
         test: { name: 'unit', include: ['src/**/*.test.ts'], maxWorkers: '100%', sequence: { groupOrder: 0 } },
       },
       {
-        // Namespaces, devices, real time: one file at a time, each with the machine for itself.
+        // Namespaces, devices, real time: much waiting. Each test has namespaces, ports and folders of its own.
         extends: true,
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/trials/**', 'test/programs/**', 'test/qemu/**'],
+          exclude: ['test/trials/**', 'test/programs/**', 'test/qemu/**', ...ALONE],
+          pool: 'forks',
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
           pool: 'forks',
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -68,7 +90,7 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: '100%',
           testTimeout: 600_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       ...PROGRAMS,

@@ -75,7 +75,7 @@ export class RunningProcess implements AsyncDisposable {
    * @returns what matched
    * @throws Error with its output when it ends before, or in time does not print it
    */
-  async waitFor(pattern: string | RegExp, timeout = 15_000): Promise<RegExpMatchArray> {
+  async waitFor(pattern: string | RegExp, timeout = 25_000): Promise<RegExpMatchArray> {
     const expression = typeof pattern === 'string' ? new RegExp(quoted(pattern)) : pattern
     const deadline = Date.now() + timeout
     for (;;) {
