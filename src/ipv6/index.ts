@@ -38,7 +38,7 @@ export {
 export type { Ipv6Path } from './ipv6-path.ts'
 export type { ControlHandler, Ipv6Link } from './link.ts'
 export type { OwnAddress } from './local-addresses.ts'
-export { MulticastListener, type MulticastListenerOptions, MulticastMembership } from './multicast-listener.ts'
+export { MulticastListener, type MulticastListenerOptions } from './multicast-listener.ts'
 export type { MulticastListenerCounters } from './multicast-listener-counters.ts'
 export * from './neighbor-discovery/index.ts'
 export type { NeighborResolver, NextHop, RouteDiscovery } from './neighbor-resolver.ts'

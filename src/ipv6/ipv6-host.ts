@@ -8,7 +8,7 @@ import { GroupListening } from './group-listening.ts'
 import { appendIdentifier, eui64Identifier, SECRET_LENGTH, stableAddress } from './interface-identifier.ts'
 import type { Ipv6 } from './ipv6.ts'
 import type { OwnAddress } from './local-addresses.ts'
-import { MulticastListener, type MulticastListenerOptions, type MulticastMembership } from './multicast-listener.ts'
+import { MulticastListener, type MulticastListenerOptions } from './multicast-listener.ts'
 import {
   AddressState,
   type FormAddress,
@@ -61,7 +61,7 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
   readonly #static: IpPrefix | null
   readonly #gateway: IpAddress | null
   readonly #preferPublic: boolean
-  readonly #memberships = new Map<string, MulticastMembership>()
+  readonly #memberships = new Map<string, GroupMembership>()
   readonly #addressHandlers: Ipv6AddressHandler[] = []
   readonly #configurationHandlers: (() => void)[] = []
   readonly #log: Log

@@ -1,14 +1,7 @@
 export { AddressSet } from './address-set.ts'
 export type { GroupMembership } from './group-membership.ts'
-export { type Listening, MulticastGroup } from './multicast-group.ts'
-export { GroupRecordType, type RecordWriter } from './records.ts'
-export {
-  ANY_SOURCE,
-  areEqual,
-  FilterMode,
-  isListening,
-  mergeFilters,
-  NOT_LISTENING,
-  passes,
-  type SourceFilter,
-} from './source-filter.ts'
+export { GroupReporting, type GroupReportingOptions, type ReportingProtocol } from './group-reporting.ts'
+export type { Membership } from './membership.ts'
+export { GroupRecordType } from './records.ts'
+export { type ReportFormat, ReportPacker } from './report-packer.ts'
+export { FilterMode, mergeFilters, passes, type SourceFilter } from './source-filter.ts'
