@@ -66,6 +66,8 @@ describeWithNamespaces('real name servers', () => {
       '--log-facility=-',
       '--log-queries=extra',
       '--user=',
+      // An ordinary user, root in a namespace of users, may not change groups.
+      '--group=',
       '--pid-file=',
       '--conf-file=/dev/null',
     ]
@@ -87,7 +89,7 @@ describeWithNamespaces('real name servers', () => {
       ...big,
     ]
     const server = namespace.spawn('dnsmasq', [...base, ...zone, ...more])
-    await expect.poll(() => server.stderr, { timeout: 10_000 }).toContain('started')
+    await expect.poll(() => server.stderr, { timeout: 25_000 }).toContain('started')
     return server
   }
 
@@ -315,7 +317,7 @@ remote-control:
 `
     writeFileSync(join(folder, 'unbound.conf'), configuration)
     const server = namespace.spawn('unbound', ['-d', '-c', join(folder, 'unbound.conf')])
-    await expect.poll(() => server.stderr + server.stdout, { timeout: 10_000 }).toContain('start of service')
+    await expect.poll(() => server.stderr + server.stdout, { timeout: 25_000 }).toContain('start of service')
     return server
   }
 
@@ -323,7 +325,7 @@ remote-control:
     // Advertised on links that are up only.
     const starting = host({ ipv4: undefined, dhcp: { conflictDetection: 'short' }, dns: { hostsFile: null } })
     const link = async () => (await namespace.run('ip', ['link', 'show', 'tap0'])).stdout
-    await expect.poll(link, { timeout: 10_000 }).toContain('LOWER_UP')
+    await expect.poll(link, { timeout: 25_000 }).toContain('LOWER_UP')
     await using server = await dnsmasq(
       '--dhcp-range=10.0.0.50,10.0.0.59,120',
       '--dhcp-option=option:dns-server,10.0.0.1',

@@ -8,7 +8,7 @@ import { AttackedService } from './attacked-service.ts'
 const ECHO = 7
 /** Enough for the device's queue to stay short on a small machine, so that what fails is the stack and not the queue. */
 const FRAMES_PER_SECOND = 15_000
-const ATTACK_SECONDS = 2
+const ATTACK_SECONDS = 1
 /** `src/arp/arp.ts`, `src/stack/direct/direct-stack.ts`: defaults. */
 const ARP_CACHE = 512
 const BACKLOG = 4096
