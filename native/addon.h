@@ -1,5 +1,6 @@
 /*
- * The addon's inner interfaces. It has six parts: device.c opens taps, adopts and closes; packet.c opens other interfaces;
+ * The addon's inner interfaces. It has seven parts: device.c opens taps, adopts and closes; packet.c opens other interfaces,
+ * and interface.c follows what becomes of them;
  * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; iteration.c watches the event
  * loop; module.c is what JavaScript sees.
  *
@@ -79,7 +80,12 @@ struct device {
 
   int fd;
   enum carrier carrier;
-  int interface_index; /* of CARRIER_PACKET */
+
+  /* Of CARRIER_PACKET. */
+  int interface_index;
+  int claim;        /* a UNIX socket that holds our number among the users of the interface, or -1 */
+  uv_timer_t *down; /* runs while the interface is down; NULL before it first was */
+
   /* Bytes of virtio header before each frame: 0, 10 or 12. */
   uint32_t header_length;
   uint32_t offloads;
@@ -98,6 +104,7 @@ struct device {
   size_t bytes_length;
   int32_t *receive;
   uint32_t receive_entries;
+  int32_t *receive_lost; /* where frames are counted that the kernel had no room for; NULL when nobody asks */
   uint32_t small_capacity;
   uint32_t large_capacity;
   int32_t *transmit;
@@ -125,7 +132,19 @@ void device_close(struct device *device);
 int device_open_packet(struct addon *addon, napi_env env, const char *name, const char *namespace_path, bool own_address,
                        bool offload, enum step *failed);
 int packet_name(const struct device *device, char *name);
-int packet_error(const struct device *device);
+/* From now on only frames for `address` and for groups come in. 0 or a negative errno. */
+int packet_filter(const struct device *device, const uint8_t address[6]);
+/* The least number from 0 on that nobody else has claimed on this interface and still holds; or a negative errno. */
+int packet_claim(struct device *device);
+/* Adds to `receive_lost` what was lost since the last call. */
+void packet_count_lost(struct device *device);
+
+/*
+ * interface.c. What an error of a packet socket means: 0 when frames will come again, maybe only after the interface, which is down
+ * now, is up again; or the negative errno for which the device is gone.
+ */
+int interface_error(struct device *device);
+void interface_close(struct device *device);
 
 /* iteration.c; calls both functions, in each turn of the event loop, until the environment ends. 0 or a negative errno. */
 int iteration_watch(napi_env env, napi_value enter, napi_value leave);
@@ -133,6 +152,8 @@ int iteration_watch(napi_env env, napi_value enter, napi_value leave);
 /* poll.c */
 int poll_update(struct device *device);
 int poll_flush(struct device *device, uint32_t first, uint32_t count);
+/* Tells JavaScript that no frame will follow. */
+void poll_gone(struct device *device, int reason);
 
 /* link.c; all return a result or a negative errno. */
 int link_get_address(const struct device *device, uint8_t address[6]);

@@ -94,6 +94,7 @@ int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrie
     goto fail;
   device->env = env;
   device->fd = fd;
+  device->claim = -1;
   device->carrier = carrier;
   device->header_length = header_length;
   device->offloads = offloads;
@@ -241,6 +242,7 @@ void device_close(struct device *device) {
   device->closing = true;
   device->addon->devices[device->number] = NULL;
   uv_close((uv_handle_t *)device->poll, on_poll_closed);
+  interface_close(device);
   close(device->fd);
   device->fd = -1;
 }

@@ -8,17 +8,20 @@
 #define TAPSTACK_LIBUV_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct uv_loop_s uv_loop_t;
 typedef struct uv_handle_s uv_handle_t;
 typedef struct uv_poll_s uv_poll_t;
 typedef struct uv_prepare_s uv_prepare_t;
 typedef struct uv_check_s uv_check_t;
+typedef struct uv_timer_s uv_timer_t;
 
 /* enum uv_handle_type is passed as an int; only these members are needed. The module checks the numbers when it loads. */
 #define UV_CHECK 2
 #define UV_POLL 8
 #define UV_PREPARE 9
+#define UV_TIMER 13
 
 /* enum uv_poll_event */
 #define UV_READABLE 1
@@ -39,6 +42,10 @@ extern int uv_prepare_init(uv_loop_t *loop, uv_prepare_t *handle);
 extern int uv_prepare_start(uv_prepare_t *handle, void (*callback)(uv_prepare_t *handle));
 extern int uv_check_init(uv_loop_t *loop, uv_check_t *handle);
 extern int uv_check_start(uv_check_t *handle, void (*callback)(uv_check_t *handle));
+
+extern int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle);
+extern int uv_timer_start(uv_timer_t *handle, void (*callback)(uv_timer_t *handle), uint64_t timeout, uint64_t repeat);
+extern int uv_timer_stop(uv_timer_t *handle);
 
 extern int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
 extern int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb callback);

@@ -92,6 +92,24 @@ static napi_value open_packet(napi_env env, napi_callback_info info) {
   return opened(env, addon, result, failed, values[4]);
 }
 
+static napi_value filter(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  const struct device *device = device_arguments(env, info, values, 2);
+  uint8_t *address;
+  size_t length;
+  if (device == NULL)
+    return number(env, -EBADF);
+  if (!byte_array(env, values[1], &address, &length) || length != 6)
+    return number(env, -EINVAL);
+  return number(env, packet_filter(device, address));
+}
+
+static napi_value claim(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  struct device *device = device_arguments(env, info, values, 1);
+  return number(env, device == NULL ? -EBADF : packet_claim(device));
+}
+
 static napi_value adopt(napi_env env, napi_callback_info info) {
   napi_value values[4];
   struct addon *addon = arguments(env, info, values, 4);
@@ -132,6 +150,8 @@ static napi_value start(napi_env env, napi_callback_info info) {
     return number(env, -EINVAL);
   device->receive_entries = (uint32_t)(receive_words / DESCRIPTOR_WORDS);
   device->transmit_entries = (uint32_t)(transmit_words / DESCRIPTOR_WORDS);
+  device->receive_lost =
+      receive_words % DESCRIPTOR_WORDS == 1 ? device->receive + (receive_words - 1) : NULL;
   if (device->transmit_entries == 0 || (device->transmit_entries & (device->transmit_entries - 1)) != 0)
     return number(env, -EINVAL);
   if (napi_create_string_utf8(env, "tapstack.Tap", NAPI_AUTO_LENGTH, &resource_name) != napi_ok ||
@@ -290,6 +310,8 @@ NAPI_MODULE_INIT() {
   } functions[] = {
       {"open", open_},
       {"openPacket", open_packet},
+      {"filter", filter},
+      {"claim", claim},
       {"adopt", adopt},
       {"name", name},
       {"start", start},
@@ -310,7 +332,7 @@ NAPI_MODULE_INIT() {
   static const struct {
     int type;
     const char *name;
-  } handles[] = {{UV_CHECK, "check"}, {UV_POLL, "poll"}, {UV_PREPARE, "prepare"}};
+  } handles[] = {{UV_CHECK, "check"}, {UV_POLL, "poll"}, {UV_PREPARE, "prepare"}, {UV_TIMER, "timer"}};
   for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
     const char *handle_name = uv_handle_type_name(handles[i].type);
     if (handle_name == NULL || strcmp(handle_name, handles[i].name) != 0) {

@@ -43,7 +43,7 @@ static bool call(struct device *device, enum reference which, int32_t value) {
   return !device->closing;
 }
 
-static void gone(struct device *device, int reason) {
+void poll_gone(struct device *device, int reason) {
   device->receiving = device->blocked = false;
   uv_poll_stop(device->poll);
   call(device, ON_GONE, reason);
@@ -81,6 +81,9 @@ static int read_frame(struct device *device, int32_t *descriptor) {
     /* A frame longer than both slots: the kernel has dropped it. */
     if (errno == EFAULT || errno == EMSGSIZE)
       return 0;
+    /* Or segmentation that the virtio header has no name for. */
+    if (errno == EINVAL && device->carrier == CARRIER_PACKET)
+      return 0;
     return -errno;
   }
   if (count == 0 && device->carrier == CARRIER_SEQUENCED)
@@ -116,12 +119,16 @@ static void receive(struct device *device) {
         break;
       count++;
     }
+    /* Where frames were lost, several are waiting. */
+    if (burst == 0 && count > 1 && device->carrier == CARRIER_PACKET)
+      packet_count_lost(device);
     if (count > 0 && !call(device, ON_BURST, (int32_t)count))
       return;
     if (result == -EAGAIN || !device->receiving)
       return;
     if (result < 0) {
-      gone(device, result);
+      if (device->carrier != CARRIER_PACKET || (result = interface_error(device)) < 0)
+        poll_gone(device, result);
       return;
     }
   }
@@ -134,7 +141,11 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     return;
   if (status < 0) {
     /* libuv reports any error condition of the descriptor as EBADF. For a tap it means that the interface is gone. */
-    gone(device, device->carrier == CARRIER_PACKET ? packet_error(device) : -EBADFD);
+    int result = device->carrier == CARRIER_PACKET ? interface_error(device) : -EBADFD;
+    if (result < 0)
+      poll_gone(device, result);
+    else
+      poll_update(device);
   } else {
     bool open = true;
     if ((events & UV_WRITABLE) != 0) {

@@ -12,9 +12,17 @@ import { fileURLToPath } from 'node:url'
 const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Of native/, these are the addon; other programs there are built by whoever needs them.
-const sources = ['device.c', 'iteration.c', 'link.c', 'module.c', 'packet.c', 'poll.c', 'addon.h', 'libuv.h'].map(
-  (name) => join(root, 'native', name),
-)
+const sources = [
+  'device.c',
+  'interface.c',
+  'iteration.c',
+  'link.c',
+  'module.c',
+  'packet.c',
+  'poll.c',
+  'addon.h',
+  'libuv.h',
+].map((name) => join(root, 'native', name))
 const output = join(root, 'build', 'Release')
 const binary = join(output, 'tapstack.node')
 

@@ -11,11 +11,13 @@ export interface PacketSocketOptions {
   /** An Ethernet interface that is there and up: a veth, a NIC. */
   name: string
   /**
-   * The address that our stack owns. Default: one of its own, made from the interface's name and address, for which the interface
-   * is set to receive everything (promiscuous). `interface` takes that of the interface, as networks want it that let no other
+   * The address that our stack owns. Default: one of its own, made from the interface's name and address and, where others have
+   * opened it so already, their number; the interface is then set to receive everything. `interface` takes that of the interface, as networks want it that let no other
    * address pass (clouds, Wi-Fi): the kernel should then have no address of IPv4 or IPv6 on it, because both would answer.
    */
   mac?: MacAddress | 'interface'
+  /** Delivers what is for other addresses too; by default only what is for ours and for groups reaches this process. */
+  promiscuous?: boolean
   /** Exchanges checksum and segmentation offload with the kernel; default true. What was granted is in `features`. */
   offload?: boolean
   /** Default: one of its own. */
@@ -37,12 +39,13 @@ export interface PacketSocket extends Netif, AsyncDisposable {
  * Opens an existing interface through an AF_PACKET socket, where no tap can be made: in a container, on a NIC. The kernel's own
  * stack goes on beside ours. Frames are read in bursts straight into packet memory and written straight from it, with a
  * virtio header before each (PACKET_VNET_HDR), so that the kernel cuts segments and completes checksums. Frames of VLANs are left
- * out.
+ * out. While the interface is down nothing passes; once it is removed the netif is closed with ENODEV. What the kernel had no room
+ * for counts as `receiveQueueFull`.
  * @throws SystemError EPERM (it takes CAP_NET_RAW), ENODEV, EPROTOTYPE for an interface without Ethernet, ENETDOWN, ENOMEM, with
  *   a hint; TypeError for a `mac` that is a multicast address
  */
 export async function openPacketSocket(options: PacketSocketOptions): Promise<PacketSocket> {
-  const { name, mac, offload = true, namespace = '' } = options
+  const { name, mac, offload = true, namespace = '', promiscuous = false } = options
   if (mac instanceof MacAddress && mac.isMulticast) {
     throw new TypeError(`${mac} is a multicast address and can own no interface`)
   }
@@ -65,12 +68,25 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
       headerLength: details[Detail.HeaderLength],
       offloads: details[Detail.Offloads],
     }
-    const own = mac === 'interface' ? kernelMac : (mac ?? defaultTapAddress(`packet ${name}`, kernelMac))
+    const own = mac === 'interface' ? kernelMac : (mac ?? unclaimedAddress(binding, device, name, kernelMac))
+    if (!promiscuous) {
+      const bytes = new Uint8Array(6)
+      own.writeTo(bytes, 0)
+      const result = binding.filter(device, bytes)
+      if (result < 0) throw tapError(result, 'setsockopt SO_ATTACH_FILTER', name)
+    }
     return new Tap(binding, found, { name, mac: own, mtu, memory: options.memory ?? new PacketMemory() })
   } catch (error) {
     binding.close(device)
     throw error
   }
+}
+
+/** The same each time for the first that opens it, the second, and so on: two of them must not share an address. */
+function unclaimedAddress(binding: TapBinding, device: number, name: string, kernelMac: MacAddress): MacAddress {
+  const claimed = binding.claim(device)
+  if (claimed < 0) throw tapError(claimed, 'bind', name)
+  return defaultTapAddress(claimed === 0 ? `packet ${name}` : `packet ${name} ${claimed}`, kernelMac)
 }
 
 function addressOf(binding: TapBinding, device: number, name: string): MacAddress {

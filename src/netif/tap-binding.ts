@@ -20,6 +20,10 @@ export interface TapBinding {
    * @param ownAddress whether our end has another hardware address than the interface
    */
   openPacket(name: string, namespacePath: string, ownAddress: boolean, offload: boolean, details: Int32Array): number
+  /** A packet socket: from now on only frames for this address (6 bytes) and for groups come in. */
+  filter(device: number, address: Uint8Array): number
+  /** A packet socket: the least number from 0 on that no other, of whichever process, has claimed on that interface and holds. */
+  claim(device: number): number
   /**
    * Takes over a tap's descriptor, or a datagram or sequenced-packet socket that carries one frame a message. On
    * failure the descriptor stays the caller's.
@@ -31,7 +35,8 @@ export interface TapBinding {
   /**
    * Hands over packet memory, the descriptors of the receive and of the transmit ring (a power of two of them), the
    * bytes that a frame may take in a small and in a large slot, and the callbacks: `onBurst` gets the number of
-   * receive descriptors filled, `onGone` a negative errno. Callbacks may close the device.
+   * receive descriptors filled, `onGone` a negative errno. Callbacks may close the device. A word of `receive` behind the
+   * descriptors counts the frames that the kernel had no room for.
    */
   start(
     device: number,
@@ -134,7 +139,7 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.watchIterations === undefined) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.claim === undefined) {
     throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
   }
   loaded = binding

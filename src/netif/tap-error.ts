@@ -22,8 +22,7 @@ export function tapError(errno: number, syscall: string, name: string): SystemEr
 /** The tap, or the namespace that it is in, was deleted while it was open. */
 export function tapGoneError(errno: number, name: string): SystemError {
   const code = -errno === EBADFD ? 'ENODEV' : (CODES.get(-errno) ?? 'EIO')
-  const what = code === 'ENETDOWN' ? 'went down, or was deleted' : 'was deleted'
-  return new SystemError(code, 'read', { hint: `interface ${name} ${what}` })
+  return new SystemError(code, 'read', { hint: `interface ${name} was deleted` })
 }
 
 /** @returns why `name` cannot be an interface's, or null; the rules of dev_valid_name() in Linux */

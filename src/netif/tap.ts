@@ -38,6 +38,7 @@ import {
   tapBinding,
 } from './tap-binding.ts'
 import { badNameError, tapError, tapGoneError } from './tap-error.ts'
+import { deliverDatagrams } from './udp-segments.ts'
 
 export interface TapOptions {
   /**
@@ -97,6 +98,8 @@ const VIRTIO_DATA_VALID = 2
 const VIRTIO_GSO_NONE = 0
 const VIRTIO_GSO_TCPV4 = 1
 const VIRTIO_GSO_TCPV6 = 4
+/** UDP datagrams in one; a packet socket may bring it. Virtual I/O Device 1.3, section 5.1.6. */
+const VIRTIO_GSO_UDP_L4 = 5
 /** With either of both: CWR belongs to the first segment only. */
 const VIRTIO_GSO_ECN = 0x80
 
@@ -207,7 +210,8 @@ export class Tap implements Netif, AsyncDisposable {
     // A quarter of a small memory at most: the stack needs the rest.
     const quarter = Math.min(this.memory.smallSlots, this.memory.largeSlots) >> 2
     const entries = Math.max(1, Math.min(RECEIVE_RING, quarter))
-    this.#receiveWords = new Int32Array(entries * DESCRIPTOR_WORDS)
+    // One more, for frames that the kernel had no room for.
+    this.#receiveWords = new Int32Array(entries * DESCRIPTOR_WORDS + 1)
     for (let i = 0; i < entries; i++) {
       const small = this.memory.takeSmall()
       const large = this.memory.takeLarge()
@@ -391,6 +395,11 @@ export class Tap implements Netif, AsyncDisposable {
     const memory = this.memory
     const counters = this.counters
     counters.bursts++
+    const lost = words.length - 1
+    if (words[lost] !== 0) {
+      counters.receiveQueueFull += words[lost]
+      words[lost] = 0
+    }
     for (let i = 0; i < count; i++) {
       const at = i << DESCRIPTOR_SHIFT
       const length = words[at + RECEIVE_LENGTH]
@@ -426,7 +435,9 @@ export class Tap implements Netif, AsyncDisposable {
       counters.receivedFrames++
       counters.receivedBytes += length
       try {
-        receiver.frame(packet)
+        if (flags >>> 8 === VIRTIO_GSO_UDP_L4) {
+          deliverDatagrams(packet, words[at + RECEIVE_SEGMENT_SIZE], receiver, counters)
+        } else receiver.frame(packet)
       } finally {
         packet.release()
       }
@@ -441,7 +452,7 @@ export class Tap implements Netif, AsyncDisposable {
     const flags = words[at + RECEIVE_FLAGS]
     const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
     if (flags >>> 8 !== VIRTIO_GSO_NONE) {
-      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6) return false
+      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6 && gso !== VIRTIO_GSO_UDP_L4) return false
       if (words[at + RECEIVE_SEGMENT_SIZE] === 0) return false
     }
     if ((flags & VIRTIO_NEEDS_CHECKSUM) === 0) return true
@@ -459,7 +470,7 @@ export class Tap implements Netif, AsyncDisposable {
       packet.checksum = ChecksumState.Verified
     }
     const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
-    if (gso !== VIRTIO_GSO_NONE) {
+    if (gso === VIRTIO_GSO_TCPV4 || gso === VIRTIO_GSO_TCPV6) {
       packet.segmentation = gso === VIRTIO_GSO_TCPV4 ? Segmentation.TcpV4 : Segmentation.TcpV6
       packet.segmentSize = words[at + RECEIVE_SEGMENT_SIZE]
     }

@@ -71,39 +71,6 @@ test('its own address, or that of the interface', async () => {
   await namespace.run('sh', ['-c', 'ip neighbour flush dev v1 && ping -c 1 -W 2 10.0.0.2'])
 })
 
-test('frames of a VLAN are not taken for those of the network itself', async () => {
-  const netif = await openIn(namespace, 'v0')
-  await stackOver(netif)
-  const other = await openIn(namespace, 'v1')
-  // An ARP request for our address, once in VLAN 5 (IEEE 802.1Q) and once without one.
-  const request = Buffer.from(`0001080006040001${'020000000099'}0a000063${'000000000000'}0a000002`, 'hex')
-  for (const [type, expected] of [
-    ['810000050806', 0],
-    ['0806', 1],
-  ] as const) {
-    const before = netif.counters.receivedFrames
-    const packet = other.memory.allocate(100)!
-    const frame = Buffer.concat([Buffer.from(`ffffffffffff020000000099${type}`, 'hex'), request])
-    packet.memory.bytes.set(frame, packet.start)
-    packet.end = packet.start + frame.length
-    other.transmit(packet)
-    other.flush()
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(netif.counters.receivedFrames - before).toBe(expected)
-  }
-  await other.close()
-})
-
-test.each([
-  ['went down', ['link', 'set', 'v0', 'down']],
-  ['was deleted', ['link', 'delete', 'v0']],
-])('an interface that %s ends the stack with an error', async (_what, command) => {
-  const { closed } = await stackOver(await openIn(namespace, 'v0'))
-  const ending = expect(closed).rejects.toMatchObject({ code: 'ENETDOWN' })
-  await namespace.run('ip', command)
-  await ending
-})
-
 test.each([
   ['nothing0', 'ENODEV', /there is no interface nothing0/],
   ['lo', 'EPROTOTYPE', /lo carries no Ethernet frames/],

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { HostClock, SeededRandom } from '../../src/clock/index.ts'
-import { openPacketSocket, type PacketSocket } from '../../src/netif/index.ts'
+import { openPacketSocket, type PacketSocket, type PacketSocketOptions } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { createStack } from '../../src/stack/index.ts'
 import type { Pair } from '../stack/pairs.ts'
@@ -18,20 +18,26 @@ export async function vethNamespace(): Promise<Namespace> {
 }
 
 /** One of its interfaces, opened from outside of it. */
-export function openIn(namespace: Namespace, name: string, memory?: PacketMemory): Promise<PacketSocket> {
-  return openPacketSocket({ name, namespace: `/proc/${namespace.pid}/ns/net`, ...(memory ? { memory } : {}) })
+export function openIn(
+  namespace: Namespace,
+  name: string,
+  options: Partial<PacketSocketOptions> = {},
+): Promise<PacketSocket> {
+  return openPacketSocket({ name, namespace: `/proc/${namespace.pid}/ns/net`, ...options })
 }
 
 /** Two stacks of ours at the ends of a veth, for the behaviour suite. */
-export async function vethPair(namespace: Namespace): Promise<Pair> {
+export async function vethPair(namespace: Namespace, family: 4 | 6 = 4): Promise<Pair> {
   const clock = new HostClock()
   const random = new SeededRandom(1)
   const memories = [new PacketMemory(), new PacketMemory()]
   const stack = async (index: number, host: number) =>
     createStack({
-      netif: await openIn(namespace, `v${index}`, memories[index]),
-      ipv4: `10.0.0.${host}/24`,
-      ipv4Only: true,
+      netif: await openIn(namespace, `v${index}`, { memory: memories[index] }),
+      ...(family === 4
+        ? { ipv4: `10.0.0.${host}/24`, ipv4Only: true }
+        : // Nobody else is there; each test would wait for seconds.
+          { ipv6: `fd00::${host}/64`, ipv6Only: true, ipv6Settings: { detectionTransmits: 0 } }),
       clock,
       random,
     })
@@ -40,10 +46,10 @@ export async function vethPair(namespace: Namespace): Promise<Pair> {
   return {
     server,
     client,
-    serverAddress: '10.0.0.2',
-    clientAddress: '10.0.0.1',
+    serverAddress: family === 4 ? '10.0.0.2' : 'fd00::2',
+    clientAddress: family === 4 ? '10.0.0.1' : 'fd00::1',
     longestDatagram: 65_507,
-    silentEndpoint: async () => ({ address: '10.0.0.99', port: 7 }),
+    silentEndpoint: async () => ({ address: family === 4 ? '10.0.0.99' : 'fd00::99', port: 7 }),
     async close() {
       await Promise.all([client.close(0), server.close(0)])
       for (const memory of memories) expect(memory.inUse, 'packets still in use after close').toBe(0)
