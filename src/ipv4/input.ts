@@ -123,8 +123,8 @@ export class Input {
       if (this.foreignReceiver !== null) this.#receiveForeign(this.foreignReceiver, packet, source, destination)
       return
     }
-    // Of what we send to ourselves only that to groups came back from there.
-    if (fromUs) packet.multicast = destination >>> 28 === 14
+    // Of what we send to ourselves, that to groups and to all hosts came back from there.
+    if (fromUs) packet.multicast = destination >>> 28 === 14 || this.#local.isBroadcast(destination)
     this.#setFields(packet, network, network + total, source, destination)
     if (headerLength > wire.HEADER_LENGTH && !this.areOptionsFine(packet)) return
     packet.transport = packet.start = network + headerLength

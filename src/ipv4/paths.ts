@@ -296,7 +296,8 @@ export class Paths {
     if (source !== null && isLoopback(source.word3)) {
       // As Linux: to groups and to all hosts the source address chooses the interface, here the loopback's.
       if (destination.isMulticast || address === ALL_HOSTS) {
-        return this.#makePath(destination, source, LOOPBACK, address, true, LOCAL_MTU)
+        // Never the usual source: the interface's is.
+        return this.#makePath(destination, source, IpAddress.ANY_V4, address, true, LOCAL_MTU)
       }
       return 'EADDRNOTAVAIL'
     }

@@ -347,7 +347,7 @@ export class Paths {
     // RFC 4291, section 2.5.3: packets from ::1 do not leave; to a group they reach who listens to it here.
     if (source?.isLoopback) {
       if (!destination.isMulticast) return 'EADDRNOTAVAIL'
-      return this.#newPath(source, destination, destination, null, HEADER_LENGTH + MAX_PAYLOAD, true)
+      return this.#newPath(source, destination, destination, null, HEADER_LENGTH + MAX_PAYLOAD, false)
     }
     const { addresses } = this.local
     if (addresses.length === 0 || this.resolver === null) return 'ENETUNREACH'

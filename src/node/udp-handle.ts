@@ -125,7 +125,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     if (parsed === null || !this.#isOurZone(parsed)) return errorNumber('EINVAL')
     const failure = this.#ensureBound()
     if (failure !== 0) return failure
-    const address = reachable(parsed.address, this.#family)
+    const address = this.#peer(parsed)
     const refused = this.#refusal(address)
     if (refused !== null) return errorNumber(refused)
     const status = this.#rebind(this.#binding!.port, { address, port })
@@ -165,7 +165,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     this.#options.moveTo(binding)
     this.#binding = binding
     this.#groups.moveTo(binding)
-    return typeof made === 'string' ? errorNumber(this.#reason(made)) : 0
+    return typeof made === 'string' ? errorNumber(made) : 0
   }
 
   /** Where a socket comes from that is connected there: a wildcard of one family would not go with a peer of the other. */
@@ -175,18 +175,33 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     return peer.isMulticast ? this.#options.multicastSourceOf(peer.family) : null
   }
 
-  /** A way out of this host from an address that is only known here Linux calls invalid (ip_route_output). */
-  #reason(code: SystemErrorCode): SystemErrorCode {
+  /** Where Linux says something else than our layers of a socket that is bound to a loopback address; null: it was sent. */
+  #reason(code: SystemErrorCode, destination: IpAddress): SystemErrorCode | null {
     const { address } = this.#bound!
-    return code === 'EADDRNOTAVAIL' && address?.family === 4 && address.isLoopback ? 'EINVAL' : code
+    if (code !== 'EADDRNOTAVAIL' || !address?.isLoopback) return code
+    const failure = this.#wayTo(destination)
+    if (failure !== null) return failure
+    // ip_route_output refuses it. Of IPv6 it would leave, for nobody to answer: RFC 4291, section 2.5.3 forbids it.
+    return address.family === 4 ? 'EINVAL' : null
+  }
+
+  /** Why there is none, or null. */
+  #wayTo(destination: IpAddress): SystemErrorCode | null {
+    const { ipv4, ipv6 } = this.#host.stack
+    const path = (destination.family === 4 ? ipv4 : ipv6?.ipv6)?.path(destination) ?? 'ENETUNREACH'
+    return typeof path === 'string' ? path : null
   }
 
   /** Why Linux sends nothing there from where this socket is bound, before it looks for a way. */
   #refusal(destination: IpAddress): SystemErrorCode | null {
-    const address = this.#bound!.address
-    if (address === null) return null
-    // A socket of IPv6 that is bound to more than a mapped address has no way to IPv4.
-    return this.#family === 6 && address.family !== destination.family ? 'ENETUNREACH' : null
+    const bound = this.#bound!.address
+    if (this.#family === 4 || bound === null || bound.family === destination.family) return null
+    return bound.family === 6 ? 'ENETUNREACH' : (this.#wayTo(destination) ?? 'EAFNOSUPPORT')
+  }
+
+  /** Where the unspecified address leads: to this host, over the family that the socket is bound to. */
+  #peer({ address }: ZonedAddress): IpAddress {
+    return reachable(address, this.#bound?.address?.family ?? this.#family)
   }
 
   getsockname(out: SocketAddress): number {
@@ -227,13 +242,13 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   #sendTo(data: Uint8Array, text: string, port: number): number | SystemErrorCode | null {
     const parsed = parseAddress(text, this.#family)
     if (parsed === null) return errorNumber('EINVAL')
-    const address = reachable(parsed.address, this.#family)
+    const address = this.#peer(parsed)
     const refused = this.#refusal(address)
     if (refused !== null) return refused
     // By its zone a group is reached over another interface than the usual one.
     const via = address.isMulticast && parsed.zone === LOOPBACK_NAME ? loopback(6) : null
     const failure = this.#binding!.send(data, address, port, via)
-    return failure === null ? null : this.#reason(failure)
+    return failure === null ? null : this.#reason(failure, address)
   }
 
   getSendQueueSize(): number {

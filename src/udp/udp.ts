@@ -192,6 +192,7 @@ export class Udp implements IpProtocolHandler {
     packet.checksumField = at + wire.CHECKSUM
     this.counters.sent++
     if (path.destination.isMulticast) this.#sendToGroup(binding, packet, path)
+    else if (path.isBroadcast) this.#sendToAll(binding, packet, path, port)
     else path.ip.send(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
     return null
   }
@@ -212,6 +213,13 @@ export class Udp implements IpProtocolHandler {
     // 0: it stays in this host.
     if (multicastHopLimit > 0) ip.send(packet, path, IpProtocol.Udp, multicastHopLimit, 0)
     else packet.release()
+  }
+
+  /** RFC 919, section 5: all hosts are we, too. As Linux, whatever socket of ours takes it. */
+  #sendToAll(binding: UdpBinding, packet: PacketBuffer, path: Path, port: number): void {
+    const { ip } = path
+    if (!path.isLocal && this.#ports.has(port)) ip.loopBack(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
+    ip.send(packet, path, IpProtocol.Udp, binding.hopLimit, 0)
   }
 
   receive(packet: PacketBuffer, ip: Ip): void {
