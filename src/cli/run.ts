@@ -60,8 +60,20 @@ async function load(file: string): Promise<Record<string, unknown>> {
   try {
     return await loadModule(file)
   } catch (error) {
+    const name = missingPackage(error)
+    if (name !== null) {
+      throw new Failure(`${file} needs the package ${name}, which is not installed: npm install ${name}`)
+    }
     // It is the author's error, who needs to see where.
     const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
     throw new Failure(`${file} cannot be loaded: ${details}`)
   }
+}
+
+/** The package that was not found while loading, if that is what is wrong; null for a file, or anything else. */
+function missingPackage(error: unknown): string | null {
+  const { code, message } = (error ?? {}) as NodeJS.ErrnoException
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return null
+  // `import` names the package, `require` what was asked for, which may be a file of the package.
+  return /^Cannot find (?:package|module) '((?:@[^/']+\/)?[^@./'][^/']*)[^']*'/.exec(message)?.[1] ?? null
 }

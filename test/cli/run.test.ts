@@ -153,3 +153,14 @@ test('shows where a file fails that cannot be loaded', async () => {
   expect(stderr).toContain('broken.mjs:3')
   expect(code).toBe(1)
 })
+
+test.each([
+  ['import.mjs', `import '@somebody/nothing-there/part'`, '@somebody/nothing-there'],
+  ['import.ts', `import nothing from 'nothing-there'\nconst answer: number = nothing`, 'nothing-there'],
+  ['require.cjs', `require('nothing-there/package.json')`, 'nothing-there'],
+])('names the package that is missing: %s', async (file, text, name) => {
+  const { code, stderr } = await runTapstack(['run', write(`missing/${file}`, `${text}\n`)])
+  const what = `tapstack: ${join(folder, 'missing', file)} needs the package ${name}, which is not installed`
+  expect(stderr).toBe(`${what}: npm install ${name}\n`)
+  expect(code).toBe(1)
+})
