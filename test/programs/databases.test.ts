@@ -44,6 +44,18 @@ describeWithNamespaces('databases', () => {
       failed: '57P01',
       refused: 'ECONNREFUSED',
     })
+
+    const ask = ['--server', KERNEL, '--user', 'trial', '--password', PASSWORD, '--query']
+    const encrypted = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
+    for (const [query, tls, answer] of [
+      ['SELECT i, i * i AS square FROM generate_series(1, 2) i', [], '{"i":1,"square":1}\n{"i":2,"square":4}\n'],
+      [encrypted, [], '{"ssl":false}\n'],
+      [encrypted, ['--tls'], '{"ssl":true}\n'],
+    ] as const) {
+      const example = await link.example('postgres-client.ts', [...ask, query, ...tls]).finish(20_000)
+      expect(example.status, example.stderr).toBe(0)
+      expect(example.stdout).toContain(answer)
+    }
     expect((await server.kill('SIGINT')).status).toBe(0)
   }, 120_000)
 

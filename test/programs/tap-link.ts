@@ -51,11 +51,20 @@ export class TapLink implements AsyncDisposable {
 
   /** Starts a program of the folder `programs` on a stack at `STACK` and `STACK6`. */
   program(file: string, words: readonly string[] = [], options: ProgramOptions = {}): RunningProcess {
+    return this.#watched([process.execPath, ...REGISTER, path(file), ...words], options)
+  }
+
+  /** Starts an example, as `tapstack run` does. */
+  example(file: string, words: readonly string[]): RunningProcess {
+    return this.#watched([process.execPath, 'bin/tapstack.mjs', 'run', `examples/${file}`, ...words], {})
+  }
+
+  #watched(command: readonly string[], options: ProgramOptions): RunningProcess {
     const calls = join(this.folder, `calls-${this.programs.length}`)
     // As a grandchild (-D), so that it is the program that is ended in the end.
     const strace = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-e', 'trace=socket', '-o', calls]
     const limit = options.descriptors === undefined ? [] : ['prlimit', `--nofile=${options.descriptors}`, '--']
-    const [first, ...rest] = [...limit, ...strace, process.execPath, ...REGISTER, path(file), ...words]
+    const [first, ...rest] = [...limit, ...strace, ...command]
     const environment = { ...ADDRESSES, ...options.environment }
     const program = this.namespace.spawn(first, rest, { ...options, environment })
     this.programs.push({ process: program, calls })
