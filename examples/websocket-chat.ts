@@ -13,7 +13,7 @@ const REMEMBERED = 20
 const LONGEST_MESSAGE = 4096
 /** Bytes that may wait for one who does not read, who is sent away then. */
 const MOST_WAITING = 1024 * 1024
-/** Close codes of RFC 6455, section 7.4.1. */
+/** With which code a WebSocket is closed. */
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 
