@@ -1,6 +1,6 @@
 /*
- * The addon's inner interfaces. It has seven parts: device.c opens taps, adopts and closes; packet.c opens other interfaces,
- * and interface.c follows what becomes of them;
+ * The addon's inner interfaces. It has eight parts: device.c opens taps and tuns, adopts and closes; packet.c opens other
+ * interfaces, and interface.c follows what becomes of them; by-name.c asks and prepares for those that are opened elsewhere;
  * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; iteration.c watches the event
  * loop; module.c is what JavaScript sees.
  *
@@ -120,7 +120,8 @@ enum reference { REFERENCE_BYTES, REFERENCE_RECEIVE, REFERENCE_TRANSMIT, ON_BURS
 int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
                   uint32_t offloads, enum step *failed);
 /* Both return the device's number or a negative errno, and then say in `failed` which call it was. */
-int device_open(struct addon *addon, napi_env env, const char *name, bool persist, bool offload, enum step *failed);
+int device_open(struct addon *addon, napi_env env, const char *name, bool ethernet, bool persist, bool offload,
+                enum step *failed);
 int device_adopt(struct addon *addon, napi_env env, int fd, bool offload, uint32_t socket_header_length,
                  enum step *failed);
 struct device *device_find(struct addon *addon, int32_t number);
@@ -145,6 +146,11 @@ void packet_count_lost(struct device *device);
  */
 int interface_error(struct device *device);
 void interface_close(struct device *device);
+
+/* by-name.c; called by JavaScript as they are. */
+napi_value interface_query(napi_env env, napi_callback_info info);
+napi_value interface_send(napi_env env, napi_callback_info info);
+napi_value namespace_call(napi_env env, napi_callback_info info);
 
 /* iteration.c; calls both functions, in each turn of the event loop, until the environment ends. 0 or a negative errno. */
 int iteration_watch(napi_env env, napi_value enter, napi_value leave);

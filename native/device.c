@@ -121,7 +121,8 @@ fail:
   return result;
 }
 
-int device_open(struct addon *addon, napi_env env, const char *name, bool persist, bool offload, enum step *failed) {
+int device_open(struct addon *addon, napi_env env, const char *name, bool ethernet, bool persist, bool offload,
+                enum step *failed) {
   uint32_t header_length = 0, offloads = 0;
   int result = 0;
 
@@ -135,7 +136,7 @@ int device_open(struct addon *addon, napi_env env, const char *name, bool persis
   unsigned int supported = 0;
   if (header && ioctl(fd, TUNGETFEATURES, &supported) == 0 && (supported & IFF_VNET_HDR) == 0)
     header = false;
-  result = attach(fd, name, (short)(IFF_TAP | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)));
+  result = attach(fd, name, (short)((ethernet ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)));
   if (result < 0)
     goto fail;
 

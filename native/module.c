@@ -61,7 +61,7 @@ static napi_value opened(napi_env env, struct addon *addon, int result, enum ste
   return number(env, result);
 }
 
-static napi_value open_(napi_env env, napi_callback_info info) {
+static napi_value open_device(napi_env env, napi_callback_info info, bool ethernet) {
   napi_value values[4];
   struct addon *addon = arguments(env, info, values, 4);
   char name[IFNAMSIZ + 1];
@@ -72,9 +72,13 @@ static napi_value open_(napi_env env, napi_callback_info info) {
       napi_get_value_bool(env, values[2], &offload) != napi_ok)
     return number(env, -EINVAL);
   enum step failed;
-  int result = device_open(addon, env, name, persist, offload, &failed);
+  int result = device_open(addon, env, name, ethernet, persist, offload, &failed);
   return opened(env, addon, result, failed, values[3]);
 }
+
+static napi_value open_(napi_env env, napi_callback_info info) { return open_device(env, info, true); }
+
+static napi_value open_tun(napi_env env, napi_callback_info info) { return open_device(env, info, false); }
 
 static napi_value open_packet(napi_env env, napi_callback_info info) {
   napi_value values[5];
@@ -309,6 +313,7 @@ NAPI_MODULE_INIT() {
     napi_callback callback;
   } functions[] = {
       {"open", open_},
+      {"openTun", open_tun},
       {"openPacket", open_packet},
       {"filter", filter},
       {"claim", claim},
@@ -326,6 +331,9 @@ NAPI_MODULE_INIT() {
       {"isUp", is_up},
       {"setUp", set_up},
       {"watchIterations", watch_iterations},
+      {"queryInterface", interface_query},
+      {"sendFrame", interface_send},
+      {"callInNamespace", namespace_call},
       {"socketPair", socket_pair},
   };
   /* Guards the numbers that libuv.h takes for granted. */

@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Of native/, these are the addon; other programs there are built by whoever needs them.
 const sources = [
+  'by-name.c',
   'device.c',
   'interface.c',
   'iteration.c',

@@ -60,7 +60,7 @@ export function installDependencies() {
     // to be compiled is our own addon, in the next step.
     const npm = process.env.npm_execpath
     const [command, first] = npm === undefined ? ['npm', []] : [process.execPath, [npm]]
-    run(command, [...first, 'ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'])
+    runQuietly(command, [...first, 'ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'])
   })
 }
 
@@ -99,7 +99,7 @@ export function buildDist() {
     const fresh = join(root, `dist.${process.pid}`)
     const old = join(root, `dist.${process.pid}.old`)
     try {
-      run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh])
+      runQuietly(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh])
       writeFileSync(join(fresh, '.sources'), sources)
       if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old)
       renameSync(fresh, join(root, 'dist'))
@@ -135,7 +135,7 @@ export function buildPingWhereMissing() {
   if (existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs) return
   mkdirSync(join(root, 'build'), { recursive: true })
   const [compiler, ...options] = (process.env.CC ?? 'cc').trim().split(/\s+/)
-  run(compiler, [...options, '-O2', '-o', target, source])
+  runQuietly(compiler, [...options, '-O2', '-o', target, source])
 }
 
 /** Where a command is found, null if it is not. The system folders count even where an ordinary user's path lacks them. */
@@ -153,7 +153,7 @@ export function onPath(command) {
 }
 
 /** Tells that a step is going on, and how long it took. */
-function step(name, action) {
+export function step(name, action) {
   process.stdout.write(`${name} ... `)
   const start = process.hrtime.bigint()
   try {
@@ -166,7 +166,7 @@ function step(name, action) {
 }
 
 function runNode(script) {
-  run(process.execPath, [script])
+  runQuietly(process.execPath, [script])
 }
 
 function isWritable(folder) {
@@ -179,7 +179,7 @@ function isWritable(folder) {
 }
 
 /** Runs a command quietly; what it said is shown only if it failed. */
-function run(command, args) {
+export function runQuietly(command, args) {
   const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
     encoding: 'utf8',

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fetchGuestKernel } from './guest-kernel.mjs'
+import { buildOptionalPackages } from './optional-packages.mjs'
 import { buildPingWhereMissing, onPath, root, runScript, setUp } from './set-up.mjs'
 
 /** Programs that tests use, with the Debian packages that hold them. */
@@ -14,6 +15,7 @@ const PROGRAMS = {
   ethtool: 'ethtool',
   dhcpd: 'isc-dhcp-server',
   dnsmasq: 'dnsmasq-base',
+  ethtool: 'ethtool',
   git: 'git',
   ip: 'iproute2',
   'kea-dhcp4': 'kea-dhcp4-server',
@@ -22,6 +24,7 @@ const PROGRAMS = {
   ndisc6: 'ndisc6',
   nmap: 'nmap',
   openssl: 'openssl',
+  'pcap-config': 'libpcap-dev',
   zsh: 'zsh',
   ping: 'iputils-ping',
   radvd: 'radvd',
@@ -64,6 +67,7 @@ await runScript(async () => {
     const missing = fetchGuestKernel()
     if (missing !== null) console.log(`No kernel for a guest, tests that need one are skipped: ${missing}`)
   }
+  buildOptionalPackages()
   return await runTests()
 })
 

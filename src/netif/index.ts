@@ -21,7 +21,10 @@ export {
   type ParsedInterface,
   parseInterface,
 } from './open-netif.ts'
+export { OptionalPackageError } from './optional-package.ts'
 export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from './packet-socket.ts'
+export { openPcap, type PcapCounters, PcapNetif, type PcapOptions, type PcapPackage } from './pcap.ts'
+export type { ReceivedOffloadCounters } from './received-offload.ts'
 export { RecentFrames, type RecentFramesOptions } from './recent-frames.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'

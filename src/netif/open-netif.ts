@@ -3,6 +3,7 @@ import type { PacketMemory } from '../packet/index.ts'
 import { CARRIER_KINDS } from './carrier/index.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
+import { openPcap } from './pcap.ts'
 import { Tap } from './tap.ts'
 
 /** What every way to reach a network is given. */
@@ -49,6 +50,14 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     doc: 'an existing interface such as a veth or a NIC, through a packet socket',
     accepts: isDeviceName,
     open: (name, { memory }) => openPacketSocket({ name, memory }),
+  },
+  {
+    kind: 'pcap',
+    label: 'libpcap',
+    placeholder: 'NAME',
+    doc: 'an existing interface, through the optional package pcap',
+    accepts: isDeviceName,
+    open: (name, { memory }) => openPcap({ name, memory }),
   },
   ...CARRIER_KINDS,
 ]

@@ -14,6 +14,8 @@ export interface TapBinding {
    * @returns the device
    */
   open(name: string, persist: boolean, offload: boolean, details: Int32Array): number
+  /** As `open`, for a tun: IP packets without Ethernet. */
+  openTun(name: string, persist: boolean, offload: boolean, details: Int32Array): number
   /**
    * Opens an interface that is there already, through an AF_PACKET socket.
    * @param namespacePath of the network namespace that it is in, '' for ours
@@ -68,6 +70,12 @@ export interface TapBinding {
   setUp(device: number, up: boolean): number
   /** From now on calls both functions in each turn of the event loop: before it waits, and after. */
   watchIterations(enter: () => void, leave: () => void): number
+  /** What the kernel says of an interface of this network namespace: interface-facts.ts has the words. */
+  queryInterface(name: string, facts: Int32Array): number
+  /** Sends one Ethernet frame through an interface of this network namespace. */
+  sendFrame(name: string, frame: Uint8Array): number
+  /** Calls a function in the network namespace of that path. Throws what it throws. */
+  callInNamespace(path: string, action: () => void): number
   /** Two joined sockets, sequenced-packet or datagram, that `adopt` takes. */
   socketPair(sequenced: boolean, descriptors: Int32Array): number
 }

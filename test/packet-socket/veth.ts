@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { HostClock, SeededRandom } from '../../src/clock/index.ts'
-import { openPacketSocket, type PacketSocket, type PacketSocketOptions } from '../../src/netif/index.ts'
+import { type Netif, openPacketSocket, type PacketSocket, type PacketSocketOptions } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { createStack } from '../../src/stack/index.ts'
 import type { Pair } from '../stack/pairs.ts'
@@ -27,13 +27,17 @@ export function openIn(
 }
 
 /** Two stacks of ours at the ends of a veth, for the behaviour suite. */
-export async function vethPair(namespace: Namespace, family: 4 | 6 = 4): Promise<Pair> {
+export async function vethPair(
+  namespace: Namespace,
+  family: 4 | 6 = 4,
+  open: (name: string, memory: PacketMemory) => Promise<Netif> = (name, memory) => openIn(namespace, name, { memory }),
+): Promise<Pair> {
   const clock = new HostClock()
   const random = new SeededRandom(1)
   const memories = [new PacketMemory(), new PacketMemory()]
   const stack = async (index: number, host: number) =>
     createStack({
-      netif: await openIn(namespace, `v${index}`, { memory: memories[index] }),
+      netif: await open(`v${index}`, memories[index]!),
       ...(family === 4
         ? { ipv4: `10.0.0.${host}/24`, ipv4Only: true }
         : // Nobody else is there; each test would wait for seconds.

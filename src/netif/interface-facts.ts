@@ -1,0 +1,61 @@
+import { MacAddress } from '../address/index.ts'
+import { SystemError } from '../errors/index.ts'
+import { tapBinding } from './tap-binding.ts'
+import { badNameError, tapError } from './tap-error.ts'
+
+/** Words that `TapBinding.queryInterface` fills; enum fact of native/by-name.c. */
+const Fact = { Index: 0, Flags: 1, Mtu: 2, HardwareType: 3, AddressHigh: 4, AddressLow: 5 } as const
+const FACT_WORDS = 6
+/** netdevice(7) and <linux/if_arp.h>. */
+const IFF_UP = 1
+const ARPHRD_ETHER = 1
+
+/** What the kernel says of an interface. */
+export interface InterfaceFacts {
+  /** Another one of the same name has another. */
+  readonly index: number
+  readonly isUp: boolean
+  readonly mtu: number
+  readonly isEthernet: boolean
+  readonly mac: MacAddress
+}
+
+/** @param namespace path of the network namespace to look in, '' for ours @returns negative errno if there is none */
+export function factsOf(name: string, namespace: string): InterfaceFacts | number {
+  const binding = tapBinding()
+  const words = new Int32Array(FACT_WORDS)
+  const result = inNamespace(namespace, () => binding.queryInterface(name, words))
+  if (result < 0) return result
+  return {
+    index: words[Fact.Index],
+    isUp: (words[Fact.Flags] & IFF_UP) !== 0,
+    mtu: words[Fact.Mtu],
+    isEthernet: words[Fact.HardwareType] === ARPHRD_ETHER,
+    mac: new MacAddress(words[Fact.AddressHigh], words[Fact.AddressLow]),
+  }
+}
+
+/** Of an interface that is there and up. @throws SystemError EINVAL, ENODEV, ENETDOWN with a hint */
+export function factsOfUsable(name: string, namespace: string): InterfaceFacts {
+  const bad = badNameError(name)
+  if (bad !== null) throw bad
+  const facts = factsOf(name, namespace)
+  if (typeof facts === 'number') throw tapError(facts, 'ioctl SIOCGIFINDEX', name)
+  if (!facts.isUp) throw new SystemError('ENETDOWN', 'open', { hint: `${name} is down: ip link set ${name} up` })
+  return facts
+}
+
+/**
+ * Calls `action` in another network namespace; what it opens there stays there. Nothing else runs meanwhile.
+ * @param namespace its path, '' for ours
+ * @throws SystemError for the namespace (EPERM, ENOENT, ...), and what `action` throws
+ */
+export function inNamespace<Result>(namespace: string, action: () => Result): Result {
+  if (namespace === '') return action()
+  let done: { result: Result } | undefined
+  const errno = tapBinding().callInNamespace(namespace, () => {
+    done = { result: action() }
+  })
+  if (done === undefined) throw tapError(errno, 'setns', namespace)
+  return done.result
+}
