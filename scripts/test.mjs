@@ -12,7 +12,6 @@ const PROGRAMS = {
   'atk6-fuzz_ip6': 'thc-ipv6',
   busybox: 'busybox',
   curl: 'curl',
-  ethtool: 'ethtool',
   dhcpd: 'isc-dhcp-server',
   dnsmasq: 'dnsmasq-base',
   ethtool: 'ethtool',
