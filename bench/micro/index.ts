@@ -3,6 +3,7 @@ import { checksumBenchmarks } from './checksum.ts'
 import { clockBenchmarks } from './clock.ts'
 import { headerBenchmarks } from './headers.ts'
 import type { MicroResult } from './measure.ts'
+import { recentFramesBenchmarks } from './recent-frames.ts'
 import { segmentationBenchmarks } from './segmentation.ts'
 
 export type { MicroResult } from './measure.ts'
@@ -14,6 +15,7 @@ export async function runMicroBenchmarks(): Promise<MicroResult[]> {
     ...(await headerBenchmarks()),
     ...(await segmentationBenchmarks()),
     ...(await clockBenchmarks()),
+    ...(await recentFramesBenchmarks()),
   ]
 }
 

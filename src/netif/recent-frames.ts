@@ -3,6 +3,7 @@ import { FileSink, PcapngWriter } from '../capture/index.ts'
 import type { Clock, Microseconds } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
+import { type CopyBytes, copyBytes } from './copy-bytes.ts'
 import type { FrameReceiver, Netif, NetifCounters, NetifFeatures } from './netif.ts'
 
 export interface RecentFramesOptions {
@@ -13,8 +14,6 @@ export interface RecentFramesOptions {
 /** Of each frame, in bytes: all headers, and the beginning of what they carry. */
 const KEPT_BYTES = 256
 const PER_SLOT = SMALL_SLOT / KEPT_BYTES
-const SLOT_SHIFT = Math.log2(PER_SLOT)
-const SLOT_MASK = PER_SLOT - 1
 
 /**
  * The last frames of a network interface, both ways: always on, bounded, and written to a file when something went wrong.
@@ -58,13 +57,16 @@ class RecordedNetif implements Netif, FrameReceiver {
   readonly #netif: Netif
   readonly #clock: Clock
   readonly #bytes: Uint8Array
+  readonly #copy: CopyBytes
   readonly #slots: PacketBuffer[] = []
-  readonly #entries: number
+  #entries: number
+  /** Where in packet memory each entry lies. */
+  readonly #positions: Int32Array
   readonly #times: Float64Array
+  /** Twice the length of each frame, and one more for those that we sent. */
   readonly #lengths: Int32Array
-  readonly #outbound: Uint8Array
   #next = 0
-  #count = 0
+  #isFull = false
   #now: Microseconds = 0
   #isTimeKnown = false
   #receiver: FrameReceiver | null = null
@@ -73,6 +75,7 @@ class RecordedNetif implements Netif, FrameReceiver {
     this.#netif = netif
     this.#clock = clock
     this.#bytes = netif.memory.bytes
+    this.#copy = copyBytes(netif.memory.wasm)
     // A small memory is for the stack, a sixteenth of it at most for us.
     const slots = Math.min(Math.ceil(frames / PER_SLOT), netif.memory.smallSlots >> 4)
     for (let i = 0; i < slots; i++) {
@@ -81,33 +84,33 @@ class RecordedNetif implements Netif, FrameReceiver {
       this.#slots.push(slot)
     }
     this.#entries = Math.min(frames, this.#slots.length * PER_SLOT)
+    this.#positions = Int32Array.from({ length: this.#entries }, (_, entry) => {
+      const slot = this.#slots[Math.floor(entry / PER_SLOT)]
+      return slot.base + (entry % PER_SLOT) * KEPT_BYTES
+    })
     this.#times = new Float64Array(this.#entries)
     this.#lengths = new Int32Array(this.#entries)
-    this.#outbound = new Uint8Array(this.#entries)
   }
 
   get length(): number {
-    return this.#count
+    return this.#isFull ? this.#entries : this.#next
   }
 
-  #record(packet: PacketBuffer, outbound: number): void {
-    if (this.#slots.length === 0) return
+  #record({ start, end }: PacketBuffer, outbound: number): void {
+    const entry = this.#next
+    if (entry === this.#entries) return
     if (!this.#isTimeKnown) {
       this.#now = this.#clock.now()
       this.#isTimeKnown = true
     }
-    const entry = this.#next
-    this.#next = entry + 1 === this.#entries ? 0 : entry + 1
-    if (this.#count < this.#entries) this.#count++
-    const { start, end } = packet
+    const length = end - start
     this.#times[entry] = this.#now
-    this.#lengths[entry] = end - start
-    this.#outbound[entry] = outbound
-    this.#bytes.copyWithin(this.#position(entry), start, end - start > KEPT_BYTES ? start + KEPT_BYTES : end)
-  }
-
-  #position(entry: number): number {
-    return this.#slots[entry >> SLOT_SHIFT].base + (entry & SLOT_MASK) * KEPT_BYTES
+    this.#lengths[entry] = (length << 1) | outbound
+    this.#copy(this.#positions[entry], start, length > KEPT_BYTES ? KEPT_BYTES : length)
+    if (entry + 1 === this.#entries) {
+      this.#next = 0
+      this.#isFull = true
+    } else this.#next = entry + 1
   }
 
   save(file: string): number {
@@ -115,19 +118,20 @@ class RecordedNetif implements Netif, FrameReceiver {
     const writer = new PcapngWriter(sink)
     const { name, mac } = this.#netif
     const device = writer.addInterface({ name, mac, epoch: this.#clock.epoch })
-    for (let i = 0; i < this.#count; i++) {
-      const entry = (this.#next - this.#count + i + this.#entries) % this.#entries
-      const length = this.#lengths[entry]
-      const start = this.#position(entry)
+    const count = this.length
+    for (let i = 0; i < count; i++) {
+      const entry = (this.#next - count + i + this.#entries) % this.#entries
+      const length = this.#lengths[entry] >>> 1
+      const start = this.#positions[entry]
       const end = start + Math.min(length, KEPT_BYTES)
-      const direction = this.#outbound[entry] === 1 ? 'outbound' : 'inbound'
+      const direction = (this.#lengths[entry] & 1) === 1 ? 'outbound' : 'inbound'
       writer.write(device, this.#times[entry], this.#bytes, start, end, direction, undefined, length)
     }
     writer.flush()
     if (sink.error !== null) throw sink.error
     // What a file can still say by closing it is in `error` already.
     void sink.close()
-    return this.#count
+    return count
   }
 
   get name(): string {
@@ -175,7 +179,8 @@ class RecordedNetif implements Netif, FrameReceiver {
   }
 
   #forget(): void {
-    this.#count = 0
+    this.#entries = this.#next = 0
+    this.#isFull = false
     for (const slot of this.#slots.splice(0)) slot.release()
   }
 
