@@ -1,6 +1,6 @@
 /** Domain names as text: RFC 1035, section 2.3, and the special ones of RFC 6761 and RFC 7686. */
 import { domainToASCII } from 'node:url'
-import { IpAddress } from '../address/index.ts'
+import { IpAddress, type IpFamily } from '../address/index.ts'
 
 /** RFC 1035, section 2.3.4: 255 bytes on the wire, which are 253 characters. */
 const LONGEST_NAME = 253
@@ -49,9 +49,12 @@ export function isNeverAsked(name: string): boolean {
   return /(^|\.)(onion|invalid)\.?$/i.test(name)
 }
 
-/** Where the names of an address are: `in-addr.arpa` (RFC 1035, section 3.5) or `ip6.arpa` (RFC 3596, section 2.5). */
-export function reverseName(address: IpAddress): string {
-  if (address.family === 4) return `${address.toString().split('.').reverse().join('.')}.in-addr.arpa`
+/**
+ * Where the names of an address are: `in-addr.arpa` (RFC 1035, section 3.5) or `ip6.arpa` (RFC 3596, section 2.5).
+ * @param family that it is written in: a mapped address has names of its own
+ */
+export function reverseName(address: IpAddress, family: IpFamily = address.family): string {
+  if (family === 4) return `${address.toString().split('.').reverse().join('.')}.in-addr.arpa`
   const nibbles = [address.word0, address.word1, address.word2, address.word3]
     .map((word) => (word >>> 0).toString(16).padStart(8, '0'))
     .join('')

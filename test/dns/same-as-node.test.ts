@@ -182,6 +182,43 @@ const QUESTIONS: [method: string, ...args: unknown[]][] = [
   ['resolve4', 'formerr.test'],
   ['resolve4', 'spoofed.test'],
   ['resolve4', 'truncated.test'],
+  ...['case', 'twice', 'mixed', 'long'].map((name): [string, ...unknown[]] => [
+    'resolve4',
+    `${name}.test`,
+    { ttl: true },
+  ]),
+  ['resolve6', 'mixed.test'],
+  ['resolveAny', 'mixed.test'],
+  ['resolve4', 'localhost'],
+  ['resolve4', '127.0.0.1'],
+  ['resolve4', ''],
+  ['resolve4', '.'],
+  ['resolve4', 'a b.test'],
+  ['resolve4', '.www.test'],
+  ['resolve4', 'www.test..'],
+  ['resolve4', 'www.test', null],
+  ['resolve4', 'zero.test', { ttl: 1 }],
+  ['resolve4', 'www.test', 'ttl'],
+  ['resolveSrv', 'null.test'],
+  ['resolveTxt', 'texts.test'],
+  ['resolveCaa', 'tags.test'],
+  ['resolveNaptr', 'odd.test'],
+  ['resolveTlsa', 'tlsas.test'],
+  ['resolvePtr', 'pointers.test'],
+  ['resolveNs', 'pointers.test'],
+  ['resolveAny', 'pointers.test'],
+  ['resolveAny', 'texts.test'],
+  ['resolveAny', 'null.test'],
+  ['resolve', 'any.test', 'A', { ttl: true }],
+  ['resolve', 'any.test', undefined],
+  ['resolve', 'any.test', ''],
+  ['resolve', 5, 'A'],
+  ['resolve', 'any.test', 'toString'],
+  ['reverse', '::1'],
+  ['reverse', '::ffff:10.0.0.1'],
+  ['reverse', '10.0.0.1%lo'],
+  ['reverse', 'fe80::1%lo'],
+  ['reverse', undefined],
   ['resolve4', 'name.onion'],
   ['resolve4', 'a..test'],
   ['resolve4', `${'a'.repeat(64)}.test`],
@@ -235,6 +272,38 @@ const QUESTIONS: [method: string, ...args: unknown[]][] = [
   ['lookup', '::1', { all: true }],
   ['lookup', '2001:DB8::0', { all: true }],
   ['lookup', '127.0.0.1', { family: 0, hints: nodeDns.ADDRCONFIG | nodeDns.V4MAPPED }],
+  ['lookup', ''],
+  ['lookup', '', { all: true }],
+  ['lookup', '', 6],
+  ['lookup', null],
+  ['lookup', undefined, { family: 6 }],
+  ['lookup', false, { all: true }],
+  ['lookup', 0],
+  ['lookup', Number.NaN],
+  ['lookup', 'localhost', null],
+  ['lookup', 'localhost', undefined],
+  ['lookup', 'localhost', { family: 'IPv4', hints: 0, all: false, verbatim: true }],
+  ['lookup', 'localhost', { family: undefined, hints: null, all: undefined, order: null }],
+  ['lookup', 'localhost', { family: 4, hints: nodeDns.V4MAPPED | nodeDns.ALL, all: true }],
+  ['lookup', '127.0.0.1', { family: 'IPv6', all: true }],
+  ['lookup', '::ffff:127.0.0.1', 4],
+  ['lookup', 'fe80::1%lo'],
+  ['lookup', '127.0.0.1', { order: 'ipv6first', all: true }],
+  ['lookup', 'localhost', 0],
+  ['lookup', 'localhost', { family: 0, all: true, order: 'ipv4first' }],
+  ['lookup', 'x', { family: '4' }],
+  ['lookup', 'x', { family: 'IPv5' }],
+  ['lookup', 'x', { family: Number.NaN }],
+  ['lookup', 'x', Number.NaN],
+  ['lookup', 'x', { hints: 2 ** 32 + 1 }],
+  ['lookup', 'x', { hints: -1 }],
+  ['lookup', 'x', { hints: 0.5, family: 7 }],
+  ['lookup', 'x', { all: 0 }],
+  ['lookup', 'x', { all: 'true', family: 5 }],
+  ['lookup', 'x', { order: '' }],
+  ['lookup', 'x', { verbatim: 'no', order: 'bad' }],
+  ['lookup', 'x', [], 4],
+  ['lookup', Symbol.iterator],
   ['lookup', 'a b'],
   ['lookup', 5],
   ['lookup', {}],
@@ -253,6 +322,17 @@ const QUESTIONS: [method: string, ...args: unknown[]][] = [
   ['lookupService', '127.0.0.1', 22],
   ['lookupService', '127.0.0.1', '80'],
   ['lookupService', '127.0.0.1', 1],
+  ['lookupService', '127.0.0.1', 443],
+  ['lookupService', '127.0.0.1', 0],
+  ['lookupService', '127.0.0.1', ' 25 '],
+  ['lookupService', '127.0.0.1', '0x16'],
+  ['lookupService', '127.0.0.1', ''],
+  ['lookupService', '127.0.0.1', 1.5],
+  ['lookupService', '127.0.0.1', true],
+  ['lookupService', 5, 22],
+  ['lookupService', '', 22],
+  ['lookupService', undefined, 22],
+  ['lookupService', '127.0.0.1', 22, 1],
   ['lookupService', 'localhost', 22],
   ['lookupService', '127.0.0.1', 65_536],
   ['lookupService', '127.0.0.1', -1],
@@ -296,6 +376,18 @@ describe.each(['socket', 'direct'])('on the %s stack', (kind) => {
   })
 })
 
+describe.each(['socket', 'direct'])('what the %s stack knows better than Node', (kind) => {
+  test('records of a name that nobody asked for are not the answer', async () => {
+    expect(await called(modules[kind], 'resolve4', ['stranger.test'])).toMatchObject({ failed: { code: 'ENODATA' } })
+    expect(await called(modules[kind], 'resolve4', ['both.test'])).toEqual({ gave: [['10.0.0.1']] })
+  })
+
+  test('a time to live that is negative is none: RFC 2181, section 8', async () => {
+    const ours = await called(modules[kind], 'resolve4', ['forever.test', { ttl: true }])
+    expect(ours).toEqual({ gave: [ordered([{ address: '10.0.0.1', ttl: 0 }])] })
+  })
+})
+
 const kinds = ['node', 'socket', 'direct']
 
 describe.each(kinds)('%s', (kind) => {
@@ -314,6 +406,33 @@ describe.each(kinds)('%s', (kind) => {
     ])
     resolver.setServers([])
     expect(resolver.getServers()).toEqual([])
+    resolver.setServers(['[fd00::1]:0', '[192.0.2.1]:0'])
+    expect(resolver.getServers()).toEqual(['fd00::1', '192.0.2.1'])
+  })
+
+  test('servers with ports beyond all are refused', () => {
+    // Earlier versions of Node end the process.
+    if (kind === 'node' && Number(process.versions.node.split('.')[0]) < 24) return
+    for (const server of ['192.0.2.1:65536', '[fd00::1]:65536']) {
+      expect(() => newResolver(dns()).setServers([server])).toThrow(
+        expect.objectContaining({
+          code: 'ERR_SOCKET_BAD_PORT',
+          name: 'RangeError',
+          message: 'Port should be >= 0 and < 65536. Received type number (65536).',
+        }),
+      )
+    }
+  })
+
+  test('a name with a null byte is refused', () => {
+    // Earlier versions of Node ask for what stands before it.
+    if (kind === 'node' && Number(process.versions.node.split('.')[0]) < 24) return
+    const refusal = expect.objectContaining({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: "The argument 'hostname' must be a string without null bytes. Received 'a\\x00b'",
+    })
+    expect(() => dns().lookup('a\0b', () => {})).toThrow(refusal)
+    expect(() => dns().promises.lookup('a\0b')).toThrow(refusal)
   })
 
   test('a question that is cancelled', async () => {
@@ -358,6 +477,37 @@ describe.each(kinds)('%s', (kind) => {
     ['a port that is none', (r: Dns) => r.setServers(['192.0.2.1:x'])],
     ['no list', (r: Dns) => r.setServers('192.0.2.1')],
     ['a list of numbers', (r: Dns) => r.setServers([5])],
+    ['a bracketed one that is none', (r: Dns) => r.setServers(['[x]:53'])],
+    ['a name', (r: Dns) => r.setServers(['dns.example'])],
+    ['an empty one', (r: Dns) => r.setServers([''])],
+    ['nothing for servers', (r: Dns) => r.setServers()],
+    ['a server after one that is fine', (r: Dns) => r.setServers(['192.0.2.1', null])],
+    [
+      'other servers while a question is under way',
+      (r: Dns) => {
+        r.setServers(['192.0.2.1'])
+        r.resolve4('x.test', () => {})
+        try {
+          r.setServers(['192.0.2.2', '192.0.2.3:54'])
+        } finally {
+          r.cancel()
+        }
+      },
+    ],
+    ['no local address', (r: Dns) => r.setLocalAddress()],
+    ['a second local address that is no text', (r: Dns) => r.setLocalAddress('127.0.0.1', 5)],
+    ['a second local address that is none', (r: Dns) => r.setLocalAddress('127.0.0.1', 'x')],
+    ['tries that are text', (_: Dns, dns: Dns) => new dns.Resolver({ tries: '4' })],
+    ['tries beyond all', (_: Dns, dns: Dns) => new dns.Resolver({ tries: 2 ** 31 })],
+    ['a timeout beyond all', (_: Dns, dns: Dns) => new dns.Resolver({ timeout: 2 ** 31 })],
+    ['a timeout of null', (_: Dns, dns: Dns) => new dns.Resolver({ timeout: null })],
+    ['no order', (_: Dns, dns: Dns) => dns.setDefaultResultOrder()],
+    ['a reverse without callback', (r: Dns) => r.reverse('127.0.0.1')],
+    ['a reverse with one that is none', (r: Dns) => r.reverse('127.0.0.1', 5)],
+    ['a type without callback', (r: Dns) => r.resolve('x', 'A')],
+    ['a lookup without anything', (_: Dns, dns: Dns) => dns.lookup()],
+    ['a lookup with a callback that is none', (_: Dns, dns: Dns) => dns.lookup('x', 4, 5)],
+    ['a Resolver without new', (_: Dns, dns: Dns) => dns.Resolver()],
     ['a local address that is none', (r: Dns) => r.setLocalAddress('x')],
     ['a local address that is no text', (r: Dns) => r.setLocalAddress(5)],
     ['two of IPv4', (r: Dns) => r.setLocalAddress('10.0.0.1', '10.0.0.2')],

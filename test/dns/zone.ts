@@ -30,6 +30,22 @@ export function answersTo(bytes: Buffer, overTcp: boolean): Buffer[] {
         ...say({ answers: [record('A', query.name, '10.0.0.1')] }),
       ]
     }
+    case 'case.test':
+      return [answerBytes({ ...query, name: 'CASE.test' }, { answers: [record('A', 'cAsE.test', '10.0.0.8')] })]
+    case 'twice.test':
+      return say({ answers: [1, 2].map(() => record('A', query.name, '10.0.0.1')) })
+    case 'mixed.test':
+      return say({ answers: [record('AAAA', query.name, '2001:db8::1'), record('A', query.name, '10.0.0.1')] })
+    case 'stranger.test':
+      return say({ answers: [record('A', 'www.example', '6.6.6.6')] })
+    case 'both.test':
+      return say({ answers: [record('A', 'www.example', '6.6.6.6'), record('A', query.name, '10.0.0.1')] })
+    case 'long.test': {
+      const links = Array.from({ length: 12 }, (_, i) => record('CNAME', `${i || 'long'}.test`, `${i + 1}.test`))
+      return say({ answers: [...links, record('A', '12.test', '10.0.0.12')] })
+    }
+    case 'forever.test':
+      return say({ answers: [{ ...record('A', query.name, '10.0.0.1'), ttl: 2 ** 31 + 5 }] })
     case 'loop.test':
       return say({ answers: [record('CNAME', 'loop.test', 'loop2.test'), record('CNAME', 'loop2.test', 'loop.test')] })
     case 'nowhere.test':
@@ -98,6 +114,35 @@ const ZONE: Record<string, Decoded[]> = {
     }),
   ],
   'tlsa.test': [record('TLSA', '', { usage: 3, selector: 1, matchingType: 1, certificate: Buffer.from('abcdef') })],
+  'null.test': [
+    record('MX', '', { preference: 1, exchange: 'm.test' }),
+    record('SRV', '', { priority: 0, weight: 0, port: 0, target: '.' }),
+  ],
+  'texts.test': [
+    record('TXT', '', ['x'.repeat(255), 'y'.repeat(255), '']),
+    record('TXT', '', ['"quoted" \\\\ ; back']),
+  ],
+  'tags.test': ['issuewild', 'contactemail', 'issuemail', 'x'].map((tag) =>
+    record('CAA', '', { flags: 1, tag, value: 'v' }),
+  ),
+  'odd.test': [
+    record('NAPTR', '', {
+      order: 65535,
+      preference: 0,
+      flags: '',
+      services: '',
+      regexp: '!^.*$!sip:a@b!',
+      replacement: 'r.test',
+    }),
+  ],
+  'tlsas.test': [
+    record('TLSA', '', { usage: 0, selector: 0, matchingType: 0, certificate: Buffer.alloc(300, 7) }),
+    record('TLSA', '', { usage: 255, selector: 255, matchingType: 255, certificate: Buffer.alloc(1) }),
+  ],
+  'pointers.test': [record('PTR', '', 'A.Test'), record('NS', '', 'B.Test'), record('CNAME', '', 'www.test')],
+  'a b.test': [record('A', '', '10.0.0.20')],
+  localhost: [record('A', '', '10.9.9.9')],
+  '127.0.0.1': [record('A', '', '10.9.9.8')],
   'any.test': [
     record('A', '', '10.0.0.1', 60),
     record('AAAA', '', '2001:db8::1', 70),

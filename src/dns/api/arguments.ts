@@ -45,6 +45,12 @@ export function validateString(value: unknown, name: string): asserts value is s
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
 }
 
+/** As newer versions of Node, which do not take what C would cut off. */
+export function validateHostname(value: unknown): asserts value is string {
+  validateString(value, 'hostname')
+  if (value.includes('\0')) throw invalidArgValue('hostname', value, 'must be a string without null bytes')
+}
+
 export function validateBoolean(value: unknown, name: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value)
 }
@@ -64,9 +70,14 @@ export function validateOneOf(value: unknown, name: string, allowed: readonly un
   throw invalidArgValue(name, value, `must be one of: ${list}`)
 }
 
-export function validateInt32(value: unknown, name: string, least: number): asserts value is number {
+/** @param most default the largest signed integer of 32 bits */
+export function validateInt32(
+  value: unknown,
+  name: string,
+  least: number,
+  most = 2 ** 31 - 1,
+): asserts value is number {
   validateNumber(value, name)
-  const most = 2 ** 31 - 1
   const wrong = !Number.isInteger(value)
     ? 'an integer'
     : value < least || value > most
@@ -94,6 +105,12 @@ export function validateAddress(value: unknown, name: string): asserts value is 
 
 export function invalidIpAddress(text: string): TypeError {
   return coded(new TypeError(`Invalid IP address: ${text}`), 'ERR_INVALID_IP_ADDRESS')
+}
+
+/** For `setServers`. */
+export function setServersFailed(reason: string, servers: readonly string[]): Error {
+  const message = `c-ares failed to set servers: "${reason}" [${inspect(servers)}]`
+  return coded(new Error(message), 'ERR_DNS_SET_SERVERS_FAILED')
 }
 
 /** For `setLocalAddress`. */

@@ -11,6 +11,7 @@ import {
   missingArgs,
   validateAddress,
   validateFunction,
+  validateHostname,
   validateOneOf,
   validatePort,
   validateString,
@@ -199,7 +200,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
   function lookup(hostname: unknown, options: unknown, callback?: unknown): object {
     if (typeof options === 'function') [options, callback] = [undefined, options]
     // Node looks at a callback before it looks at what options there are, and at the name before both.
-    if (hostname) validateString(hostname, 'hostname')
+    if (hostname) validateHostname(hostname)
     validateFunction(
       callback === undefined && typeof options !== 'object' && typeof options !== 'number' ? options : callback,
       'callback',

@@ -9,9 +9,9 @@ import {
   invalidArgType,
   invalidArgValue,
   validateBoolean,
+  validateHostname,
   validateNumber,
   validateOneOf,
-  validateString,
 } from './arguments.ts'
 import { DnsError } from './dns-error.ts'
 import { legacyAddress } from './legacy-address.ts'
@@ -37,7 +37,7 @@ const FAMILIES = [0, 4, 6]
  */
 export function lookupRequest(hostname: unknown, options: unknown, order: ResultOrder, named: boolean): LookupRequest {
   const request: LookupRequest = { hostname: '', family: 0, hints: 0, all: false, order }
-  if (hostname) validateString(hostname, 'hostname')
+  if (hostname) validateHostname(hostname)
   request.hostname = (hostname || '') as string
   if (typeof options === 'number') {
     validateOneOf(options, 'family', FAMILIES)

@@ -1,10 +1,19 @@
 /** What `Resolver` of node:dns and that of node:dns/promises share: questions by name, errors, cancelling. */
-import { IpAddress } from '../../address/index.ts'
+import { isIP } from 'node:net'
+import { IpAddress, type IpFamily } from '../../address/index.ts'
 import type { DnsClient, DnsOutcome } from '../client.ts'
 import type { Hosts } from '../hosts.ts'
 import { questionName, reverseName } from '../name.ts'
-import { formatServer, parseServer } from '../server.ts'
-import { invalidArgType, invalidIpAddress, invalidLocalAddress, validateInt32, validateString } from './arguments.ts'
+import { type DnsServer, formatServer, parseServer } from '../server.ts'
+import {
+  invalidArgType,
+  invalidIpAddress,
+  invalidLocalAddress,
+  setServersFailed,
+  validateInt32,
+  validatePort,
+  validateString,
+} from './arguments.ts'
 import { DnsError } from './dns-error.ts'
 import type { QueryKind } from './query-kinds.ts'
 
@@ -16,7 +25,7 @@ export interface ResolverOptions {
   timeout?: number
   /** How often each server is asked, from 1; default 4. */
   tries?: number
-  /** Milliseconds beyond which the time for a try does not grow; 0, the default: the stack's. */
+  /** Milliseconds beyond which the time for a try does not grow, to 2^32 - 1; 0, the default: the stack's. */
   maxTimeout?: number
 }
 
@@ -25,7 +34,7 @@ export function clientOptionsOf(options: ResolverOptions | undefined) {
   const { timeout = -1, tries = 4, maxTimeout = 0 } = { ...options }
   validateInt32(timeout, 'options.timeout', -1)
   validateInt32(tries, 'options.tries', 1)
-  validateInt32(maxTimeout, 'options.maxTimeout', 0)
+  validateInt32(maxTimeout, 'options.maxTimeout', 0, 2 ** 32 - 1)
   const own = options?.timeout !== undefined || options?.tries !== undefined || maxTimeout > 0
   return {
     tries,
@@ -40,6 +49,16 @@ export function clientOptionsOf(options: ResolverOptions | undefined) {
 function bareAliasCode(kind: QueryKind): string | null {
   if (kind.type === 'SOA') return 'EBADRESP'
   return kind.type === 'NS' || kind.type === 'PTR' ? 'ENODATA' : null
+}
+
+/** One server as `setServers` takes it: port 0 stands for the usual one. @throws TypeError, RangeError */
+function serverOf(text: string): DnsServer {
+  const [, address, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(text) ?? []
+  const hasPort = address !== undefined && isIP(text) === 0 && isIP(address) !== 0
+  if (hasPort) validatePort(Number(port))
+  const server = parseServer(hasPort && Number(port) === 0 ? address : text)
+  if (server === null) throw invalidIpAddress(text)
+  return server
 }
 
 export class ResolverCore {
@@ -86,14 +105,16 @@ export class ResolverCore {
 
   /** The names of an address: those of the hosts file, or else of its PTR records. @throws DnsError EINVAL */
   reverse(text: string, syscall: string, done: Done): void {
-    const address = IpAddress.tryParse(text)
+    const family = isIP(text)
+    // The interface that a link-local address is on has nothing to do with its names.
+    const address = family === 0 ? null : IpAddress.tryParse(text.replace(/%.*$/, ''))
     if (address === null) throw new DnsError('EINVAL', syscall, text)
     const here = this.#hosts().names(address.toString())
     if (here.length > 0) {
       queueMicrotask(() => done(null, [...here]))
       return
     }
-    this.#ask(reverseName(address), 'PTR', (outcome) => {
+    this.#ask(reverseName(address, family as IpFamily), 'PTR', (outcome) => {
       if (typeof outcome === 'string') done(new DnsError(outcome, syscall, text))
       else if (outcome.code !== null) done(new DnsError('ENOTFOUND', syscall, text))
       else
@@ -112,18 +133,17 @@ export class ResolverCore {
     return this.client.servers.servers.map(formatServer)
   }
 
-  /** @throws TypeError as node:dns; the forms of MirageOS are understood as well */
+  /** @throws TypeError, RangeError or Error as node:dns; the forms of MirageOS are understood as well */
   setServers(servers: unknown): void {
     if (!Array.isArray(servers)) throw invalidArgType('servers', 'an instance of Array', servers)
-    this.client.setServers(
-      servers.map((text, index) => {
-        // Node names it an argument, although it has a point in it nowhere.
-        validateString(text, `servers[${index}]`)
-        const server = parseServer(text)
-        if (server === null) throw invalidIpAddress(text)
-        return server
-      }),
-    )
+    const parsed = servers.map((text, index) => {
+      // Node names it an argument, although it has a point in it nowhere.
+      validateString(text, `servers[${index}]`)
+      return serverOf(text)
+    })
+    // As c-ares: who asks now would be answered by others.
+    if (this.#underWay.size > 0) throw setServersFailed('There are pending queries.', servers)
+    this.client.setServers(parsed)
   }
 
   /** @throws TypeError as node:dns */
