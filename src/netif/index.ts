@@ -4,9 +4,20 @@ export {
   ByteStreamNetif,
   type ByteStreamNetifOptions,
   type ByteStreamOptions,
+  type DatagramOptions,
+  type EmulatorEvents,
+  type EmulatorOptions,
+  emulatorNetif,
+  type FrameWebSocket,
+  type HostAndPort,
+  type OpenWebSocketOptions,
   openByteStream,
+  openDatagram,
+  openWebSocket,
   type PeerSource,
   type StreamAddress,
+  type WebSocketOptions,
+  webSocketNetif,
 } from './carrier/index.ts'
 export { watchIterations } from './iterations.ts'
 export * from './netif.ts'

@@ -2,7 +2,15 @@ import { Duplex } from 'node:stream'
 import { MacAddress } from '../address/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type PacketBuffer, PacketMemory, RECEIVE_OFFSET, SMALL_SLOT } from '../packet/index.ts'
-import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
+import {
+  ETHERNET_HEADER,
+  ETHERNET_MTU,
+  LARGEST_MTU,
+  LONGEST_FRAME,
+  NO_OFFLOAD,
+  randomMacAddress,
+} from './carrier/frame-limits.ts'
+import { type FrameReceiver, type Netif, newNetifCounters } from './netif.ts'
 import { defaultTapAddress } from './tap-address.ts'
 
 /**
@@ -42,12 +50,7 @@ export interface StreamNetifOptions {
   queue?: number
 }
 
-const NO_OFFLOAD: NetifFeatures = { checksumOffload: false, tcp4Segmentation: false, tcp6Segmentation: false }
 const DEFAULT_QUEUE = 512
-const ETHERNET_HEADER = 14
-const ETHERNET_MTU = 1500
-/** An IP packet of 65,535 bytes behind an Ethernet header with two VLAN tags. */
-const LONGEST_FRAME = 65_535 + ETHERNET_HEADER + 8
 
 /**
  * Ethernet over a stream in which each chunk is one frame: a tap of another package, a message channel to another
@@ -99,8 +102,8 @@ export class StreamNetif implements Netif, AsyncDisposable {
     if (this.#stream.isTun === true) throw new TypeError('a tun device carries IP packets: StreamNetif needs a tap')
     this.name = options.name ?? this.#stream.name ?? 'stream'
     const other = addressOf(this.#stream)
-    this.mac = options.mac ?? (other === null ? randomAddress() : defaultTapAddress(this.name, other))
-    this.mtu = integerInRange('mtu', options.mtu ?? this.#stream.mtu ?? ETHERNET_MTU, 68, 65_521)
+    this.mac = options.mac ?? (other === null ? randomMacAddress() : defaultTapAddress(this.name, other))
+    this.mtu = integerInRange('mtu', options.mtu ?? this.#stream.mtu ?? ETHERNET_MTU, 68, LARGEST_MTU)
     this.#limit = integerInRange('queue', options.queue ?? DEFAULT_QUEUE, 1, 65_536)
     this.memory = options.memory ?? new PacketMemory()
     this.#stream.on('error', (error) => this.#gone(error instanceof Error ? error : new Error(String(error))))
@@ -261,9 +264,4 @@ function addressOf(stream: FrameStream): MacAddress | null {
   } catch {
     return null
   }
-}
-
-function randomAddress(): MacAddress {
-  const words = crypto.getRandomValues(new Int32Array(2))
-  return MacAddress.locallyAdministered(words[0], words[1])
 }

@@ -27,8 +27,10 @@ beforeAll(async () => {
   guest = await Guest.boot(namespace, [
     `stream,server=on,addr.type=unix,addr.path=${folder}/wire`,
     `stream,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port=${TCP_PORT}`,
+    `dgram,local.type=inet,local.host=127.0.0.1,local.port=${TCP_PORT},` +
+      `remote.type=inet,remote.host=127.0.0.1,remote.port=${TCP_PORT + 1}`,
   ])
-  for (const card of [0, 1]) {
+  for (const card of [0, 1, 2]) {
     await guest.run(
       `ip address add 10.0.${card}.1/24 dev eth${card} && ip -6 address add fd00:c${card}::1/64 dev eth${card} && ` +
         `ip link set eth${card} up`,
@@ -124,4 +126,13 @@ test('-netdev stream that connects to us over TCP', async () => {
   expect(await guest.run('ping -c 3 10.0.1.2')).toContain('3 packets received, 0% packet loss')
   expect(await guest.run('echo hello | nc -w 5 10.0.1.2 7')).toBe('hello\n')
   expect(await guest.run('echo hello | nc -w 5 fd00:c1::2 7')).toBe('hello\n')
+})
+
+test('-netdev dgram over UDP: ping and wget of the dual-stack example', async () => {
+  await using service = serve('http', `udp:127.0.0.1:${TCP_PORT},local=${TCP_PORT + 1}`, 2)
+  await ready(service, 2)
+  expect(await guest.run('ping -c 3 10.0.2.2')).toContain('3 packets received, 0% packet loss')
+  for (const host of ['10.0.2.2', '[fd00:c2::2]']) {
+    expect(await guest.run(`wget -q -O - 'http://${host}/'`)).toContain('Hello from http')
+  }
 })

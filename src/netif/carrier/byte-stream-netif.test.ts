@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FrameCollector, transmit } from '../../../test/support/packets.ts'
+import { frameOf, freePorts, until } from '../../../test/support/wires.ts'
 import { PacketMemory } from '../../packet/index.ts'
 import { ByteStreamNetif, type FrameReceiver, openByteStream, openNetif } from '../index.ts'
 
@@ -30,18 +31,6 @@ function keep<T extends { close(): unknown }>(each: T): T {
 }
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 5000; !condition(); await sleep(2)) {
-    if (Date.now() > deadline) throw new Error(`no ${what} within 5 s`)
-  }
-}
-
-function frameOf(length: number, seed = 0): Uint8Array {
-  const frame = new Uint8Array(length)
-  for (let i = 0; i < length; i++) frame[i] = i * 7 + seed
-  return frame
-}
 
 function framed(...frames: Uint8Array[]): Buffer {
   return Buffer.concat(
@@ -266,11 +255,7 @@ describe('connecting', () => {
 })
 
 test('over TCP on the loopback, by text', async () => {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
+  const [port] = await freePorts(1)
   const context = { memory } as Parameters<typeof openNetif>[1]
   const left = keep(await openNetif(`tcp-listen:${port},mtu=1400`, context))
   const right = keep(await openNetif(`tcp:127.0.0.1:${port},mac=02:00:00:00:00:05`, context))

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { FrameCollector } from '../../../test/support/packets.ts'
+import { frameOf } from '../../../test/support/wires.ts'
 import { PacketMemory } from '../../packet/index.ts'
 import { type FrameReceiver, type NetifCounters, newNetifCounters } from '../netif.ts'
 import { LONGEST_FRAME } from './frame-limits.ts'
@@ -22,12 +23,6 @@ function framed(frame: Uint8Array, length = frame.length): Uint8Array {
   new DataView(bytes.buffer).setUint32(0, length)
   bytes.set(frame, 4)
   return bytes
-}
-
-function frameOf(length: number, seed = 0): Uint8Array {
-  const frame = new Uint8Array(length)
-  for (let i = 0; i < length; i++) frame[i] = i * 7 + seed
-  return frame
 }
 
 function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {

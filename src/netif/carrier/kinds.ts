@@ -1,6 +1,9 @@
+import { isIP, isIPv6 } from 'node:net'
 import type { InterfaceKind, OpenNetifContext } from '../open-netif.ts'
 import { openByteStream } from './byte-stream-peers.ts'
+import { LARGEST_DATAGRAM_MTU, openDatagram } from './datagram.ts'
 import { parseHostAndPort, parseTarget, type Target } from './target.ts'
+import { openWebSocket } from './web-socket.ts'
 
 const COMMON = ['mac', 'mtu'] as const
 const CONNECTING = [...COMMON, 'reconnect'] as const
@@ -18,6 +21,25 @@ function tcpTarget(text: string, allowed: typeof COMMON | typeof CONNECTING, def
   const target = parseTarget(text, allowed)
   const address = target === undefined ? undefined : parseHostAndPort(target.address, defaultHost)
   return address === undefined ? undefined : { ...address, ...optionsOf(target!) }
+}
+
+function udpTarget(text: string) {
+  const target = parseTarget(text, [...COMMON, 'local'])
+  const remote = target === undefined ? undefined : parseHostAndPort(target.address)
+  if (remote === undefined || isIP(remote.host) === 0 || (target!.mtu ?? 0) > LARGEST_DATAGRAM_MTU) return undefined
+  const local = parseHostAndPort(target!.local ?? '', isIPv6(remote.host) ? '::1' : LOOPBACK)
+  if (local === undefined || isIP(local.host) !== isIP(remote.host)) return undefined
+  return { ...optionsOf(target!), remote, local }
+}
+
+/** @param scheme `ws` or `wss`, which stands before the colon */
+function webSocketTarget(scheme: string, text: string) {
+  const target = parseTarget(text, CONNECTING)
+  const url = `${scheme}:${target?.address}`
+  // A WebSocket takes no fragment, and would find a host in a path where there is no `//`.
+  if (target === undefined || !/^\/\/[^/]/.test(target.address) || url.includes('#') || !URL.canParse(url))
+    return undefined
+  return { ...optionsOf(target), url }
 }
 
 function optionsOf({ address: _, ...options }: Target) {
@@ -87,5 +109,27 @@ export const CARRIER_KINDS: readonly InterfaceKind[] = [
     },
     (target) => tcpTarget(target, COMMON, LOOPBACK),
     (target, { memory }) => openByteStream({ ...target, memory, listen: true, name: 'tcp-listen' }),
+  ),
+  carrier(
+    'udp',
+    {
+      label: 'UDP',
+      placeholder: 'ADDRESS:PORT,local=[ADDRESS:]PORT',
+      doc: "a frame in each datagram, as QEMU's -netdev dgram has them",
+    },
+    udpTarget,
+    (target, { memory }) => openDatagram({ ...target, memory }),
+  ),
+  ...['ws', 'wss'].map((scheme) =>
+    carrier(
+      scheme,
+      {
+        label: scheme === 'ws' ? 'WebSocket' : 'WebSocket over TLS',
+        placeholder: '//HOST[:PORT]/PATH',
+        doc: 'a frame in each message of a WebSocket',
+      },
+      (target) => webSocketTarget(scheme, target),
+      (target, { memory }) => openWebSocket({ ...target, memory, name: scheme }),
+    ),
   ),
 ]

@@ -1,0 +1,29 @@
+/** For tests of what carries frames over sockets. */
+
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+const milliseconds = (count: number) => new Promise((resolve) => setTimeout(resolve, count))
+
+/** @throws Error if it does not come true within five seconds */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const deadline = Date.now() + 5000; !condition(); await milliseconds(2)) {
+    if (Date.now() > deadline) throw new Error(`no ${what} within 5 s`)
+  }
+}
+
+/** A frame that differs from others of the same length by its seed. */
+export function frameOf(length: number, seed = 0): Uint8Array {
+  const frame = new Uint8Array(length)
+  for (let i = 0; i < length; i++) frame[i] = i * 7 + seed
+  return frame
+}
+
+/** As many ports of the loopback as are asked for, which were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
