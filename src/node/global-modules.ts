@@ -3,9 +3,11 @@ import dgram from 'node:dgram'
 import dns from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
+import os from 'node:os'
 import type { DirectStack } from '../stack/index.ts'
 import { type HandleHost, handleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
+import { networkInterfaces } from './network-interfaces.ts'
 import { datagramSocketClass } from './stack-dgram.ts'
 import { stackConnect, stackReinitialize } from './stack-net.ts'
 import { adoptServer } from './stack-server.ts'
@@ -16,7 +18,7 @@ type Prototype = Record<PropertyKey, never>
 
 /**
  * From now on `net`, `tls`, `http`, `https`, `http2`, `fetch`, `dgram` and `dns` of this process, and whatever is built on
- * them, use the stack. Unix domain sockets, pipes and sockets that are there already stay what they are. For the rest of
+ * them, use the stack, and `os.networkInterfaces` shows it. Unix domain sockets, pipes and sockets that are there already stay what they are. For the rest of
  * the process: there is no way back.
  * @throws Error if this version of Node lacks what handles need
  */
@@ -27,6 +29,7 @@ export function moveNodeOnto(stack: DirectStack): HandleHost {
   installWrapHandle(host)
   moveDatagrams(host)
   moveNames(stack)
+  Object.assign(os, { networkInterfaces: () => networkInterfaces(stack) })
   syncBuiltinESMExports()
   return host
 }

@@ -1,7 +1,7 @@
 /** `tapstack/register` and `tapstack exec`: programs as they are, on a stack without a device. */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { type NetworkInterfaceInfo, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -122,6 +122,25 @@ test('tapstack exec takes arguments instead of variables, and passes the exit co
   const outcome = await run(process.execPath, [...words, 'exec', '--interface=lo', '--', process.execPath, '-e', own])
   expect(outcome).toMatchObject({ code: 7, stderr: '' })
   expect(outcome.stdout).toMatch(/^IPv6 lo (undefined|--import=\S+tsx\S+)\n$/)
+})
+
+test('os.networkInterfaces shows the stack, and not the interfaces of the operating system', async () => {
+  const program = `import { networkInterfaces } from 'node:os'; console.log(JSON.stringify(networkInterfaces()))`
+  const environment = { ...LOOPBACK, TAPSTACK_IPV4: '10.0.0.2/20', TAPSTACK_IPV6: 'fd00::2/64' }
+  const outcome = await run(process.execPath, [...REGISTER, '--input-type=module', '-e', program], environment)
+  expect(outcome.stderr).toBe('')
+  const { lo, ...others } = JSON.parse(outcome.stdout)
+  const internal = { mac: '00:00:00:00:00:00', internal: true }
+  const six = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'
+  expect(lo).toEqual([
+    { address: '127.0.0.1', netmask: '255.0.0.0', family: 'IPv4', cidr: '127.0.0.1/8', ...internal },
+    { address: '::1', netmask: six, family: 'IPv6', cidr: '::1/128', scopeid: 0, ...internal },
+  ])
+  const [[first, ...rest]] = Object.values(others) as NetworkInterfaceInfo[][]
+  const four = { address: '10.0.0.2', netmask: '255.255.240.0', family: 'IPv4', cidr: '10.0.0.2/20', internal: false }
+  expect(first).toEqual({ ...four, mac: expect.stringMatching(/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/) })
+  // Its IPv6 addresses come once nobody else turns out to have them.
+  for (const each of rest) expect(each).toMatchObject({ family: 'IPv6', netmask: 'ffff:ffff:ffff:ffff::' })
 })
 
 test('a wrong variable is one line and exit code 64', async () => {
