@@ -42,6 +42,15 @@ enum step {
 /* Offloads that the kernel granted, as bits. */
 enum offload { OFFLOAD_CHECKSUM = 1, OFFLOAD_TCP4 = 2, OFFLOAD_TCP6 = 4 };
 
+/* What the kernel could do for a tap, as bits: `KernelOffload` in tap-binding.ts. */
+enum kernel_offload {
+  KERNEL_HEADER = 1,
+  KERNEL_CHECKSUM = 2,
+  KERNEL_TCP4 = 4,
+  KERNEL_TCP6 = 8,
+  KERNEL_UDP = 16,
+};
+
 /*
  * A frame's descriptor is eight 32-bit words of an Int32Array that both sides see, at these indexes. Positions are
  * byte positions in packet memory; checksum positions count from the frame's first byte, as in the virtio header.
@@ -128,6 +137,8 @@ struct device *device_find(struct addon *addon, int32_t number);
 /* The kernel's present name of the device in `name` of IFNAMSIZ bytes; 0 or a negative errno. */
 int device_name(const struct device *device, char *name);
 void device_close(struct device *device);
+/* What the kernel would do for a tap; what was agreed on stays as it is. Bits, or a negative errno. */
+int device_kernel_offloads(const struct device *device);
 
 /* packet.c; `own_address` is whether our end has another hardware address than the interface. */
 int device_open_packet(struct addon *addon, napi_env env, const char *name, const char *namespace_path, bool own_address,

@@ -32,6 +32,35 @@ static uint32_t negotiate_offloads(int fd, bool wanted) {
   return 0;
 }
 
+/* Cutting apart UDP datagrams; not known before Linux 6.2. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+int device_kernel_offloads(const struct device *device) {
+  static const struct {
+    unsigned long flags;
+    int bit;
+  } tried[] = {
+      {TUN_F_CSUM, KERNEL_CHECKSUM},
+      {TUN_F_CSUM | TUN_F_TSO4, KERNEL_TCP4},
+      {TUN_F_CSUM | TUN_F_TSO6, KERNEL_TCP6},
+      {TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6, KERNEL_UDP},
+  };
+  unsigned int features = 0;
+  if (device->carrier != CARRIER_TAP)
+    return -ENOTTY;
+  if (ioctl(device->fd, TUNGETFEATURES, &features) < 0)
+    return -errno;
+  int bits = (features & IFF_VNET_HDR) != 0 ? KERNEL_HEADER : 0;
+  for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++)
+    if (ioctl(device->fd, TUNSETOFFLOAD, tried[i].flags) == 0)
+      bits |= tried[i].bit;
+  negotiate_offloads(device->fd, device->offloads != 0);
+  return bits;
+}
+
 /* A persistent device keeps the header size of its last owner, so it is set and not taken for granted. */
 static int negotiate_header_length(int fd, uint32_t *length) {
   int size = sizeof(struct virtio_net_hdr);

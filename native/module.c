@@ -272,6 +272,12 @@ static napi_value set_up(napi_env env, napi_callback_info info) {
   return number(env, link_set_up(device, up));
 }
 
+static napi_value kernel_offloads(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  const struct device *device = device_arguments(env, info, values, 1);
+  return number(env, device == NULL ? -EBADF : device_kernel_offloads(device));
+}
+
 static napi_value watch_iterations(napi_env env, napi_callback_info info) {
   napi_value values[2];
   arguments(env, info, values, 2);
@@ -330,6 +336,7 @@ NAPI_MODULE_INIT() {
       {"setMtu", set_mtu},
       {"isUp", is_up},
       {"setUp", set_up},
+      {"kernelOffloads", kernel_offloads},
       {"watchIterations", watch_iterations},
       {"queryInterface", interface_query},
       {"sendFrame", interface_send},

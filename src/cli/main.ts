@@ -53,7 +53,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo (see --help)`,
       )
     })
 
@@ -156,6 +156,23 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       // Loaded here, so that other commands do not wait for the whole stack.
       const { runDhcp } = await import('./dhcp.ts')
       finish(await runDhcp({ ...options, json: options.json === true }))
+    })
+    .allowExcessArguments()
+
+  program
+    .command('doctor')
+    .summary('check what this machine lacks, and say how to mend it')
+    .description(
+      'Checks what a service on a tap needs and what else works here, and says how to mend what does not. Nothing is changed. ' +
+        'Exit code 0 when a service can run on a tap, otherwise 1.',
+    )
+    .option('--json', 'for programs: { ok, checks: [{ name, status, found, mend }] }')
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const [excess] = command.args
+      if (excess !== undefined)
+        throw new Failure(`unexpected argument '${excess}'; see --help for what is expected`, EXIT_USAGE)
+      const { runDoctor } = await import('./doctor/index.ts')
+      finish(await runDoctor({ json: options.json === true }))
     })
     .allowExcessArguments()
 

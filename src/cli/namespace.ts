@@ -31,10 +31,17 @@ const WAYS: readonly NamespaceEntry[] = [
 ]
 
 /**
- * Finds a way that works by trying it.
+ * Finds a way that works by trying it, into a namespace in which there can be taps.
  * @throws Failure that says what is missing and how to get it
  */
 export function findNamespaceEntry(): NamespaceEntry {
+  const way = enterableNamespace()
+  checkTunDevice()
+  return way
+}
+
+/** The same, whether or not there can be taps. @throws Failure likewise */
+export function enterableNamespace(): NamespaceEntry {
   const isRoot = process.geteuid?.() === 0
   let refusal = ''
   for (const way of WAYS) {
@@ -46,11 +53,9 @@ export function findNamespaceEntry(): NamespaceEntry {
       env: toolEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe'],
     })
-    if (status === 0) {
-      checkTunDevice()
-      return way
-    }
-    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+    if (status === 0) return way
+    // EACCES: a folder of the path may not be searched, and the others do not have it either.
+    if (['ENOENT', 'EACCES'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')) {
       throw new Failure('`unshare` is not installed; it makes the network namespace (package util-linux)')
     }
     if (/\bip\b.*No such file/.test(stderr)) throw new Failure('`ip` is not installed (package iproute2)')

@@ -68,6 +68,8 @@ export interface TapBinding {
   setMtu(device: number, mtu: number): number
   isUp(device: number): number
   setUp(device: number, up: boolean): number
+  /** A tap: what the kernel would do for it, as bits of `KernelOffload`; what was agreed on stays as it is. */
+  kernelOffloads(device: number): number
   /** From now on calls both functions in each turn of the event loop: before it waits, and after. */
   watchIterations(enter: () => void, leave: () => void): number
   /** What the kernel says of an interface of this network namespace: interface-facts.ts has the words. */
@@ -104,6 +106,9 @@ export const STEPS = [
 
 export const Carrier = { Tap: 0, Datagram: 1, Sequenced: 2, Packet: 3 } as const
 
+/** enum kernel_offload of native/addon.h. */
+export const KernelOffload = { Header: 1, Checksum: 2, Tcp4: 4, Tcp6: 8, Udp: 16 } as const
+
 export const Offload = { Checksum: 1, Tcp4: 2, Tcp6: 4 } as const
 
 /** Descriptors are eight 32-bit words; native/addon.h has the meaning of each. */
@@ -129,6 +134,7 @@ export const TRANSMIT_CHECKSUM_OFFSET = 6
 const INTERFACE_VERSION = 1
 
 let loaded: TapBinding | null = null
+let loadedFrom = ''
 
 /**
  * The addon, loaded on first use so that whoever needs no device needs no addon either.
@@ -147,9 +153,20 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.claim === undefined) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.kernelOffloads === undefined) {
     throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
   }
   loaded = binding
+  loadedFrom = (require('node-gyp-build') as { resolve(directory: string): string }).resolve(root)
   return binding
+}
+
+/**
+ * Loads the addon, if it is not loaded yet.
+ * @returns its file
+ * @throws Error in one line that says how to build it
+ */
+export function loadAddon(): string {
+  tapBinding()
+  return loadedFrom
 }

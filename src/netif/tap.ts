@@ -17,6 +17,7 @@ import {
   DESCRIPTOR_WORDS,
   DETAIL_WORDS,
   Detail,
+  KernelOffload,
   Offload,
   RECEIVE_CHECKSUM_OFFSET,
   RECEIVE_CHECKSUM_START,
@@ -257,6 +258,18 @@ export class Tap implements Netif, AsyncDisposable {
   /** Whether the kernel's end is up. @throws SystemError ENODEV when it is in another network namespace */
   get isUp(): boolean {
     return this.#check(this.#binding.isUp(this.#device), 'ioctl SIOCGIFFLAGS') === 1
+  }
+
+  /** What the kernel's driver would do for a tap, whatever of it is in use. @throws SystemError ENOTTY for a socket */
+  get kernelOffloads(): { header: boolean; checksum: boolean; tcp4: boolean; tcp6: boolean; udp: boolean } {
+    const bits = this.#check(this.#binding.kernelOffloads(this.#device), 'ioctl TUNSETOFFLOAD')
+    return {
+      header: (bits & KernelOffload.Header) !== 0,
+      checksum: (bits & KernelOffload.Checksum) !== 0,
+      tcp4: (bits & KernelOffload.Tcp4) !== 0,
+      tcp6: (bits & KernelOffload.Tcp6) !== 0,
+      udp: (bits & KernelOffload.Udp) !== 0,
+    }
   }
 
   /** Sets the address of the kernel's end; any process that has the tap open may. @throws SystemError */

@@ -34,6 +34,8 @@ test('bash offers commands, arguments of the application and values', (context) 
     'tapstack run examples/echo.ts --po',
     'tapstack run examples/echo.ts --net=s',
     'tapstack completion ',
+    'tapstack doc',
+    'tapstack doctor --',
   ]
   const asked = lines.map(
     (line) => `COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; _tapstack; echo "\${COMPREPLY[*]}"`,
@@ -43,6 +45,8 @@ test('bash offers commands, arguments of the application and values', (context) 
     '--port',
     'socket',
     'bash zsh',
+    'doctor',
+    '--json --help',
   ])
 })
 

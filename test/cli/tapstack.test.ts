@@ -19,19 +19,23 @@ describe('the command line', () => {
     expect(await runTapstack(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
-  test.each([[['--help']], [['run', '--help']], [['sandbox', '--help']], [['demo', '--help']], [['dhcp', '--help']]])(
-    'helps with %j',
-    async (words) => {
-      const { code, stdout, stderr } = await runTapstack(words)
-      expect(code).toBe(0)
-      expect(stdout).toContain('Usage: tapstack')
-      expect(stderr).toBe('')
-    },
-  )
+  test.each([
+    [['--help']],
+    [['run', '--help']],
+    [['sandbox', '--help']],
+    [['demo', '--help']],
+    [['dhcp', '--help']],
+    [['doctor', '--help']],
+  ])('helps with %j', async (words) => {
+    const { code, stdout, stderr } = await runTapstack(words)
+    expect(code).toBe(0)
+    expect(stdout).toContain('Usage: tapstack')
+    expect(stderr).toBe('')
+  })
 
   test.each([
-    [[], 'no command given; expected run, exec, sandbox, ping, traceroute, dhcp or demo'],
-    [['walk'], `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp or demo`],
+    [[], 'no command given; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo'],
+    [['walk'], `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo`],
     [['--fast'], `unknown option '--fast'`],
     [['run'], `missing required argument 'FILE'`],
     [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],
@@ -51,6 +55,7 @@ describe('the command line', () => {
     [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
     [['demo', 'now'], `unexpected argument 'now'`],
     [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
+    [['doctor', 'who'], `unexpected argument 'who'`],
     [['dhcp', '--timeout', 'long'], 'Expected seconds from 0.1 to 3600'],
     [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
     [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "Expected a host's address"],
