@@ -104,6 +104,10 @@ export function bootArguments(application: string) {
       family: 4,
       doc: 'the router to other networks, an address in the network of --ipv4',
     },
+    ipv4Probe: {
+      type: 'boolean',
+      doc: 'asks whether another station has the address of --ipv4 before it is used, which takes 4 to 7 s',
+    },
     dhcp: {
       type: 'boolean',
       doc: "asks a DHCP server for an IPv4 address (default where there is no --ipv4, except on the sandbox's tap)",
@@ -136,6 +140,11 @@ export function bootArguments(application: string) {
       alias: 'accept-router-advertisement',
       default: true,
       doc: 'whether IPv6 routers are asked for, and addresses made from what they advertise',
+    },
+    ipv6StableSecretFile: {
+      type: 'string',
+      placeholder: 'FILE',
+      doc: 'keeps what IPv6 addresses are made from, so that they are the same in the next run',
     },
     dhcpv6: {
       type: 'choice',
@@ -306,6 +315,9 @@ export function checkTogether(
   // RFC 1122, 3.2.1.3: it has no hosts that others could reach.
   if (ipv4?.address.isLoopback) {
     throw new BadArgument(`--ipv4: expected ${bootArguments('').ipv4.expected}, not ${JSON.stringify(`${ipv4}`)}`)
+  }
+  if (values.ipv4Probe && ipv4 === undefined && wantsDhcp(values, sandboxInterface)) {
+    throw new BadArgument('--ipv4-probe: expected only with --ipv4, what a DHCP server gives is probed anyway')
   }
   if (ipv6?.address.isLoopback) {
     throw new BadArgument(`--ipv6: expected ${bootArguments('').ipv6.expected}, not ${JSON.stringify(`${ipv6}`)}`)

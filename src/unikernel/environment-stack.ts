@@ -59,7 +59,7 @@ export async function stackOfEnvironment(
     write: (line) => process.stderr.write(line),
   })
   if (isSocket(values)) return { options: null, isLoopback, logs }
-  const options = stackOptions(values, logs, ownInterface, new AbortController().signal)
+  const options = await stackOptions(values, logs, ownInterface, new AbortController().signal)
   // Nobody is there who could advertise anything.
   const alone = isLoopback ? { acceptRouterAdvertisements: false } : {}
   return { options: { ...options, ...alone }, isLoopback, logs }

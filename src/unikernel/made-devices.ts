@@ -62,7 +62,7 @@ export class MadeDevices {
       for (const device of devices) {
         const own = valuesOfStack(device, values)
         warnOfUnused(own, logs('unikernel'))
-        const settings = stackOptions(own, logs, sandboxInterface, signal)
+        const settings = await stackOptions(own, logs, sandboxInterface, signal)
         // Whoever brings a way to make stacks of their own has frames of their own, too.
         const isOurs = this.#options.createStack === undefined && settings.net === 'direct'
         const recent = isOurs ? { recentFrames: this.#options.reports.keepFramesOf(device.group) } : {}

@@ -1,6 +1,12 @@
 import { createSocket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import { expect, test } from 'vitest'
+import { makeCertificate } from '../../test/support/certificate.ts'
 import { HostClock, SeededRandom } from '../clock/index.ts'
 import { VirtualNetwork } from '../netif/index.ts'
 import { PacketMemory } from '../packet/index.ts'
@@ -106,6 +112,28 @@ test('--monitor=udp://: in datagrams that are no larger than 1,200 bytes, of who
   }
   expect(datagrams[0]).toMatch(/^process,vm=web-1 .*\nmemory,vm=web-1 .*\nlog,vm=web-1 .*\n$/)
   receiver.close()
+})
+
+test('--monitor=tls:// and --monitor-ca: encrypted, to whoever has the certificate', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tapstack-monitor-'))
+  const [certificate, key] = ['certificate.pem', 'key.pem'].map((name) => join(folder, name))
+  makeCertificate(certificate, key, 'metrics', 'IP:127.0.0.1')
+  let text = ''
+  const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (socket) => {
+    socket.on('data', (data) => (text += data)).on('end', () => socket.end())
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const words = [`--monitor=tls://127.0.0.1:${(server.address() as AddressInfo).port}`]
+  expect(await start(new SocketStack(), words, () => new Promise((resolve) => setTimeout(resolve, 200)))).toBe(0)
+  expect(text).toBe('')
+  expect(
+    await start(new SocketStack(), [...words, `--monitor-ca=${certificate}`], async () => {
+      while (text === '') await new Promise((resolve) => setTimeout(resolve, 5))
+    }),
+  ).toBe(0)
+  expect(text).toMatch(/^process,vm=web-1 /)
+  server.close()
+  rmSync(folder, { recursive: true })
 })
 
 test.each([

@@ -3,10 +3,18 @@ import type { CreateStackOptions } from '../stack/index.ts'
 import { type BootValues, isSocket } from './boot-arguments.ts'
 import { ipv4Options } from './ipv4-addressing.ts'
 import { nameOptions } from './name-arguments.ts'
+import { stableSecret } from './secret-file.ts'
 
 /** Boot arguments that have no effect where one of the families is not there, ... */
-const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
-const OF_IPV6 = ['ipv6', 'ipv6Gateway', 'acceptRouterAdvertisements', 'dhcpv6', 'dhcpv6DuidFile']
+const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'ipv4Probe', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
+const OF_IPV6 = [
+  'ipv6',
+  'ipv6Gateway',
+  'acceptRouterAdvertisements',
+  'ipv6StableSecretFile',
+  'dhcpv6',
+  'dhcpv6DuidFile',
+]
 /** ... and on the operating system's sockets. */
 const OF_DIRECT = [
   'interface',
@@ -18,15 +26,16 @@ const OF_DIRECT = [
  * What `createStack` is asked for by the boot arguments of one stack.
  * @param sandboxInterface the sandbox's tap device; undefined outside of one
  * @param signal ends waiting for addresses
+ * @throws for a file as `stableSecret`
  */
-export function stackOptions(
+export async function stackOptions(
   values: BootValues & { given: ReadonlySet<string> },
   logs: LogFactory,
   sandboxInterface: string | undefined,
   signal: AbortSignal,
-): CreateStackOptions {
+): Promise<CreateStackOptions> {
   const { interface: name, ipv4, ipv6, ipv6Gateway, capture } = values
-  const { ipv4Only, ipv6Only, acceptRouterAdvertisements } = values
+  const { ipv4Only, ipv6Only, acceptRouterAdvertisements, ipv4Probe, ipv6StableSecretFile: secretFile } = values
   const families = { ...(ipv4Only ? { ipv4Only } : {}), ...(ipv6Only ? { ipv6Only } : {}) }
   if (isSocket(values)) {
     // What is of a family that is turned off has no effect.
@@ -47,6 +56,8 @@ export function stackOptions(
     ...(ipv6Gateway === undefined ? {} : { ipv6Gateway: ipv6Gateway.address.toString() }),
     ...families,
     ...(acceptRouterAdvertisements ? {} : { acceptRouterAdvertisements }),
+    ...(ipv4Probe ? { arp: { probe: true } } : {}),
+    ...(secretFile === undefined || ipv4Only ? {} : { ipv6Settings: { stableSecret: await stableSecret(secretFile) } }),
     ...dhcpv6Option(values),
     ...nameOptions(values),
     ...(capture === undefined ? {} : { capture }),

@@ -116,6 +116,11 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     return this.#lease
   }
 
+  /** Resolves when what is to be remembered is written: who ends the process at once loses it. Never rejects. */
+  get remembering(): Promise<void> {
+    return this.#memory?.written ?? Promise.resolve()
+  }
+
   /** Asks for the remembered address, or looks for servers. Nothing happens if it runs already. */
   start(): void {
     if (this.#state !== 'stopped') return

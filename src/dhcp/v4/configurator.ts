@@ -155,10 +155,11 @@ export class Dhcpv4Configurator {
     this.#linkLocal?.stop()
     if (!release || this.lease === null) {
       this.#client.stop()
-      return
+    } else {
+      this.#client.release()
+      await this.#sent()
     }
-    this.#client.release()
-    await this.#sent()
+    await this.#client.remembering
   }
 
   /** Waits until no packet waits for ARP. */

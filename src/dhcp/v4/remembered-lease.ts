@@ -57,6 +57,11 @@ export class LeaseMemory {
     this.#save(NOTHING)
   }
 
+  /** Resolves when all is written, or could not be. */
+  get written(): Promise<void> {
+    return this.#writing
+  }
+
   #save(text: string): void {
     const failed = (error: unknown) =>
       this.#log.warn('the lease cannot be remembered', { reason: (error as Error).message })
