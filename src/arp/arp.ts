@@ -31,6 +31,7 @@ export interface UnreachableHandler {
 /**
  * Address resolution for IPv4, RFC 826, with the requirements of RFC 1122, 2.3.2 (entries expire and are validated,
  * packets wait for resolution, requests are limited), timing as Linux has it; and address conflict detection, RFC 5227.
+ * On a link from point to point there is nothing to resolve: every address is that of the one other end.
  */
 export class Arp implements EthernetHandler, NeighborContext {
   readonly clock: Clock
@@ -44,6 +45,8 @@ export class Arp implements EthernetHandler, NeighborContext {
   readonly #detection: ConflictDetection
   readonly #table: NeighborTable
   readonly #bytes: Uint8Array
+  /** Everybody, where the link has no addresses. */
+  readonly #otherEnd: Neighbor | null
   #own: OwnAddress[] = []
   #unreachable: UnreachableHandler | null = null
 
@@ -54,13 +57,14 @@ export class Arp implements EthernetHandler, NeighborContext {
     this.clock = clock
     this.random = random
     this.#log = options.log ?? SILENT
-    this.#announce = options.announce ?? true
+    this.#announce = (options.announce ?? true) && ethernet.hasLinkLayer
     this.#defense = options.defense ?? 'insist'
     if (!ADDRESS_DEFENSES.includes(this.#defense)) {
       throw new TypeError(`defense is ${ADDRESS_DEFENSES.join(', ')}, not ${JSON.stringify(options.defense)}`)
     }
     this.#detection = new ConflictDetection(clock, random, this.counters, (address) => this.#sendProbe(address))
     this.#table = new NeighborTable(this, size)
+    this.#otherEnd = ethernet.hasLinkLayer ? null : this.#table.groupNeighbor(0, MacAddress.ZERO)
     this.#bytes = ethernet.memory.bytes
     ethernet.addProtocol(EtherType.Arp, this)
   }
@@ -112,7 +116,7 @@ export class Arp implements EthernetHandler, NeighborContext {
 
   /** The neighbour of this address, made if need be; it is asked for at the first packet. */
   neighbor(address: number): Neighbor {
-    return this.#table.obtain(address)
+    return this.#otherEnd ?? this.#table.obtain(address)
   }
 
   /** A pseudo-neighbour for a group address, outside the table. */

@@ -5,6 +5,8 @@ export type CaptureDirection = 'inbound' | 'outbound'
 
 /** The link type of Ethernet in the tcpdump.org list that both formats use. */
 export const LINK_TYPE_ETHERNET = 1
+/** And of IP packets of either version without anything before them. */
+export const LINK_TYPE_RAW = 101
 
 /** What a capture file says of an interface. A pcap file has one, without a name. */
 export interface CaptureInterface {

@@ -14,7 +14,11 @@ export class FrameRecorder implements TimerHandler {
   readonly #device: number
   readonly #timer = new Timer(this)
 
-  constructor(writer: PcapngWriter, clock: Clock, device: { name: string; mac: MacAddress; description?: string }) {
+  constructor(
+    writer: PcapngWriter,
+    clock: Clock,
+    device: { name: string; mac: MacAddress; description?: string; linkType?: number },
+  ) {
     this.#writer = writer
     this.#clock = clock
     this.#device = writer.addInterface({ ...device, epoch: clock.epoch })

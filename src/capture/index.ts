@@ -5,6 +5,7 @@ export {
   CaptureFormatError,
   type CaptureInterface,
   LINK_TYPE_ETHERNET,
+  LINK_TYPE_RAW,
 } from './captured-frame.ts'
 export { FrameRecorder } from './frame-recorder.ts'
 export { type CapturedInterfaceOptions, PcapngWriter, type PcapngWriterOptions } from './pcapng-writer.ts'

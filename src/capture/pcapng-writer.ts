@@ -27,6 +27,8 @@ export interface CapturedInterfaceOptions {
   name: string
   mac?: MacAddress
   description?: string
+  /** Default `LINK_TYPE_ETHERNET`. */
+  linkType?: number
   /** What the times of its frames count from, in microseconds since 1970-01-01 UTC: `Clock.epoch`. Default 0. */
   epoch?: Microseconds
 }
@@ -86,13 +88,13 @@ export class PcapngWriter {
     return this.#length
   }
 
-  /** Describes one more Ethernet interface. @returns its number, for `write` */
+  /** Describes one more interface. @returns its number, for `write` */
   addInterface(options: CapturedInterfaceOptions): number {
     const name = encode(options.name)
     const description = encode(options.description ?? '')
     this.#reserve(INTERFACE_BLOCK + 64 + name.length + description.length)
     const start = this.#beginBlock(Block.InterfaceDescription)
-    this.#put16(LINK_TYPE_ETHERNET)
+    this.#put16(options.linkType ?? LINK_TYPE_ETHERNET)
     this.#put16(0)
     this.#put32(LONGEST_FRAME)
     this.#putOption(Option.InterfaceName, name)

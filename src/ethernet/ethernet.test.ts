@@ -120,6 +120,29 @@ describe('Ethernet', () => {
     expect(memory.inUse).toBe(0)
   })
 
+  test('over a link without Ethernet the version says whose a packet is, and only IP leaves', () => {
+    const bare = new TestNetif(memory, { mac: US, linkLayer: 'none' })
+    const link = new Ethernet(bare)
+    expect([link.hasLinkLayer, ethernet.hasLinkLayer]).toEqual([false, true])
+    const [four, six] = [new Recorder(), new Recorder()]
+    link.addProtocol(EtherType.Ipv4, four)
+    link.addProtocol(EtherType.Ipv6, six)
+    bare.receive(Uint8Array.of(0x45, 1), Uint8Array.of(0x60, 2), Uint8Array.of(0x10), new Uint8Array())
+    expect([four.payloads, six.payloads]).toEqual([['E\x01'], ['`\x02']])
+    expect([four.bursts, six.bursts]).toEqual([1, 1])
+    expect(link.counters).toMatchObject({ delivered: 2, unknownEtherType: 2 })
+    for (const type of [EtherType.Ipv4, EtherType.Ipv6, EtherType.Arp]) {
+      const packet = memory.allocate(4)!
+      packet.end = packet.start + 4
+      memory.bytes.set(text('data'), packet.start)
+      link.send(packet, 0, 0, type)
+    }
+    link.flush()
+    expect([bare.takeFrame(), bare.takeFrame()]).toEqual([text('data'), text('data')])
+    expect(link.counters).toMatchObject({ transmitted: 2, withoutLinkLayer: 1 })
+    expect(memory.inUse).toBe(0)
+  })
+
   test('says when the interface is gone', () => {
     const errors: (Error | null)[] = []
     ethernet.onClosed((error) => errors.push(error))

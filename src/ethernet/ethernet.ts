@@ -41,12 +41,17 @@ export interface EthernetCounters {
   unknownEtherType: number
   /** Frames passed to the interface. */
   transmitted: number
+  /** Frames of other protocols than IP, for an interface that carries IP alone. They are dropped. */
+  withoutLinkLayer: number
 }
 
 /**
  * Ethernet II (RFC 894) over one interface: takes frames to our own address and to groups, tells protocols apart by
  * EtherType, and prepends headers. Priority-tagged frames (IEEE 802.1Q, VLAN 0) are taken as untagged. Frames are not
  * padded to the minimum of 60 bytes: as in Linux, that is the business of the hardware, and a tap has none.
+ *
+ * Over an interface without a link layer (a tun) there is no header at all: the version of an IP packet says whose it is, and what is
+ * no IP packet does not leave. Whoever wants to know a neighbour's address asks `hasLinkLayer` first: there is none to know.
  */
 export class Ethernet implements FrameReceiver {
   readonly netif: Netif
@@ -62,6 +67,7 @@ export class Ethernet implements FrameReceiver {
     notEthernet2: 0,
     unknownEtherType: 0,
     transmitted: 0,
+    withoutLinkLayer: 0,
   }
 
   /** What frames go out through: the interface, with software in front of what it cannot do itself. */
@@ -75,6 +81,9 @@ export class Ethernet implements FrameReceiver {
   readonly #closeHandlers: ((error: Error | null) => void)[] = []
   #unflushed = false
 
+  /** Whether frames have an Ethernet header, and neighbours an address on the link. */
+  readonly hasLinkLayer: boolean
+
   /** Frames are being received: what is sent meanwhile is handed out at the end of the burst. */
   inBurst = false
 
@@ -84,6 +93,7 @@ export class Ethernet implements FrameReceiver {
     this.#output = SoftwareOffload.over(netif)
     this.#mac = netif.mac
     this.mtu = netif.mtu
+    this.hasLinkLayer = netif.linkLayer !== 'none'
     this.memory = netif.memory
     this.#bytes = netif.memory.bytes
     this.#macHigh = netif.mac.high
@@ -120,6 +130,10 @@ export class Ethernet implements FrameReceiver {
 
   frame(packet: PacketBuffer): void {
     this.inBurst = true
+    if (!this.hasLinkLayer) {
+      this.#packet(packet)
+      return
+    }
     const bytes = this.#bytes
     const link = packet.start
     packet.link = link
@@ -160,11 +174,22 @@ export class Ethernet implements FrameReceiver {
       this.counters.notEthernet2++
       return
     }
+    packet.start = payload
+    this.#deliver(packet, etherType, group)
+  }
+
+  /** A frame without an Ethernet header. RFC 791, section 3.1, and RFC 8200, section 3: packets begin with their version. */
+  #packet(packet: PacketBuffer): void {
+    packet.link = packet.start
+    const version = packet.end > packet.start ? this.#bytes[packet.start] >>> 4 : 0
+    this.#deliver(packet, version === 4 ? EtherType.Ipv4 : version === 6 ? EtherType.Ipv6 : 0, false)
+  }
+
+  #deliver(packet: PacketBuffer, etherType: number, group: boolean): void {
     const types = this.#etherTypes
     for (let i = 0; i < types.length; i++) {
       if (types[i] === etherType) {
         packet.linkMulticast = group
-        packet.start = payload
         this.counters.delivered++
         this.#handlers[i].receive(packet)
         return
@@ -191,9 +216,25 @@ export class Ethernet implements FrameReceiver {
    * @param destinationLow last 32 bits
    */
   send(packet: PacketBuffer, destinationHigh: number, destinationLow: number, etherType: number): void {
+    if (!this.hasLinkLayer) {
+      this.#sendPacket(packet, etherType)
+      return
+    }
     const link = packet.push(HEADER_LENGTH)
     packet.link = link
     writeHeader(this.#bytes, link, destinationHigh, destinationLow, this.#macHigh, this.#macLow, etherType)
+    this.counters.transmitted++
+    this.#unflushed = true
+    this.#output.transmit(packet)
+  }
+
+  #sendPacket(packet: PacketBuffer, etherType: number): void {
+    if (etherType !== EtherType.Ipv4 && etherType !== EtherType.Ipv6) {
+      this.counters.withoutLinkLayer++
+      packet.release()
+      return
+    }
+    packet.link = packet.start
     this.counters.transmitted++
     this.#unflushed = true
     this.#output.transmit(packet)

@@ -17,6 +17,7 @@ import {
   type NeighborDiscoveryHost,
   type NeighborDiscoveryOptions,
 } from './neighbor-discovery/index.ts'
+import { OTHER_END } from './neighbor-resolver.ts'
 import type { SourceSelector } from './source-selection.ts'
 
 /** How identifiers of addresses that nobody typed are made: RFC 7217, or RFC 4291, appendix A. */
@@ -76,8 +77,12 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
     this.#gateway = gateway === undefined ? null : routerAddress(gateway, this.#static)
     this.#preferPublic = options.preferStable ?? false
     this.policy = addressPolicy === undefined ? PolicyTable.DEFAULT : new PolicyTable(addressPolicy)
+    // RFC 4862, section 5.4: by accident nobody has the same address on a link from point to point, and nobody answers there; Linux
+    // does not ask either (IFF_NOARP).
+    const { detectionTransmits = ipv6.hasLinkLayer ? 1 : 0 } = options
     this.discovery = new NeighborDiscovery(ipv6, this, {
       ...options,
+      detectionTransmits,
       log: options.discoveryLog ?? this.#log,
       formAddress: formAddress(ipv6, options),
     })
@@ -85,7 +90,7 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
       ...multicast,
       log: this.#log,
     })
-    ipv6.setNeighborResolver(this.discovery)
+    ipv6.setNeighborResolver(ipv6.hasLinkLayer ? this.discovery : OTHER_END)
     ipv6.setRouteDiscovery(this.discovery)
     ipv6.setSourceSelector(this)
     ipv6.onGroup((type, group) => this.#groupChanged(type, group))

@@ -97,6 +97,11 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     return this.#ethernet.mac
   }
 
+  /** Whether neighbours have addresses on the link; if not, all that is sent arrives at the one other end. */
+  get hasLinkLayer(): boolean {
+    return this.#ethernet.hasLinkLayer
+  }
+
   get addresses(): readonly IpPrefix[] {
     return this.#paths.local.prefixes
   }

@@ -18,6 +18,8 @@ export interface Ipv6Link {
   readonly memory: PacketMemory
   readonly clock: Clock
   readonly random: Random
+  /** False on a link from point to point, where nobody has an address to be told; otherwise true or absent. */
+  readonly hasLinkLayer?: boolean
   /** Our own link-layer address. */
   readonly mac: MacAddress
   /** Largest IPv6 packet that the link carries, in bytes. */

@@ -31,6 +31,14 @@ export interface NeighborResolver {
   confirm(nextHop: NextHop): void
 }
 
+/** For a link from point to point: there are no addresses to find, everybody is behind the one other end. */
+export const OTHER_END: NeighborResolver = {
+  neighbor: () => ({ ready: true, macHigh: 0, macLow: 0, isDead: false }),
+  // Everybody is ready, so that nothing is ever left to the resolver.
+  send: (packet) => packet.release(),
+  confirm: () => {},
+}
+
 /** What routers say about the ways to destinations; neighbour discovery. */
 export interface RouteDiscovery {
   /**

@@ -2,7 +2,8 @@ import type { MacAddress } from '../address/index.ts'
 import { FrameRecorder, type PcapngWriter } from '../capture/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
-import type { FrameReceiver, Netif, NetifCounters, NetifFeatures } from './netif.ts'
+import { captureLinkType } from './capture-link-type.ts'
+import type { FrameReceiver, LinkLayer, Netif, NetifCounters, NetifFeatures } from './netif.ts'
 
 /**
  * Any netif with both directions recorded; who does not wrap pays nothing.
@@ -21,7 +22,11 @@ export class CaptureNetif implements Netif, FrameReceiver {
 
   constructor(netif: Netif, writer: PcapngWriter, clock: Clock) {
     this.#netif = netif
-    this.#recorder = new FrameRecorder(writer, clock, { name: netif.name, mac: netif.mac })
+    this.#recorder = new FrameRecorder(writer, clock, {
+      name: netif.name,
+      mac: netif.mac,
+      linkType: captureLinkType(netif),
+    })
   }
 
   get name(): string {
@@ -34,6 +39,10 @@ export class CaptureNetif implements Netif, FrameReceiver {
 
   get mtu(): number {
     return this.#netif.mtu
+  }
+
+  get linkLayer(): LinkLayer | undefined {
+    return this.#netif.linkLayer
   }
 
   get features(): NetifFeatures {

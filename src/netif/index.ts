@@ -41,6 +41,7 @@ export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offloa
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap, type TapOptions } from './tap.ts'
 export { loadAddon } from './tap-binding.ts'
+export { openTun, type Tun, type TunOptions } from './tun.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'
 export { Link, type LinkCounters, type LinkOptions, type ReorderingOptions } from './virtual-network-link.ts'
 export { VirtualNetif } from './virtual-network-port.ts'

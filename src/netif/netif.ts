@@ -60,9 +60,17 @@ export function newNetifCounters(): NetifCounters {
   }
 }
 
-/** Anything that carries Ethernet frames. */
+/** What stands before an IP packet: an Ethernet header, or nothing. */
+export type LinkLayer = 'ethernet' | 'none'
+
+/** Anything that carries Ethernet frames, or IP packets from point to point. */
 export interface Netif {
   readonly name: string
+  /**
+   * Default `ethernet`. With `none` what is called a frame here begins at its IP header, whoever is at the other end takes all of
+   * them, and `mac` stands for nothing on the wire.
+   */
+  readonly linkLayer?: LinkLayer | undefined
   /** The address that a stack on this interface should own. */
   readonly mac: MacAddress
   /** Largest IP packet in bytes; 68 to 65,535. A stack reads it once, when it is composed. */

@@ -5,6 +5,7 @@ import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
 import { Tap } from './tap.ts'
+import { openTun } from './tun.ts'
 
 /** What every way to reach a network is given. */
 export interface OpenNetifContext {
@@ -21,6 +22,8 @@ export interface InterfaceKind {
   readonly placeholder: string
   /** One line of help: what it is. */
   readonly doc: string
+  /** What it carries has no link layer, see `Netif.linkLayer`. */
+  readonly carriesIp?: true
   /** Whether this may stand behind the colon. */
   accepts(target: string): boolean
   /** What the interface is called in logs, zones of addresses and captures, where that is not its target. */
@@ -58,6 +61,15 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     doc: 'an existing interface, through the optional package pcap',
     accepts: isDeviceName,
     open: (name, { memory }) => openPcap({ name, memory }),
+  },
+  {
+    kind: 'tun',
+    label: 'tun',
+    placeholder: 'NAME',
+    doc: 'a tun device: IP packets from point to point, without Ethernet',
+    carriesIp: true,
+    accepts: isDeviceName,
+    open: (name, { memory }) => openTun({ name, memory }),
   },
   ...CARRIER_KINDS,
 ]

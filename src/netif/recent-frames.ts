@@ -3,8 +3,9 @@ import { FileSink, PcapngWriter } from '../capture/index.ts'
 import type { Clock, Microseconds } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
+import { captureLinkType } from './capture-link-type.ts'
 import { type CopyBytes, copyBytes } from './copy-bytes.ts'
-import type { FrameReceiver, Netif, NetifCounters, NetifFeatures } from './netif.ts'
+import type { FrameReceiver, LinkLayer, Netif, NetifCounters, NetifFeatures } from './netif.ts'
 
 export interface RecentFramesOptions {
   /** How many frames are kept, the latest; 8 to 65,536, default 512. Less where packet memory has no room for them. */
@@ -117,7 +118,8 @@ class RecordedNetif implements Netif, FrameReceiver {
     const sink = new FileSink(file)
     const writer = new PcapngWriter(sink)
     const { name, mac } = this.#netif
-    const device = writer.addInterface({ name, mac, epoch: this.#clock.epoch })
+    const linkType = captureLinkType(this.#netif)
+    const device = writer.addInterface({ name, mac, linkType, epoch: this.#clock.epoch })
     const count = this.length
     for (let i = 0; i < count; i++) {
       const entry = (this.#next - count + i + this.#entries) % this.#entries
@@ -144,6 +146,10 @@ class RecordedNetif implements Netif, FrameReceiver {
 
   get mtu(): number {
     return this.#netif.mtu
+  }
+
+  get linkLayer(): LinkLayer | undefined {
+    return this.#netif.linkLayer
   }
 
   get features(): NetifFeatures {

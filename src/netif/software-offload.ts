@@ -1,7 +1,7 @@
 import type { MacAddress } from '../address/index.ts'
 import { type Checksum, finish, fold } from '../checksum/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
-import type { FrameReceiver, Netif, NetifCounters, NetifFeatures } from './netif.ts'
+import type { FrameReceiver, LinkLayer, Netif, NetifCounters, NetifFeatures } from './netif.ts'
 
 /**
  * What a device leaves undone, done just above it: completing transport checksums (RFC 1071) and cutting large TCP
@@ -75,6 +75,7 @@ export class SoftwareOffload implements Netif {
   readonly #completesChecksums: boolean
   readonly #segments4: boolean
   readonly #segments6: boolean
+  readonly #hasLinkLayer: boolean
 
   constructor(netif: Netif) {
     this.#netif = netif
@@ -84,6 +85,7 @@ export class SoftwareOffload implements Netif {
     this.#bytes = netif.memory.bytes
     this.#view = netif.memory.view
     this.#checksum = netif.memory.checksum
+    this.#hasLinkLayer = netif.linkLayer !== 'none'
     this.#completesChecksums = netif.features.checksumOffload
     // A device that segments computes checksums as it does so; one that cannot is no use for segmenting.
     this.#segments4 = netif.features.tcp4Segmentation && this.#completesChecksums
@@ -102,6 +104,10 @@ export class SoftwareOffload implements Netif {
 
   get mtu(): number {
     return this.#netif.mtu
+  }
+
+  get linkLayer(): LinkLayer | undefined {
+    return this.#netif.linkLayer
   }
 
   /** Received frames do not come through here at all. */
@@ -252,8 +258,9 @@ export class SoftwareOffload implements Netif {
     return segment
   }
 
-  /** Where the network header of a frame begins: behind Ethernet's, and its VLAN tags. */
+  /** Where the network header of a frame begins: behind Ethernet's, if there is one, and its VLAN tags. */
   #networkHeader(packet: PacketBuffer): number {
+    if (!this.#hasLinkLayer) return packet.start
     let at = packet.start + ETHER_TYPE
     for (let tags = 0; tags < 2; tags++) {
       const type = this.#view.getUint16(at)

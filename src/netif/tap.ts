@@ -9,7 +9,14 @@ import {
   Segmentation,
   SMALL_SLOT,
 } from '../packet/index.ts'
-import { type FrameReceiver, type Netif, type NetifCounters, type NetifFeatures, newNetifCounters } from './netif.ts'
+import {
+  type FrameReceiver,
+  type LinkLayer,
+  type Netif,
+  type NetifCounters,
+  type NetifFeatures,
+  newNetifCounters,
+} from './netif.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import {
   Carrier,
@@ -86,6 +93,8 @@ const TRANSMIT_RING = 1024
 const TRANSMIT_MASK = TRANSMIT_RING - 1
 
 const ETHERNET_HEADER = 14
+/** RFC 791, section 3.1. */
+const IPV4_HEADER = 20
 /** A device's MTU without a kernel's end to ask: Ethernet's, RFC 894. */
 const ETHERNET_MTU = 1500
 /** Least MTU, RFC 791 section 3.2 ("every internet module must be able to forward a datagram of 68 octets"). */
@@ -124,12 +133,16 @@ export class Tap implements Netif, AsyncDisposable {
    * address, so that it stays the same for a persistent interface and differs between taps that a bridge may join.
    */
   readonly mac: MacAddress
+  /** `none` for a tun (`openTun`). */
+  readonly linkLayer: LinkLayer
   readonly memory: PacketMemory
   readonly features: NetifFeatures
   readonly counters: NetifCounters = newNetifCounters()
 
   readonly #binding: TapBinding
   readonly #device: number
+  /** Bytes of the header that a frame begins with. */
+  readonly #leastFrame: number
   #mtu: number
   #receiver: FrameReceiver | null = null
   #closed = false
@@ -191,12 +204,14 @@ export class Tap implements Netif, AsyncDisposable {
   constructor(
     binding: TapBinding,
     device: TapDevice,
-    settings: { name: string; mac: MacAddress; mtu: number; memory: PacketMemory },
+    settings: { name: string; mac: MacAddress; mtu: number; memory: PacketMemory; linkLayer?: LinkLayer },
   ) {
     this.#binding = binding
     this.#device = device.number
     this.name = settings.name
     this.mac = settings.mac
+    this.linkLayer = settings.linkLayer ?? 'ethernet'
+    this.#leastFrame = this.linkLayer === 'none' ? IPV4_HEADER : ETHERNET_HEADER
     this.memory = settings.memory
     this.#mtu = settings.mtu
     this.features = {
@@ -417,7 +432,7 @@ export class Tap implements Netif, AsyncDisposable {
       const at = i << DESCRIPTOR_SHIFT
       const length = words[at + RECEIVE_LENGTH]
       const flags = words[at + RECEIVE_FLAGS]
-      if (length < ETHERNET_HEADER || (flags !== 0 && !this.#isValidHeader(at, length))) {
+      if (length < this.#leastFrame || (flags !== 0 && !this.#isValidHeader(at, length))) {
         counters.receiveMalformed++
         continue
       }
@@ -470,7 +485,7 @@ export class Tap implements Netif, AsyncDisposable {
     }
     if ((flags & VIRTIO_NEEDS_CHECKSUM) === 0) return true
     const start = words[at + RECEIVE_CHECKSUM_START]
-    return start >= ETHERNET_HEADER && start + words[at + RECEIVE_CHECKSUM_OFFSET] + 2 <= length
+    return start >= this.#leastFrame && start + words[at + RECEIVE_CHECKSUM_OFFSET] + 2 <= length
   }
 
   #applyHeader(packet: PacketBuffer, at: number, flags: number): void {

@@ -168,6 +168,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       })
       made.push(ipv4)
       const { cidr, gateway } = families.ipv4
+      if (!ethernet.hasLinkLayer && gateway === undefined) ipv4.addRoute(new IpPrefix(IpAddress.ANY_V4, 0), null)
       if (probe && cidr !== undefined) await addProbedAddress(ipv4, arp, cidr, gateway)
       const igmp = new Igmp(ipv4, { clock, random, log: logs('igmp') })
       four = { arp, ipv4, icmp: new Icmp(ipv4, { ...options.icmp, clock, random }), igmp }
@@ -177,6 +178,9 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     if (families.ipv6 !== null && hasRoomForIpv6(ethernet, options, logs('stack'))) {
       const layer = new Ipv6(ethernet, { clock, random, log: logs('ipv6') })
       made.push(layer)
+      // Whoever there is, is behind the other end.
+      if (!ethernet.hasLinkLayer && families.ipv6.gateway === undefined)
+        layer.addRoute(new IpPrefix(IpAddress.ANY_V6, 0), null)
       const ipv6Logs = { log: logs('ipv6'), discoveryLog: logs('ndp') }
       const ipv6 = new Ipv6Host(layer, { ...families.ipv6, interfaceName: netif.name, ...ipv6Logs })
       made.push(ipv6)

@@ -55,20 +55,21 @@ function addStack(
   const udp = layer('udp', 'udp', stack, dns)
   const icmp = layer('icmp', 'icmp', stack)
   const above: string[] = []
+  const { kind, target } = parseInterface(values.interface)
   if (!values.ipv6Only) {
     const addresses = values.ipv4 === undefined ? '' : ` ${values.ipv4}`
     const ipv4 = layer('ipv4', `ipv4${addresses}`, tcp, udp, icmp)
     if (wantsDhcp(values, sandboxInterface)) layer('udp', 'udp', layer('dhcp', 'dhcp', stack))
-    above.push(ipv4, layer('arp', 'arp', ipv4))
+    above.push(ipv4)
+    if (kind.carriesIp !== true) above.push(layer('arp', 'arp', ipv4))
   }
   if (!values.ipv4Only) {
     const addresses = values.ipv6 === undefined ? '' : ` ${values.ipv6}`
     const ipv6 = layer('ipv6', `ipv6${addresses}`, tcp, udp, icmp)
     above.push(layer('ndp', 'neighbour discovery', ipv6), ipv6)
   }
-  let last = layer('ethernet', 'ethernet', ...above)
+  let last = layer('ethernet', kind.carriesIp === true ? 'point to point' : 'ethernet', ...above)
   if (values.capture !== undefined) last = layer('capture', `capture to ${values.capture}`, last)
   last = layer('recent', 'recent frames', last)
-  const { kind, target } = parseInterface(values.interface)
   layer('netif', `${kind.label} ${target}`, last)
 }

@@ -1,5 +1,11 @@
 import { MacAddress } from '../../src/address/index.ts'
-import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from '../../src/netif/index.ts'
+import {
+  type FrameReceiver,
+  type LinkLayer,
+  type Netif,
+  type NetifFeatures,
+  newNetifCounters,
+} from '../../src/netif/index.ts'
 import type { PacketBuffer, PacketMemory } from '../../src/packet/index.ts'
 import { packetFrom } from './packets.ts'
 
@@ -8,6 +14,7 @@ export interface TestNetifOptions {
   mtu?: number
   /** Default no offload. */
   offload?: boolean
+  linkLayer?: LinkLayer
 }
 
 /**
@@ -21,6 +28,7 @@ export interface TestNetifOptions {
 export class TestNetif implements Netif {
   readonly name = 'test0'
   readonly mac: MacAddress
+  readonly linkLayer: LinkLayer
   readonly mtu: number
   readonly memory: PacketMemory
   readonly features: NetifFeatures
@@ -36,6 +44,7 @@ export class TestNetif implements Netif {
     this.memory = memory
     this.mac = MacAddress.parse(options.mac ?? '02:00:00:00:00:02')
     this.mtu = options.mtu ?? 1500
+    this.linkLayer = options.linkLayer ?? 'ethernet'
     const offload = options.offload ?? false
     this.features = { checksumOffload: offload, tcp4Segmentation: offload, tcp6Segmentation: offload }
   }

@@ -20,8 +20,12 @@ export class MessageSender {
   readonly #addresses: InterfaceAddresses
   readonly #counters: NeighborDiscoveryCounters
 
+  /** Whether there is a link-layer address to tell of. */
+  readonly #hasLinkLayer: boolean
+
   constructor(link: Ipv6Link, addresses: InterfaceAddresses, counters: NeighborDiscoveryCounters) {
     this.#link = link
+    this.#hasLinkLayer = link.hasLinkLayer !== false
     this.#addresses = addresses
     this.#counters = counters
   }
@@ -29,11 +33,12 @@ export class MessageSender {
   /** RFC 4861, 6.3.7. From the link-local address, or from none while that is not ours beyond doubt. */
   routerSolicitation(): void {
     const source = this.#addresses.list.find((own) => own.isAssigned && isLinkLocal(own.address))?.address ?? null
-    const length = wire.ROUTER_SOLICITATION_LENGTH + (source === null ? 0 : options.LINK_LAYER_LENGTH)
+    const named = source !== null && this.#hasLinkLayer
+    const length = wire.ROUTER_SOLICITATION_LENGTH + (named ? options.LINK_LAYER_LENGTH : 0)
     const packet = this.#allocate(length)
     if (packet === null) return
     const at = wire.writeRouterSolicitation(packet.memory.bytes, packet.start)
-    if (source !== null) this.#writeLinkLayer(packet, at, options.OptionType.SourceLinkLayer)
+    if (named) this.#writeLinkLayer(packet, at, options.OptionType.SourceLinkLayer)
     this.#counters.routerSolicitationsSent++
     this.#send(packet, source ?? UNSPECIFIED, ALL_ROUTERS, null)
   }
@@ -83,19 +88,20 @@ export class MessageSender {
   }
 
   unsolicited(own: InterfaceAddress, occasion: Occasion): void {
+    if (!this.#hasLinkLayer) return
     // RFC 9131, 6.1: without override, so that an entry that others made in the meantime stays.
     if (occasion === Occasion.NewAddress) this.#advertise(own, ALL_ROUTERS, 0, null)
     else this.#advertise(own, ALL_NODES, wire.AdvertisementFlag.Override, null)
   }
 
   #advertise(own: InterfaceAddress, destination: IpAddress, flags: number, mac: MacAddress | null): void {
-    const packet = this.#allocate(wire.NEIGHBOR_LENGTH + options.LINK_LAYER_LENGTH)
+    const packet = this.#allocate(wire.NEIGHBOR_LENGTH + (this.#hasLinkLayer ? options.LINK_LAYER_LENGTH : 0))
     if (packet === null) return
     const { bytes } = packet.memory
     const type = wire.MessageType.NeighborAdvertisement
     const all = this.isRouter ? flags | wire.AdvertisementFlag.Router : flags
     const at = wire.writeNeighborMessage(bytes, packet.start, type, all, own.address)
-    this.#writeLinkLayer(packet, at, options.OptionType.TargetLinkLayer)
+    if (this.#hasLinkLayer) this.#writeLinkLayer(packet, at, options.OptionType.TargetLinkLayer)
     this.#counters.neighborAdvertisementsSent++
     this.#send(packet, own.address, destination, mac)
   }
