@@ -4,10 +4,10 @@ import { join } from 'node:path'
 /** A package that tapstack can use and does not depend on. */
 export interface OptionalPackage {
   readonly name: string
-  /** What has to be there before it can be installed. */
+  /** What has to be there before it can be installed, `which takes libpcap`, or what else would do, `or take Node.js 22`. */
   readonly needs: string
-  /** The Node.js version that it is known to load on: its addon is bound to one. */
-  readonly nodeMajor: number
+  /** The Node.js version that it is known to load on, where it has an addon that is bound to one. */
+  readonly nodeMajor?: number
 }
 
 /** An optional package is not installed or does not load; the message says in one line what to do. */
@@ -41,16 +41,16 @@ export function loadOptionalPackage<Package>({ name, needs, nodeMajor }: Optiona
       const here = `on Node.js ${process.version}`
       const [why] = String((cause as Error).message).split('\n')
       const mend = isBoundTo(nodeMajor)
-        ? `run "npm rebuild ${name}", which takes ${needs}`
+        ? `run "npm rebuild ${name}", ${needs}`
         : `it works on Node.js ${nodeMajor}: use that and "npm rebuild ${name}"`
       throw new OptionalPackageError(`the package ${name} does not load ${here}: ${mend} (${why})`, name, { cause })
     }
   }
   const elsewhere = isBoundTo(nodeMajor) ? '' : `; it works on Node.js ${nodeMajor}, and this is ${process.version}`
-  const message = `the package ${name} is not installed: run "npm install ${name}", which takes ${needs}${elsewhere}`
+  const message = `the package ${name} is not installed: run "npm install ${name}", ${needs}${elsewhere}`
   throw new OptionalPackageError(message, name, { cause: missing })
 }
 
-function isBoundTo(major: number): boolean {
-  return process.versions.node.startsWith(`${major}.`)
+function isBoundTo(major: number | undefined): boolean {
+  return major === undefined || process.versions.node.startsWith(`${major}.`)
 }

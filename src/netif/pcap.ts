@@ -71,7 +71,7 @@ export interface PcapCounters {
 
 const PCAP = {
   name: 'pcap',
-  needs: 'libpcap (Debian, Ubuntu: apt install libpcap-dev) and a C++ compiler',
+  needs: 'which takes libpcap (Debian, Ubuntu: apt install libpcap-dev) and a C++ compiler',
   nodeMajor: 20,
 }
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import { HostClock, SeededRandom } from '../../src/clock/index.ts'
-import { VirtualNetwork } from '../../src/netif/index.ts'
+import { type Netif, VirtualNetwork } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { createStack, type Endpoint, SocketStack, type Stack } from '../../src/stack/index.ts'
 import { captureOnFailure } from '../support/capture-on-failure.ts'
@@ -44,15 +44,30 @@ export async function socketPair(): Promise<Pair> {
   }
 }
 
-/** Two stacks of ours on a virtual network, on the host's clock; of both families, of which the suite uses this one. */
-export async function directPair(family: 4 | 6): Promise<Pair> {
+/** Makes the two ends of what joins a pair of stacks: that of the server, and that of the client. */
+export type Wire = (setting: {
+  clock: HostClock
+  random: SeededRandom
+  memory: PacketMemory
+}) => Promise<[Netif, Netif]>
+
+async function virtualWire(setting: Parameters<Wire>[0]): Promise<[Netif, Netif]> {
+  const network = captureOnFailure(new VirtualNetwork(setting))
+  return [network.port(), network.port()]
+}
+
+/**
+ * Two stacks of ours on a virtual network, or joined otherwise, on the host's clock; of both families, of which the suite uses this
+ * one.
+ */
+export async function directPair(family: 4 | 6, wire: Wire = virtualWire): Promise<Pair> {
   const clock = new HostClock()
   const random = new SeededRandom(1)
   const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 256 })
-  const network = captureOnFailure(new VirtualNetwork({ clock, random, memory }))
-  const stack = (host: number) =>
+  const [serverNetif, clientNetif] = await wire({ clock, random, memory })
+  const stack = (host: number, netif: Netif) =>
     createStack({
-      netif: network.port(),
+      netif,
       ipv4: `10.0.0.${host}/24`,
       ipv6: `fd00::${host}/64`,
       // Nobody else is there; each test would wait for seconds.
@@ -60,8 +75,8 @@ export async function directPair(family: 4 | 6): Promise<Pair> {
       clock,
       random,
     })
-  const server = await stack(2)
-  const client = await stack(1)
+  const server = await stack(2, serverNetif)
+  const client = await stack(1, clientNetif)
   const network4 = { serverAddress: '10.0.0.2', clientAddress: '10.0.0.1', nobody: '10.0.0.99' }
   const network6 = { serverAddress: 'fd00::2', clientAddress: 'fd00::1', nobody: 'fd00::99' }
   const { serverAddress, clientAddress, nobody } = family === 4 ? network4 : network6

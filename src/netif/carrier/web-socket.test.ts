@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import Module from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -157,12 +158,13 @@ test('what the network does not take is bounded: by the WebSocket first, then by
 
 test('without a WebSocket one line says what there has to be', async () => {
   vi.stubGlobal('WebSocket', undefined)
-  vi.doMock('ws', () => {
-    throw new Error("Cannot find package 'ws'")
+  const resolve = vi.spyOn(Module as unknown as { _resolveFilename(name: string): string }, '_resolveFilename')
+  closing.push(() => resolve.mockRestore())
+  resolve.mockImplementation((name) => {
+    throw new Error(`Cannot find module '${name}'`)
   })
-  closing.push(() => vi.doUnmock('ws'))
   await expect(openWebSocket({ url: 'ws://127.0.0.1:1/' })).rejects.toThrow(
-    /^a WebSocket takes Node\.js 22 or newer, or the package ws: npm install ws$/,
+    /^the package ws is not installed: run "npm install ws", or take Node\.js 22, which has a WebSocket$/,
   )
 })
 

@@ -1,4 +1,5 @@
 import { integerInRange, SystemError } from '../../errors/index.ts'
+import { loadOptionalPackage, type OptionalPackage } from '../optional-package.ts'
 import { type FrameStream, StreamNetif, type StreamNetifOptions } from '../stream-netif.ts'
 import { LONGEST_FRAME } from './frame-limits.ts'
 
@@ -30,6 +31,7 @@ export interface OpenWebSocketOptions extends WebSocketOptions {
 }
 
 const OPEN = 1
+const WS: OptionalPackage = { name: 'ws', needs: 'or take Node.js 22, which has a WebSocket' }
 /** The package `ws` takes these, a standard WebSocket no third argument: frames are not worth compressing, and no message is longer. */
 const OF_WS = { perMessageDeflate: false, maxPayload: LONGEST_FRAME }
 const DEFAULT_BUFFERED_AMOUNT = 1024 * 1024
@@ -58,12 +60,12 @@ export function webSocketNetif(socket: FrameWebSocket, options: WebSocketOptions
 
 /**
  * Connects to a WebSocket server that relays frames. Of Node 20, which has no WebSocket, it wants the package `ws`.
- * @throws SystemError ECONNREFUSED if there is no such server; SyntaxError for a URL that is none; RangeError for an option; Error if there is no WebSocket
+ * @throws SystemError ECONNREFUSED if there is no such server; SyntaxError for a URL that is none; RangeError for an option; OptionalPackageError if there is no WebSocket
  */
 export async function openWebSocket(options: OpenWebSocketOptions): Promise<StreamNetif> {
   const { url, reconnect } = options
   if (reconnect !== undefined) integerInRange('reconnect', reconnect, 10, 3_600_000)
-  const WebSocket = await webSocketClass()
+  const WebSocket = webSocketClass()
   const stream = new WebSocketStream(options.bufferedAmount ?? DEFAULT_BUFFERED_AMOUNT)
   const connect = () => stream.use(new WebSocket(url, [], OF_WS))
   if (reconnect === undefined) {
@@ -83,15 +85,10 @@ export async function openWebSocket(options: OpenWebSocketOptions): Promise<Stre
 
 type WebSocketClass = new (url: string, protocols: string[], options: typeof OF_WS) => FrameWebSocket
 
-async function webSocketClass(): Promise<WebSocketClass> {
+function webSocketClass(): WebSocketClass {
   const ofHost = (globalThis as { WebSocket?: WebSocketClass }).WebSocket
   if (ofHost !== undefined) return ofHost
-  try {
-    const { WebSocket } = await import('ws')
-    return WebSocket as unknown as WebSocketClass
-  } catch (error) {
-    throw new Error('a WebSocket takes Node.js 22 or newer, or the package ws: npm install ws', { cause: error })
-  }
+  return loadOptionalPackage<{ WebSocket: WebSocketClass }>(WS).WebSocket
 }
 
 /** One WebSocket after the other, as a stream of frames. */
