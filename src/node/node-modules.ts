@@ -43,7 +43,7 @@ export class NodeModules implements NodeModuleSet {
   }
 
   get https(): typeof import('node:https') {
-    this.#https ??= stackHttps(this.#host)
+    this.#https ??= stackHttps(this.#host, this.net)
     return this.#https
   }
 

@@ -16,60 +16,145 @@ type Create = (options: Record<string, unknown>, ...more: unknown[]) => Socket
 /** Makes `stack.http`. */
 export function stackHttp(host: HandleHost, net: NetModule): HttpModule {
   const http = process.getBuiltinModule('node:http')
-  class StackAgent extends http.Agent {
-    override createConnection(options: object, ...more: never[]): Socket {
-      return net.connect(options as never, ...more)
-    }
+  const kernel = process.getBuiltinModule('node:net')
+  const base = http.Agent.prototype as unknown as { createConnection: Create }
+  // Where an agent knows of proxies, its method chooses between them and the server.
+  const choosesWay = base.createConnection !== (kernel.createConnection as unknown)
+  const connect: Create = function (this: Agent, options, ...more) {
+    const mayGoByProxy = choosesWay && (this as { options?: { proxyEnv?: object } }).options?.proxyEnv !== undefined
+    if (!mayGoByProxy) return net.connect(options as never, ...(more as never[]))
+    return connectingBy(net, () => onStack(host, () => base.createConnection.call(this, { ...options }, ...more)))
   }
   const StackServer = stackServerClass(http.Server, host)
-  return {
-    ...http,
-    ...requesting(http.request, StackAgent),
+  const { agents, ...requesting } = requestingMembers(agentClass(http.Agent, connect), http.request, http.globalAgent)
+  return asModule(http, agents, {
+    ...requesting,
+    ClientRequest: requestClass(http.ClientRequest, agents),
     Server: StackServer,
     createServer: (...words: never[]): Server => new StackServer(...words),
-  } as unknown as HttpModule
+  })
 }
 
 /** Makes `stack.https`. */
-export function stackHttps(host: HandleHost): HttpsModule {
+export function stackHttps(host: HandleHost, net: NetModule): HttpsModule {
   const https = process.getBuiltinModule('node:https')
   const base = https.Agent.prototype as unknown as { createConnection: Create }
-  class StackAgent extends https.Agent {
-    override createConnection(options: object, ...more: unknown[]): Socket {
-      return onStack(host, () => base.createConnection.call(this, { lookup: host.lookup, ...options }, ...more))
-    }
+  const connect: Create = function (this: Agent, options, ...more) {
+    const complete = { lookup: host.lookup, ...options }
+    return connectingBy(net, () => onStack(host, () => base.createConnection.call(this, complete, ...more)))
   }
   const StackServer = stackServerClass(https.Server, host)
-  return {
-    ...https,
-    ...requesting(https.request, StackAgent),
+  const { agents, ...requesting } = requestingMembers(
+    agentClass(https.Agent, connect),
+    https.request,
+    https.globalAgent,
+  )
+  return asModule(https, agents, {
+    ...requesting,
     Server: StackServer,
     createServer: (...words: never[]): Server => new StackServer(...words),
-  } as unknown as HttpsModule
+  })
 }
 
-/** What of a module asks for connections: its agents, and `request` and `get` with one of them. */
-function requesting(original: HttpModule['request'], StackAgent: typeof Agent) {
-  const globalAgent = new StackAgent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 })
-  const agentFor = ({ agent, createConnection }: RequestOptions): Partial<RequestOptions> => {
-    if (agent === false) return { agent: new StackAgent() }
-    return agent || createConnection ? {} : { agent: globalAgent }
+/** A class of agents that connect by `connect`. Callable without `new`, as Node's own. */
+function agentClass(Base: typeof Agent, connect: Create): typeof Agent {
+  const StackAgent = function (this: unknown, ...words: unknown[]) {
+    return Reflect.construct(Base, words, new.target ?? StackAgent)
+  } as unknown as typeof Agent
+  Object.setPrototypeOf(StackAgent, Base)
+  const own = { configurable: true, writable: true }
+  Object.defineProperty(StackAgent, 'prototype', {
+    value: Object.create(Base.prototype, {
+      constructor: { ...own, value: StackAgent },
+      createConnection: { ...own, enumerable: true, value: connect },
+    }),
+  })
+  Object.defineProperty(StackAgent, 'name', { value: 'Agent' })
+  return StackAgent
+}
+
+/** Requests of this class go by an agent of ours unless they are told otherwise. */
+function requestClass(Base: typeof ClientRequest, agents: DefaultAgent): typeof ClientRequest {
+  const StackRequest = function (this: unknown, ...words: unknown[]) {
+    return Reflect.construct(Base, withAgent(words, agents), new.target ?? StackRequest)
+  } as unknown as typeof ClientRequest
+  Object.setPrototypeOf(StackRequest, Base)
+  StackRequest.prototype = Base.prototype
+  Object.defineProperty(StackRequest, 'name', { value: 'ClientRequest' })
+  return StackRequest
+}
+
+/** The agent of those who name none: as in Node, an application may put its own in the place. */
+interface DefaultAgent {
+  globalAgent: Agent
+}
+
+/** A module of Node with other members; its `globalAgent` is that of `agents`. */
+function asModule<M extends object>(original: M, agents: DefaultAgent, own: object): M {
+  const module = { ...original, ...own }
+  Object.defineProperty(module, 'globalAgent', {
+    enumerable: true,
+    configurable: true,
+    get: () => agents.globalAgent,
+    set: (agent: Agent) => {
+      agents.globalAgent = agent
+    },
+  })
+  return module
+}
+
+/** Has Node's agents, while `work` runs, connect by the functions of `net`: those to proxies ask Node's own module. */
+function connectingBy<T>(net: NetModule, work: () => T): T {
+  const kernel = process.getBuiltinModule('node:net')
+  const { connect, createConnection } = kernel
+  Object.assign(kernel, { connect: net.connect, createConnection: net.connect })
+  try {
+    return work()
+  } finally {
+    Object.assign(kernel, { connect, createConnection })
   }
-  const request = (...words: unknown[]): ClientRequest => {
-    const [first, second] = words
-    const hasUrl = typeof first === 'string' || first instanceof URL
-    const given = (hasUrl ? second : first) as RequestOptions | undefined
-    const options = typeof given === 'object' && given !== null ? given : {}
-    const rest = words.slice(hasUrl ? (typeof second === 'function' ? 1 : 2) : 1)
-    const complete = { ...options, ...agentFor(options) }
-    return Reflect.apply(original, null, hasUrl ? [first, complete, ...rest] : [complete, ...rest])
+}
+
+/**
+ * What of a module asks for connections: its agents, and `request` and `get` with one of them.
+ * @param model Node's own global agent, of which ours has the options
+ */
+function requestingMembers(StackAgent: typeof Agent, original: HttpModule['request'], model: Agent) {
+  const agents: DefaultAgent = { globalAgent: new StackAgent({ ...(model as { options?: object }).options }) }
+  function request(...words: unknown[]): ClientRequest {
+    return Reflect.apply(original, null, withAgent(words, agents))
   }
-  const get = (...words: unknown[]): ClientRequest => {
+  function get(...words: unknown[]): ClientRequest {
     const started = request(...words)
     started.end()
     return started
   }
-  return { Agent: StackAgent, globalAgent, request, get }
+  return { agents, Agent: StackAgent, request, get }
+}
+
+/** The arguments of `request`, with the agent that it is to go by where they name none. */
+function withAgent(words: readonly unknown[], agents: DefaultAgent): unknown[] {
+  const [first, second] = words
+  const hasUrl = typeof first === 'string' || isUrl(first)
+  const given = (hasUrl ? second : first) as RequestOptions | undefined
+  const options = typeof given === 'object' && given !== null ? given : {}
+  const rest = words.slice(hasUrl ? (typeof second === 'function' ? 1 : 2) : 1)
+  const complete = { ...options, ...agentFor(options, agents) }
+  return hasUrl ? [first, complete, ...rest] : [complete, ...rest]
+}
+
+function agentFor({ agent, createConnection }: RequestOptions, { globalAgent }: DefaultAgent): Partial<RequestOptions> {
+  // A new one of the same class, as Node makes it.
+  if (agent === false) return { agent: new (globalAgent.constructor as typeof Agent)() }
+  if (agent !== undefined && agent !== null) return {}
+  return typeof createConnection === 'function' ? {} : { agent: globalAgent }
+}
+
+/** As Node tells a URL, of whatever realm, from options. */
+function isUrl(word: unknown): boolean {
+  if (typeof word !== 'object' || word === null) return false
+  const { href, protocol, auth, path } = word as Record<string, unknown>
+  return Boolean(href && protocol) && auth === undefined && path === undefined
 }
 
 /** Makes `stack.http2`. */

@@ -85,6 +85,11 @@ export function stackServerClass<T extends new (...words: never[]) => Server>(Ba
     constructor: { value: StackServer, configurable: true, writable: true },
   })
   Object.defineProperty(StackServer, 'name', { value: 'Server' })
+  // Those of `http` and its like are derived from Node's.
+  const isInstance = function (this: unknown, value: unknown): boolean {
+    return this === StackServer ? value instanceof Base : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+  Object.defineProperty(StackServer, Symbol.hasInstance, { value: isInstance })
   adoptServer(StackServer.prototype, host)
   return StackServer
 }

@@ -5,6 +5,8 @@ import { datagramBinding } from './cases/datagram-binding.ts'
 import { datagramOptions } from './cases/datagram-options.ts'
 import { datagrams } from './cases/datagrams.ts'
 import { http } from './cases/http.ts'
+import { httpClients } from './cases/http-clients.ts'
+import { httpServers } from './cases/http-servers.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { classes } from './cases/net-classes.ts'
 import { data } from './cases/net-data.ts'
@@ -26,6 +28,8 @@ const SUITES: Record<string, Cases> = {
   'dgram: binding': datagramBinding,
   'dgram: options': datagramOptions,
   http,
+  'http: clients': httpClients,
+  'http: servers': httpServers,
 }
 
 const nodes = new SocketStack()

@@ -25,6 +25,7 @@ import {
   RESULT_ORDERS,
   type ResultOrder,
 } from './lookup.ts'
+import { NODE_MAJOR } from './node-version.ts'
 import { KINDS_BY_TYPE, QUERY_KINDS, type QueryKind } from './query-kinds.ts'
 import { clientOptionsOf, type Done, ResolverCore, type ResolverOptions } from './resolver-core.ts'
 
@@ -193,9 +194,21 @@ function resolverClass(host: DnsHost, methodsOf: typeof callbackMethods): new (o
   return Resolver
 }
 
+/** Node takes the absence of a name for a name without addresses, until version 26. */
+function noName(hostname: unknown): TypeError | null {
+  if (hostname || NODE_MAJOR < 26) return null
+  return invalidArgValue('hostname', hostname, 'must be a non-empty string')
+}
+
+function validateServiceAddress(address: unknown): asserts address is string {
+  if (NODE_MAJOR >= 24) validateString(address, 'address')
+  validateAddress(address, 'address')
+}
+
 export function createDnsModule(host: DnsHost): DnsModule {
   const core = new ResolverCore(host.client, () => host.hosts())
-  const state: { order: ResultOrder } = { order: 'verbatim' }
+  // As `--dns-result-order` has it.
+  const state: { order: ResultOrder } = { order: dns.getDefaultResultOrder() as ResultOrder }
 
   function lookup(hostname: unknown, options: unknown, callback?: unknown): object {
     if (typeof options === 'function') [options, callback] = [undefined, options]
@@ -206,6 +219,8 @@ export function createDnsModule(host: DnsHost): DnsModule {
       'callback',
     )
     const request = lookupRequest(hostname, options, state.order, true)
+    const refusal = noName(hostname)
+    if (refusal !== null) throw refusal
     const results = (addresses: readonly LookupAddress[]): unknown[] => {
       if (request.all) return [addresses]
       const [first] = addresses
@@ -227,6 +242,8 @@ export function createDnsModule(host: DnsHost): DnsModule {
 
   function lookupPromise(hostname: unknown, options?: unknown): Promise<unknown> {
     const request = lookupRequest(hostname, options, state.order, false)
+    const refusal = noName(hostname)
+    if (refusal !== null) return Promise.reject(refusal)
     const result = (addresses: readonly LookupAddress[]) =>
       request.all ? addresses : (addresses[0] ?? { address: null, family: request.family === 6 ? 6 : 4 })
     const known = knownAddresses(request)
@@ -250,7 +267,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
   function lookupService(...args: unknown[]): object {
     if (args.length !== 3) throw missingArgs('address', 'port', 'callback')
     const [address, port, callback] = args
-    validateAddress(address, 'address')
+    validateServiceAddress(address)
     const number = validatePort(port)
     validateFunction(callback, 'callback')
     const query = new QueryRequest('GETNAMEINFOREQWRAP', address)
@@ -267,7 +284,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
   function lookupServicePromise(...args: unknown[]): Promise<unknown> {
     if (args.length !== 2) throw missingArgs('address', 'port')
     const [address, port] = args
-    validateAddress(address, 'address')
+    validateServiceAddress(address)
     const number = validatePort(port)
     return promised((done) => service(address, number, done))
   }
