@@ -5,6 +5,7 @@ export {
   type ByteStreamNetifOptions,
   type ByteStreamOptions,
   type DatagramOptions,
+  type EmulatorBus,
   type EmulatorEvents,
   type EmulatorOptions,
   emulatorNetif,
