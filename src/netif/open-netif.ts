@@ -4,6 +4,7 @@ import { CARRIER_KINDS } from './carrier/index.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
+import { REPLAY_KIND } from './replay-kind.ts'
 import { Tap } from './tap.ts'
 import { openTun } from './tun.ts'
 
@@ -71,6 +72,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     accepts: isDeviceName,
     open: (name, { memory }) => openTun({ name, memory }),
   },
+  REPLAY_KIND,
   ...CARRIER_KINDS,
 ]
 

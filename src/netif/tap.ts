@@ -480,7 +480,7 @@ export class Tap implements Netif, AsyncDisposable {
     const flags = words[at + RECEIVE_FLAGS]
     const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
     if (flags >>> 8 !== VIRTIO_GSO_NONE) {
-      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6 && gso !== VIRTIO_GSO_UDP_L4) return false
+      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6 && flags >>> 8 !== VIRTIO_GSO_UDP_L4) return false
       if (words[at + RECEIVE_SEGMENT_SIZE] === 0) return false
     }
     if ((flags & VIRTIO_NEEDS_CHECKSUM) === 0) return true
