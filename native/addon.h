@@ -128,8 +128,11 @@ enum reference { REFERENCE_BYTES, REFERENCE_RECEIVE, REFERENCE_TRANSMIT, ON_BURS
  */
 int device_create(struct addon *addon, napi_env env, int fd, enum carrier carrier, uint32_t header_length,
                   uint32_t offloads, enum step *failed);
-/* Both return the device's number or a negative errno, and then say in `failed` which call it was. */
-int device_open(struct addon *addon, napi_env env, const char *name, bool ethernet, bool persist, bool offload,
+/*
+ * Both return the device's number or a negative errno, and then say in `failed` which call it was. `kind` is IFF_TAP or IFF_TUN; with
+ * IFF_MULTI_QUEUE one queue of a device that may have several.
+ */
+int device_open(struct addon *addon, napi_env env, const char *name, int kind, bool persist, bool offload,
                 enum step *failed);
 int device_adopt(struct addon *addon, napi_env env, int fd, bool offload, uint32_t socket_header_length,
                  enum step *failed);

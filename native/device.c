@@ -79,7 +79,7 @@ static int attach(int fd, const char *name, short flags) {
   request.ifr_flags = flags;
   if (ioctl(fd, TUNSETIFF, &request) == 0)
     return 0;
-  if (errno != EINVAL)
+  if (errno != EINVAL || (flags & IFF_MULTI_QUEUE) != 0)
     return -errno;
   /* A device that was made with several queues wants the flag; one queue of it is enough for us. */
   request.ifr_flags = (short)(flags | IFF_MULTI_QUEUE);
@@ -150,7 +150,7 @@ fail:
   return result;
 }
 
-int device_open(struct addon *addon, napi_env env, const char *name, bool ethernet, bool persist, bool offload,
+int device_open(struct addon *addon, napi_env env, const char *name, int kind, bool persist, bool offload,
                 enum step *failed) {
   uint32_t header_length = 0, offloads = 0;
   int result = 0;
@@ -165,7 +165,7 @@ int device_open(struct addon *addon, napi_env env, const char *name, bool ethern
   unsigned int supported = 0;
   if (header && ioctl(fd, TUNGETFEATURES, &supported) == 0 && (supported & IFF_VNET_HDR) == 0)
     header = false;
-  result = attach(fd, name, (short)((ethernet ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)));
+  result = attach(fd, name, (short)(kind | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)));
   if (result < 0)
     goto fail;
 

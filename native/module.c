@@ -5,6 +5,7 @@
 #include "addon.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static napi_value opened(napi_env env, struct addon *addon, int result, enum ste
   return number(env, result);
 }
 
-static napi_value open_device(napi_env env, napi_callback_info info, bool ethernet) {
+static napi_value open_device(napi_env env, napi_callback_info info, int kind) {
   napi_value values[4];
   struct addon *addon = arguments(env, info, values, 4);
   char name[IFNAMSIZ + 1];
@@ -72,13 +73,17 @@ static napi_value open_device(napi_env env, napi_callback_info info, bool ethern
       napi_get_value_bool(env, values[2], &offload) != napi_ok)
     return number(env, -EINVAL);
   enum step failed;
-  int result = device_open(addon, env, name, ethernet, persist, offload, &failed);
+  int result = device_open(addon, env, name, kind, persist, offload, &failed);
   return opened(env, addon, result, failed, values[3]);
 }
 
-static napi_value open_(napi_env env, napi_callback_info info) { return open_device(env, info, true); }
+static napi_value open_(napi_env env, napi_callback_info info) { return open_device(env, info, IFF_TAP); }
 
-static napi_value open_tun(napi_env env, napi_callback_info info) { return open_device(env, info, false); }
+static napi_value open_queue(napi_env env, napi_callback_info info) {
+  return open_device(env, info, IFF_TAP | IFF_MULTI_QUEUE);
+}
+
+static napi_value open_tun(napi_env env, napi_callback_info info) { return open_device(env, info, IFF_TUN); }
 
 static napi_value open_packet(napi_env env, napi_callback_info info) {
   napi_value values[5];
@@ -319,6 +324,7 @@ NAPI_MODULE_INIT() {
     napi_callback callback;
   } functions[] = {
       {"open", open_},
+      {"openQueue", open_queue},
       {"openTun", open_tun},
       {"openPacket", open_packet},
       {"filter", filter},

@@ -5,7 +5,6 @@ export {
   type ByteStreamNetifOptions,
   type ByteStreamOptions,
   type DatagramOptions,
-  type EmulatorBus,
   type EmulatorEvents,
   type EmulatorOptions,
   emulatorNetif,
@@ -21,6 +20,7 @@ export {
   webSocketNetif,
 } from './carrier/index.ts'
 export { watchIterations } from './iterations.ts'
+export { MultiQueueTap, type MultiQueueTapOptions } from './multi-queue-tap.ts'
 export * from './netif.ts'
 export {
   expectedInterface,
@@ -38,7 +38,6 @@ export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from '.
 export { openPcap, type PcapCounters, PcapNetif, type PcapOptions, type PcapPackage } from './pcap.ts'
 export type { ReceivedOffloadCounters } from './received-offload.ts'
 export { RecentFrames, type RecentFramesOptions } from './recent-frames.ts'
-export { openReplay, type ReplayCounters, ReplayNetif, type ReplayOptions } from './replay.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap, type TapOptions } from './tap.ts'

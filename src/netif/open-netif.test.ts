@@ -19,6 +19,13 @@ describe('the text of --interface', () => {
     expect(['', 'packet:', 'a b', 'a/b', '..', 'paket:eth0', 'sixteen-letters-'].map(isInterface)).not.toContain(true)
   })
 
+  test('a tap may be asked to have several queues', () => {
+    expect(['tap0,queues=4', 'tap:tap0,queues=16'].map((text) => parseInterface(text).name)).toEqual(['tap0', 'tap0'])
+    expect(['tap0,queues=4', 'tap:tap0,queues=16'].map(isInterface)).toEqual([true, true])
+    const wrong = ['tap0,queues=', 'tap0,queues=x', 'tap0,queues=0', 'tap0,queues=17', ',queues=2', 'a b,queues=2']
+    expect(wrong.map(isInterface)).not.toContain(true)
+  })
+
   test('every kind but the first is named in help, once', () => {
     const kinds = INTERFACE_KINDS.map(({ kind }) => kind)
     expect(new Set(kinds).size).toBe(kinds.length)

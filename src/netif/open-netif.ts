@@ -1,10 +1,10 @@
 import type { Clock } from '../clock/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import { CARRIER_KINDS } from './carrier/index.ts'
+import { MultiQueueTap } from './multi-queue-tap.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
-import { REPLAY_KIND } from './replay-kind.ts'
 import { Tap } from './tap.ts'
 import { openTun } from './tun.ts'
 
@@ -37,15 +37,27 @@ function isDeviceName(text: string): boolean {
   return /^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)
 }
 
+/** `tap0`, or `tap0,queues=4`; null for what can be neither. */
+function parseTap(target: string): { name: string; queues: number | null } | null {
+  const [, name = target, option, digits = ''] = /^(.*?)(,queues=(.*))?$/s.exec(target) ?? []
+  if (!isDeviceName(name)) return null
+  if (option === undefined) return { name, queues: null }
+  return /^([1-9]|1[0-6])$/.test(digits) ? { name, queues: Number(digits) } : null
+}
+
 /** The first is what a name alone means. */
 export const INTERFACE_KINDS: readonly InterfaceKind[] = [
   {
     kind: 'tap',
     label: 'tap',
-    placeholder: 'NAME',
-    doc: 'a tap device',
-    accepts: isDeviceName,
-    open: (name, { memory }) => Tap.open({ name, memory }),
+    placeholder: 'NAME[,queues=N]',
+    doc: 'a tap device; with 1 to 16 queues, over which the kernel spreads connections',
+    accepts: (target) => parseTap(target) !== null,
+    nameOf: (target) => parseTap(target)?.name ?? target,
+    open: (target, { memory }) => {
+      const { name, queues } = parseTap(target) ?? { name: target, queues: null }
+      return queues === null ? Tap.open({ name, memory }) : MultiQueueTap.open({ name, queues, memory })
+    },
   },
   {
     kind: 'packet',
@@ -72,7 +84,6 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     accepts: isDeviceName,
     open: (name, { memory }) => openTun({ name, memory }),
   },
-  REPLAY_KIND,
   ...CARRIER_KINDS,
 ]
 

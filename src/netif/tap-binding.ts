@@ -16,6 +16,8 @@ export interface TapBinding {
   open(name: string, persist: boolean, offload: boolean, details: Int32Array): number
   /** As `open`, for a tun: IP packets without Ethernet. */
   openTun(name: string, persist: boolean, offload: boolean, details: Int32Array): number
+  /** The same for one queue of a tap that has several; -EINVAL for one that is there and has not. */
+  openQueue(name: string, persist: boolean, offload: boolean, details: Int32Array): number
   /**
    * Opens an interface that is there already, through an AF_PACKET socket.
    * @param namespacePath of the network namespace that it is in, '' for ours
@@ -153,7 +155,7 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.kernelOffloads === undefined) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.openQueue === undefined) {
     throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
   }
   loaded = binding

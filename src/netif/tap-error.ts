@@ -19,6 +19,13 @@ export function tapError(errno: number, syscall: string, name: string): SystemEr
   return new SystemError(code, syscall, { hint: hintFor(code, syscall, name) })
 }
 
+/** It is there, and was made for one queue only (or is no tap). */
+export function oneQueueError(name: string): SystemError {
+  const anew = `sudo ip tuntap del dev ${name} mode tap && sudo ip tuntap add dev ${name} mode tap multi_queue user $USER`
+  const hint = `${name} exists and has one queue only: make it anew with "${anew}"`
+  return new SystemError('EINVAL', 'ioctl TUNSETIFF', { hint })
+}
+
 /** The tap, or the namespace that it is in, was deleted while it was open. */
 export function tapGoneError(errno: number, name: string): SystemError {
   const code = -errno === EBADFD ? 'ENODEV' : (CODES.get(-errno) ?? 'EIO')

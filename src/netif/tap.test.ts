@@ -326,7 +326,7 @@ describe('the virtio header', () => {
       fc.asyncProperty(
         fc.record({
           flags: fc.oneof(fc.constantFrom(0, 1, 2, 3, 4), fc.nat(255)),
-          gso: fc.oneof(fc.constantFrom(0, 1, 3, 4, 5, 0x80, 0x81, 0x84), fc.nat(255)),
+          gso: fc.oneof(fc.constantFrom(0, 1, 3, 4, 5, 0x80, 0x81, 0x84, 0x85), fc.nat(255)),
           words: fc.array(fc.oneof(fc.nat(70), fc.constantFrom(1500, 0xffff), fc.nat(0xffff)), {
             minLength: 4,
             maxLength: 4,

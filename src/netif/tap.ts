@@ -1,5 +1,5 @@
 import { MacAddress } from '../address/index.ts'
-import { SystemError } from '../errors/index.ts'
+import { integerInRange, SystemError } from '../errors/index.ts'
 import {
   ChecksumState,
   LARGE_SLOT,
@@ -45,7 +45,7 @@ import {
   TRANSMIT_SEGMENT_SIZE,
   tapBinding,
 } from './tap-binding.ts'
-import { badNameError, tapError, tapGoneError } from './tap-error.ts'
+import { badNameError, oneQueueError, tapError, tapGoneError } from './tap-error.ts'
 import { deliverDatagrams } from './udp-segments.ts'
 
 export interface TapOptions {
@@ -72,6 +72,13 @@ export interface TapOptions {
    * kernel's end is kept to on our side only. Default: that of the kernel's end, 1500 for a socket.
    */
   mtu?: number
+  /**
+   * Attaches to one queue of a device that has or may have several, and makes it as such a device where there is none. Without this,
+   * one queue of such a device is taken as well, but a new device has only one.
+   */
+  oneOfSeveral?: boolean
+  /** Frames that one burst brings at most, 1 to 32; default 32. Each takes a slot of each size of packet memory. */
+  receiveRing?: number
   /** Sets the kernel's end up, or fails (true); leaves it (false); default: sets it up if permitted. */
   up?: boolean
 }
@@ -91,6 +98,9 @@ const RECEIVE_RING = 32
 /** Frames that may wait for the device to take them. */
 const TRANSMIT_RING = 1024
 const TRANSMIT_MASK = TRANSMIT_RING - 1
+
+/** Where `STEPS` says that attaching failed. */
+const ATTACH = STEPS.indexOf('ioctl TUNSETIFF')
 
 const ETHERNET_HEADER = 14
 /** RFC 791, section 3.1. */
@@ -176,6 +186,7 @@ export class Tap implements Netif, AsyncDisposable {
       !(Number.isInteger(wantedMtu) && wantedMtu >= LEAST_MTU && wantedMtu <= GREATEST_MTU)
     )
       throw new RangeError(`mtu is ${LEAST_MTU} to ${GREATEST_MTU}, not ${wantedMtu}`)
+    const receiveRing = integerInRange('receiveRing', options.receiveRing ?? RECEIVE_RING, 1, RECEIVE_RING)
     const binding = tapBinding()
     const device = openDevice(binding, options)
     try {
@@ -193,7 +204,7 @@ export class Tap implements Netif, AsyncDisposable {
           })
       }
       const mac = options.mac ?? (device.carrier === Carrier.Tap ? defaultTapAddress(name, kernelMac) : randomAddress())
-      return new Tap(binding, device, { name, mac, mtu, memory: options.memory ?? new PacketMemory() })
+      return new Tap(binding, device, { name, mac, mtu, memory: options.memory ?? new PacketMemory(), receiveRing })
     } catch (error) {
       binding.close(device.number)
       throw error
@@ -204,7 +215,14 @@ export class Tap implements Netif, AsyncDisposable {
   constructor(
     binding: TapBinding,
     device: TapDevice,
-    settings: { name: string; mac: MacAddress; mtu: number; memory: PacketMemory; linkLayer?: LinkLayer },
+    settings: {
+      name: string
+      mac: MacAddress
+      mtu: number
+      memory: PacketMemory
+      receiveRing?: number
+      linkLayer?: LinkLayer
+    },
   ) {
     this.#binding = binding
     this.#device = device.number
@@ -225,7 +243,7 @@ export class Tap implements Netif, AsyncDisposable {
 
     // A quarter of a small memory at most: the stack needs the rest.
     const quarter = Math.min(this.memory.smallSlots, this.memory.largeSlots) >> 2
-    const entries = Math.max(1, Math.min(RECEIVE_RING, quarter))
+    const entries = Math.max(1, Math.min(settings.receiveRing ?? RECEIVE_RING, quarter))
     // One more, for frames that the kernel had no room for.
     this.#receiveWords = new Int32Array(entries * DESCRIPTOR_WORDS + 1)
     for (let i = 0; i < entries; i++) {
@@ -480,7 +498,8 @@ export class Tap implements Netif, AsyncDisposable {
     const flags = words[at + RECEIVE_FLAGS]
     const gso = (flags >>> 8) & ~VIRTIO_GSO_ECN
     if (flags >>> 8 !== VIRTIO_GSO_NONE) {
-      if (gso !== VIRTIO_GSO_TCPV4 && gso !== VIRTIO_GSO_TCPV6 && flags >>> 8 !== VIRTIO_GSO_UDP_L4) return false
+      const isTcp = gso === VIRTIO_GSO_TCPV4 || gso === VIRTIO_GSO_TCPV6
+      if (!isTcp && flags >>> 8 !== VIRTIO_GSO_UDP_L4) return false
       if (words[at + RECEIVE_SEGMENT_SIZE] === 0) return false
     }
     if ((flags & VIRTIO_NEEDS_CHECKSUM) === 0) return true
@@ -541,6 +560,7 @@ export class Tap implements Netif, AsyncDisposable {
 }
 
 const EPERM = 1
+const EINVAL = 22
 const ENODEV = 19
 const ENOTCONN = 107
 
@@ -552,7 +572,9 @@ function openDevice(binding: TapBinding, options: TapOptions): TapDevice {
   if (options.fd === undefined) {
     const bad = options.name === undefined ? null : badNameError(options.name)
     if (bad !== null) throw bad
-    number = binding.open(name, options.persist ?? false, offload, details)
+    const open = options.oneOfSeveral ? binding.openQueue : binding.open
+    number = open(name, options.persist ?? false, offload, details)
+    if (number === -EINVAL && options.oneOfSeveral && details[Detail.Step] === ATTACH) throw oneQueueError(name)
   } else {
     number = binding.adopt(options.fd, offload, 0, details)
   }

@@ -6,7 +6,6 @@ import type { HandleHost } from './handle-host.ts'
 import type { NetModule } from './stack-net.ts'
 import { adoptServer, stackServerClass } from './stack-server.ts'
 import { onStack, type TlsModule } from './stack-tls.ts'
-import { installTicksWithin } from './ticks-within.ts'
 
 type HttpModule = typeof import('node:http')
 type HttpsModule = typeof import('node:https')
@@ -32,7 +31,7 @@ export function stackHttp(host: HandleHost, net: NetModule): HttpModule {
     ...requesting,
     ClientRequest: requestClass(http.ClientRequest, agents),
     Server: StackServer,
-    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
+    createServer: (...words: never[]): Server => new StackServer(...words),
   })
 }
 
@@ -53,7 +52,7 @@ export function stackHttps(host: HandleHost, net: NetModule): HttpsModule {
   return asModule(https, agents, {
     ...requesting,
     Server: StackServer,
-    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
+    createServer: (...words: never[]): Server => new StackServer(...words),
   })
 }
 
@@ -161,7 +160,6 @@ function isUrl(word: unknown): boolean {
 /** Makes `stack.http2`. */
 export function stackHttp2(host: HandleHost, net: NetModule, tls: TlsModule): Http2Module {
   const http2 = process.getBuiltinModule('node:http2')
-  installTicksWithin()
   const createConnection = (authority: URL, options: Record<string, unknown>): Socket => {
     const name = authority.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
     const isSecure = authority.protocol === 'https:'

@@ -72,7 +72,7 @@ export function stackTls(host: HandleHost): TlsModule {
     ...tls,
     connect,
     Server: StackServer,
-    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
+    createServer: (...words: never[]): Server => new StackServer(...words),
   } as unknown as TlsModule
 }
 

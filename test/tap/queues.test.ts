@@ -1,0 +1,90 @@
+/** A tap with several queues, and the kernel's stack at its other end. */
+import { beforeEach, expect, test } from 'vitest'
+import { tapstack } from '../cli/process.ts'
+import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
+
+describeWithNamespaces('a tap with several queues', () => {
+  let namespace: Namespace
+  beforeEach(async () => {
+    namespace = await Namespace.create()
+    return () => namespace[Symbol.asyncDispose]()
+  })
+
+  const addresses = ['ip', 'address', 'add', '10.0.0.1/24', 'dev', 'tap0']
+
+  test('spreads many flows, each of which stays in one queue; closing gives all of them back', async () => {
+    const sh = (script: string) => namespace.run('sh', ['-c', script])
+    await sh(`ip tuntap add dev tap0 mode tap multi_queue && ${addresses.join(' ')} && ip link set tap0 up`)
+    await sh('test -e /proc/net/if_inet6 && ip address add fd00::1/64 dev tap0 nodad || true')
+    const service = namespace.spawnNode('test/tap/programs/queues.ts', ['tap0', '4'])
+    await service.waitFor('ready')
+    const flows = ['test/tap/programs/many-flows.mjs', '32', '100000', '10.0.0.2']
+    expect((await namespace.run(process.execPath, flows)).stdout).toBe('right\n')
+    service.write('\n')
+    const [line] = await service.waitFor(/\{.*\}/)
+    const { each, sum } = JSON.parse(line) as { each: [number, number][]; sum: Record<string, number> }
+    for (const [received, sent] of each) {
+      expect(received).toBeGreaterThan(10)
+      expect(sent).toBeGreaterThan(10)
+    }
+    expect(sum.receivedFrames).toBe(each.reduce((total, [received]) => total + received, 0))
+    expect(sum).toMatchObject({ transmitError: 0, receiveMalformed: 0 })
+
+    // One flow: what it brings comes through one queue once our side has answered.
+    await namespace.run(process.execPath, ['test/tap/programs/many-flows.mjs', '1', '3000000', '10.0.0.2'])
+    service.write('\n')
+    const [, after] = await service.waitFor(/\}\n(\{.*\})/)
+    const gained = (JSON.parse(after) as { each: [number, number][] }).each.map(
+      ([received], i) => received - each[i]![0],
+    )
+    // Others are left with the first of its segments, and what finds neighbours.
+    expect(
+      gained
+        .sort((a, b) => a - b)
+        .slice(0, 3)
+        .reduce((total, count) => total + count, 0),
+    ).toBeLessThan(20)
+    expect(gained[3]).toBeGreaterThan(30)
+
+    service.endInput()
+    await service.waitFor('closed')
+    await service.finish(5000)
+    expect((await namespace.run('ip', ['-d', 'link', 'show', 'tap0'])).stdout).toMatch(/numqueues 0 /)
+    const again = namespace.spawnNode('test/tap/programs/queues.ts', ['tap0', '16'])
+    await again.waitFor('ready')
+    await namespace.run('ping', ['-c', '1', '-W', '2', '10.0.0.2'])
+  })
+
+  test('two processes may take a queue each; a tap for one queue is told so', { timeout: 20_000 }, async () => {
+    const first = namespace.spawnNode('test/tap/programs/queues.ts', ['new%d', '1'])
+    await first.waitFor('ready')
+    const second = namespace.spawnNode('test/tap/programs/queues.ts', ['new0', '2'])
+    await second.waitFor('ready')
+    await namespace.run('ip', ['tuntap', 'add', 'dev', 'one0', 'mode', 'tap'])
+    const third = await namespace.runNode('test/tap/programs/queues.ts', ['one0', '2'], { allowFailure: true })
+    expect(third.stderr).toMatch(/one0 exists and has one queue only: make it anew with "sudo ip tuntap del dev one0/)
+    for (const each of [first, second]) {
+      each.endInput()
+      await each.waitFor('closed')
+    }
+    await Promise.all([first.finish(5000), second.finish(5000)])
+    // It was made by them, and went with the last of them.
+    const { stdout } = await namespace.run('ip', ['-o', 'link', 'show'])
+    expect(stdout).toMatch(/one0/)
+    expect(stdout).not.toMatch(/new0/)
+  })
+
+  test('is an interface of `tapstack run`', async () => {
+    const service = namespace.spawn(process.execPath, [
+      tapstack,
+      'run',
+      'examples/echo.ts',
+      '--interface=tap0,queues=3',
+      '--ipv4=10.0.0.2/24',
+    ])
+    await service.waitFor('answers on 10.0.0.2')
+    await namespace.run('sh', ['-c', addresses.join(' ')])
+    expect((await namespace.run('ip', ['-d', 'link', 'show', 'tap0'])).stdout).toMatch(/multi_queue.* numqueues 3 /)
+    await namespace.run('ping', ['-c', '1', '-W', '2', '10.0.0.2'])
+  })
+})
