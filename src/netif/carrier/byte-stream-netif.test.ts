@@ -118,6 +118,16 @@ describe('over a UNIX socket', () => {
     expect(netif.counters).toMatchObject({ transmitQueueFull, transmittedFrames: taken + 1 })
   })
 
+  test('what waits takes no more than half of the large slots', async () => {
+    const { ends } = await listener()
+    const netif = keep(await openByteStream({ path, memory, queue: 64 * 1024 * 1024 }))
+    new FrameCollector(netif)
+    await until(() => ends.length === 1, 'connection')
+    ends[0]!.pause()
+    for (let i = 0; i < 2000; i++) transmit(netif, frameOf(1514))
+    expect(memory.freeLarge).toBe(16)
+  })
+
   test('its end is that of the interface, after the frames before it', async () => {
     const { ends } = await listener()
     const netif = keep(await openByteStream({ path, memory }))

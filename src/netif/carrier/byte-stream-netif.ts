@@ -17,7 +17,10 @@ export interface ByteStreamNetifOptions {
   mtu?: number
   /** Default: one of its own. */
   memory?: PacketMemory
-  /** Bytes that may wait while the other end does not read: 65,728 to 64 MiB, default 4 MiB; rounded up to slots of packet memory. */
+  /**
+   * Bytes that may wait while the other end does not read: 65,728 to 64 MiB, default 4 MiB; rounded up to large slots of packet
+   * memory, of which it takes no more than half.
+   */
   queue?: number
 }
 
@@ -72,7 +75,8 @@ export class ByteStreamNetif implements Netif, AsyncDisposable {
     const queue = integerInRange('queue', options.queue ?? DEFAULT_QUEUE, LARGE_SLOT, LARGEST_QUEUE)
     this.memory = options.memory ?? new PacketMemory()
     this.#reader = new FrameReader(this.memory, this.counters)
-    this.#batches = new FrameBatches(this.memory, this.counters, Math.ceil(queue / LARGE_SLOT))
+    const slots = Math.min(Math.ceil(queue / LARGE_SLOT), this.memory.largeSlots >>> 1)
+    this.#batches = new FrameBatches(this.memory, this.counters, slots)
     this.#peers = 'lost' in peer ? peer : ONE_PEER
     if (!('lost' in peer)) this.use(peer)
   }

@@ -21,6 +21,8 @@ export type ByteStreamOptions = ByteStreamNetifOptions &
 /** sockaddr_un has 108 bytes with the zero at its end, unix(7). */
 const LONGEST_PATH = 107
 const LOOPBACK = '127.0.0.1'
+/** Frames do not wait for more of them; another end whose machine is gone is noticed some time, and makes room for the next one. */
+const TCP_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /**
  * Connects to, or listens on, a UNIX socket or a TCP port, with Ethernet frames in it as QEMU's `-netdev stream` has them. Nothing
@@ -122,7 +124,7 @@ class Connecting implements PeerSource {
 
   #connect(): Socket {
     const address = this.#address
-    return connect('path' in address ? { path: address.path } : { host: LOOPBACK, ...portOf(address), noDelay: true })
+    return connect('path' in address ? { path: address.path } : { host: LOOPBACK, ...portOf(address), ...TCP_OPTIONS })
   }
 }
 
@@ -132,7 +134,7 @@ class Listening implements PeerSource {
 
   constructor(address: StreamAddress) {
     this.#address = address
-    this.#server = createServer({ noDelay: !('path' in address) })
+    this.#server = createServer('path' in address ? {} : TCP_OPTIONS)
   }
 
   async start(netif: ByteStreamNetif): Promise<void> {
