@@ -44,6 +44,8 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
+    // With their arguments they would leave no room for what they do.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .enablePositionalOptions()
     .exitOverride()
     // Errors are printed by `main`, as one line; asking for no command at all is one.
@@ -53,7 +55,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo (see --help)`,
       )
     })
 

@@ -62,7 +62,7 @@ export function expectedBy(declaration: ArgumentDeclaration, text?: string): str
     case 'endpoint':
       return 'an address with a port such as 10.0.0.1:80 or [fd00::1]:80'
     case 'duration':
-      return `a duration such as 500ms, 2s or 1m${range(declaration, formatDuration)}`
+      return `a duration such as 500ms, 2s or 1m${range(boundOf(declaration), formatDuration)}`
     case 'choice':
       return `one of ${declaration.choices.join(', ')}`
     case 'custom':
@@ -101,6 +101,12 @@ export function formatDuration(milliseconds: number): string {
 interface Range {
   minimum?: number | undefined
   maximum?: number | undefined
+}
+
+/** Of a duration, without the bound that the host's timers have: nobody meets it. */
+function boundOf({ minimum, maximum }: Range): Range {
+  if (maximum !== 2 ** 31 - 1) return { minimum, maximum }
+  return minimum !== undefined && minimum > 1 ? { minimum } : {}
 }
 
 function within({ minimum = -Infinity, maximum = Infinity }: Range, value: number): number | undefined {

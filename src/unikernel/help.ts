@@ -1,9 +1,11 @@
 import { styleText } from 'node:util'
-import { expectedBy, placeholderOf } from './argument-types.ts'
+import { expectedBy, formatDuration, placeholderOf } from './argument-types.ts'
 import type { ArgumentDeclaration, ArgumentDeclarations } from './arguments.ts'
 import { optionName } from './command-line.ts'
 
 const WIDTH = 80
+/** Milliseconds. */
+const NO_BOUND = 2 ** 31 - 1
 const INDENT = 2
 const GAP = 2
 /** An entry that is wider than this has its text on the next line. */
@@ -14,30 +16,29 @@ export interface HelpOptions {
   command: string
   name: string
   description: string | undefined
-  own: ArgumentDeclarations
-  boot: ArgumentDeclarations
+  /** Headings with what stands below them. */
+  sections: readonly (readonly [title: string, declarations: ArgumentDeclarations])[]
   /** Whether headings stand out. */
   colour?: boolean
 }
 
-/** The text of `--help`: the unikernel's own arguments first, then those of every unikernel. */
-export function helpText({ command, name, description, own, boot, colour }: HelpOptions): string {
-  const entries = [...Object.entries(own), ...Object.entries(boot)].map(([key, value]) => entry(key, value).length)
+/** The text of `--help`. */
+export function helpText({ command, name, description, sections, colour }: HelpOptions): string {
+  const entries = sections.flatMap(([, declarations]) =>
+    Object.entries(declarations).map(([key, value]) => entry(key, value).length),
+  )
   const column = Math.min(Math.max(...entries), WIDEST_ENTRY) + INDENT + GAP
-  const section = (title: string, declarations: ArgumentDeclarations) =>
-    Object.keys(declarations).length === 0
-      ? []
-      : [
-          '',
-          heading(title, colour),
-          ...Object.entries(declarations).flatMap(([key, value]) => lines(key, value, column)),
-        ]
   return [
     `Usage: ${command} [arguments]`,
     '',
     ...wrap(description === undefined ? name : `${name}: ${description}`, WIDTH),
-    ...section(`Arguments of ${name}`, own),
-    ...section('Boot arguments', boot),
+    ...sections.flatMap(([title, declarations]) => [
+      '',
+      heading(title, colour),
+      ...Object.entries(declarations).flatMap(([key, value]) => lines(key, value, column)),
+    ]),
+    '',
+    ...wrap('Durations are written 250ms, 3s, 1.5m or 1h. What may be repeated adds up.', WIDTH),
     '',
   ].join('\n')
 }
@@ -62,14 +63,38 @@ function lines(key: string, declaration: ArgumentDeclaration, column: number): s
 /** What is worth knowing beside the doc: what fits, the default, whether it must or may be repeated. */
 function facts(declaration: ArgumentDeclaration): string[] {
   const found: string[] = []
-  const { type } = declaration
   if (declaration.required === true) found.push('required')
   if (declaration.repeated === true) found.push('may be repeated')
-  if (type !== 'boolean' && type !== 'string' && type !== 'choice' && type !== 'custom') {
-    found.push(expectedBy(declaration))
-  }
+  const range = rangeOf(declaration)
+  if (range !== null) found.push(range)
   if (declaration.default !== undefined) found.push(`default ${[declaration.default].flat().join(', ')}`)
   return found
+}
+
+/** What fits, as far as the word for the value does not say it already. */
+function rangeOf(declaration: ArgumentDeclaration): string | null {
+  switch (declaration.type) {
+    case 'boolean':
+    case 'string':
+    case 'choice':
+    case 'custom':
+    case 'port':
+      return null
+    case 'integer':
+    case 'number': {
+      const { minimum, maximum } = declaration
+      if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`
+      return minimum === undefined ? (maximum === undefined ? null : `up to ${maximum}`) : `${minimum} or more`
+    }
+    case 'duration': {
+      // Whatever the host's timers take is no bound that anybody meets.
+      const { minimum = 0, maximum = NO_BOUND } = declaration
+      if (maximum < NO_BOUND) return `${formatDuration(minimum)} to ${formatDuration(maximum)}`
+      return minimum > 1 ? `${formatDuration(minimum)} or more` : null
+    }
+    default:
+      return expectedBy(declaration)
+  }
 }
 
 function wrap(text: string, width: number): string[] {

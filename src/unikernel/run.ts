@@ -19,7 +19,7 @@ import { MadeDevices, type MadeStack, type RunValues } from './made-devices.ts'
 import { Monitor } from './monitor.ts'
 import { SyslogSender, type SyslogSeverity } from './syslog.ts'
 import { readTlsFiles } from './tls-files.ts'
-import { bootDeclarationsOf, declarationsOf, type Unikernel, type UnikernelSetting } from './unikernel.ts'
+import { declarationsOf, helpSections, type Unikernel, type UnikernelSetting } from './unikernel.ts'
 import { writtenInEnvironment } from './written.ts'
 
 /** sysexits.h: the command was used incorrectly. */
@@ -87,9 +87,9 @@ export async function run(unikernel: Unikernel, argv: readonly string[], options
   try {
     // An argument that is missing must not keep anyone from the help that tells about it.
     if (asksForHelp(argv)) {
-      const { name, description, arguments: own } = unikernel
-      const boot = bootDeclarationsOf(unikernel)
-      stdout.write(helpText({ command, name, description, own, boot, colour: isColoured(stdout, environment) }))
+      const { name, description } = unikernel
+      const sections = helpSections(unikernel)
+      stdout.write(helpText({ command, name, description, sections, colour: isColoured(stdout, environment) }))
       return 0
     }
     const declarations = declarationsOf(unikernel)

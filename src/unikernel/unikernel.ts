@@ -2,18 +2,22 @@ import type { ApplicationLog } from '../log/index.ts'
 import type { Stack } from '../stack/index.ts'
 import { expectedBy } from './argument-types.ts'
 import type { ArgumentDeclarations, ArgumentValues } from './arguments.ts'
-import { bootArguments, PROCESS_ARGUMENTS } from './boot-arguments.ts'
+import { type BootArguments, bootArguments, PROCESS_ARGUMENTS } from './boot-arguments.ts'
 import { defaultsOf, optionName } from './command-line.ts'
 import {
+  argumentsOfStack,
   checkDevice,
   type Device,
   type DeviceDeclarations,
   type DeviceValues,
   devices,
   devicesInOrder,
+  isStackDevice,
+  type StackDevice,
 } from './devices/index.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { LogControl } from './log-control.ts'
+import { NAME_ARGUMENTS } from './name-arguments.ts'
 
 /** What every unikernel is started with. */
 export interface UnikernelSetting<A extends ArgumentDeclarations = ArgumentDeclarations> {
@@ -109,6 +113,41 @@ export function bootDeclarationsOf({ name, devices: declared }: Unikernel): Argu
   const process = PROCESS_ARGUMENTS.map((each) => [each, boot[each]] as const)
   const ofDevices = devicesInOrder(declared).flatMap((each) => Object.entries(each.arguments))
   return Object.fromEntries([...ofDevices, ...process])
+}
+
+/** Headings of `--help`, and which arguments stand below them. */
+const SECTIONS: readonly [title: string, has: (name: BootName) => boolean][] = [
+  [
+    'Boot arguments: interface and addresses',
+    (name) => !isProcessArgument(name) && !Object.hasOwn(NAME_ARGUMENTS, name),
+  ],
+  ['Boot arguments: names', (name) => Object.hasOwn(NAME_ARGUMENTS, name)],
+  ['Boot arguments: logs and measurements', (name) => isProcessArgument(name) && /^(logs|syslog|monitor)/.test(name)],
+  ['Boot arguments: the process', (name) => isProcessArgument(name) && !/^(logs|syslog|monitor)/.test(name)],
+]
+type BootName = keyof BootArguments
+
+/** The arguments as `--help` shows them: what belongs to this application first, then what every application has. */
+export function helpSections({ name, arguments: own, devices: declared }: Unikernel): [string, ArgumentDeclarations][] {
+  const boot = bootArguments(name)
+  const names = Object.keys(boot) as BootName[]
+  const all = devicesInOrder(declared)
+  const stacks = all.filter(isStackDevice)
+  const ofDevices = all.filter((each) => !isStackDevice(each)).flatMap((each) => Object.entries(each.arguments))
+  const sections: [string, ArgumentDeclarations][] = [
+    [`Arguments of ${name}`, { ...own, ...Object.fromEntries(ofDevices) }],
+  ]
+  for (const [title, has] of SECTIONS) {
+    const own = names.filter(has)
+    const ofProcess = own.filter(isProcessArgument)
+    if (ofProcess.length > 0) sections.push([title, Object.fromEntries(ofProcess.map((each) => [each, boot[each]]))])
+    else for (const stack of stacks) sections.push([titleOf(title, stack), argumentsOfStack(stack, own)])
+  }
+  return sections.filter(([, declarations]) => Object.keys(declarations).length > 0)
+}
+
+function titleOf(title: string, { group }: StackDevice): string {
+  return group === null ? title : `${title} of the network ${group}`
 }
 
 /** All that its command line understands. */

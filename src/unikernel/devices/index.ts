@@ -23,7 +23,14 @@ export type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts'
 export type { HttpListener, HttpServer, ServeOptions } from './http-server.ts'
 export type { KeyValueStore, KeyValueStoreOptions } from './key-value-store.ts'
 export type { HappyEyeballsConnector } from './name-devices.ts'
-export { inGroup, isStackDevice, type StackDevice, type StackDeviceOptions, valuesOfStack } from './stack-device.ts'
+export {
+  argumentsOfStack,
+  inGroup,
+  isStackDevice,
+  type StackDevice,
+  type StackDeviceOptions,
+  valuesOfStack,
+} from './stack-device.ts'
 
 export type { Syslog, SyslogDeviceOptions, SyslogSendOptions } from './syslog.ts'
 

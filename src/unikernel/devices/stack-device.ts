@@ -37,6 +37,7 @@ export function stackDevice({ group, defaults = {} }: StackDeviceOptions = {}): 
     declared[nameInGroup(group, name)] = {
       ...(group === undefined ? declaration : rest),
       ...(group === undefined || alias === undefined ? {} : { alias: `${optionName(group)}-${alias}` }),
+      ...(group === undefined ? {} : { doc: optionsInGroup(group, declaration.doc) }),
       ...(preset === undefined ? {} : { default: preset }),
     } as ArgumentDeclaration
   }
@@ -61,6 +62,14 @@ function isOfProcess(name: string): boolean {
 /** `ipv4` in the group `public`: `publicIpv4`. */
 function nameInGroup(group: string | null | undefined, name: string): string {
   return group === null || group === undefined ? name : `${group}${name[0].toUpperCase()}${name.slice(1)}`
+}
+
+/** The declarations of some of a stack's arguments, by the names that they have in its group. */
+export function argumentsOfStack(
+  { group, arguments: declared }: StackDevice,
+  names: readonly string[],
+): ArgumentDeclarations {
+  return Object.fromEntries(names.map((name) => nameInGroup(group, name)).map((name) => [name, declared[name]]))
 }
 
 /** The values of one stack's arguments, by the names that they have without a group. */
