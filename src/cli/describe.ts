@@ -4,7 +4,8 @@ import { EXIT_USAGE, Failure } from './failure.ts'
 import { loadUnikernel } from './run.ts'
 
 const RENDERERS = { tree: renderTree, mermaid: renderMermaid, dot: renderDot, svg: renderSvg } as const
-export const DESCRIBE_FORMATS = Object.keys(RENDERERS) as (keyof typeof RENDERERS)[]
+export type DescribeFormat = keyof typeof RENDERERS
+export const DESCRIBE_FORMATS = Object.keys(RENDERERS) as DescribeFormat[]
 
 /**
  * `tapstack describe FILE [boot arguments]`: what the application is composed of.
@@ -12,7 +13,7 @@ export const DESCRIBE_FORMATS = Object.keys(RENDERERS) as (keyof typeof RENDERER
  */
 export async function describeFile(
   file: string,
-  format: keyof typeof RENDERERS,
+  format: DescribeFormat,
   bootArguments: readonly string[],
 ): Promise<string> {
   const unikernel = await loadUnikernel(file)

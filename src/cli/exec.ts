@@ -29,7 +29,11 @@ export async function runExec(bootArguments: readonly string[], command: readonl
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
   try {
     return await new Promise<number>((resolve, reject) => {
-      child.on('error', (error) => reject(new Failure(`${program} cannot be started: ${error.message}`, 127)))
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        const why =
+          error.code === 'ENOENT' ? `command not found: ${program}` : `${program} cannot be started: ${error.message}`
+        reject(new Failure(why, 127))
+      })
       child.on('exit', (code, signal) => resolve(signal === null ? code! : 128 + constants.signals[signal]))
     })
   } finally {

@@ -3,7 +3,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { IpPrefix } from '../address/index.ts'
 import { complete, completionScript, SHELLS, type Shell } from './completion.ts'
 import { DEMO_PORT, runDemo } from './demo.ts'
-import { DESCRIBE_FORMATS, describeFile } from './describe.ts'
+import { DESCRIBE_FORMATS, type DescribeFormat, describeFile } from './describe.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
 import { runFile } from './run.ts'
@@ -191,14 +191,13 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
     .addOption(new Option('-f, --format <FORMAT>', 'how').choices(DESCRIBE_FORMATS).default('tree'))
     .passThroughOptions()
     .allowUnknownOption()
-    .action(
-      async (file: string, bootArguments: string[], { format }: { format: (typeof DESCRIBE_FORMATS)[number] }) => {
-        if (file.startsWith('-')) {
-          throw new Failure(`${file} stands where the file is expected: tapstack describe [options] FILE`, EXIT_USAGE)
-        }
-        process.stdout.write(await describeFile(file, format, bootArguments))
-      },
-    )
+    .action(async (file: string, bootArguments: string[], { format }: { format: DescribeFormat }) => {
+      if (file.startsWith('-')) {
+        throw new Failure(`${file} stands where the file is expected: tapstack describe [options] FILE`, EXIT_USAGE)
+      }
+      const words = describeWords(bootArguments, format)
+      process.stdout.write(await describeFile(file, words.format, words.bootArguments))
+    })
 
   program
     .command('completion')
@@ -296,7 +295,37 @@ function parsePrefix(text: string): IpPrefix {
 }
 
 /** In one line: what is wrong, and what is expected where commander does not say it. */
+/** The options of `tapstack describe` that stand behind FILE, where people write them as well. */
+function describeWords(given: readonly string[], before: DescribeFormat) {
+  const bootArguments: string[] = []
+  let format = before
+  for (let i = 0; i < given.length; i++) {
+    const [, inline] = /^(?:--format=|-f=?)(.+)$/.exec(given[i]!) ?? []
+    const text = inline ?? (given[i] === '--format' || given[i] === '-f' ? given[++i] : undefined)
+    if (text === undefined && given[i] !== undefined) {
+      bootArguments.push(given[i]!)
+      continue
+    }
+    const chosen = DESCRIBE_FORMATS.find((each) => each === text)
+    if (chosen === undefined) {
+      const what = text === undefined ? '' : `, not ${JSON.stringify(text)}`
+      throw new Failure(`--format: expected one of ${DESCRIBE_FORMATS.join(', ')}${what}`, EXIT_USAGE)
+    }
+    format = chosen
+  }
+  return { format, bootArguments }
+}
+
 function describeError(error: CommanderError): string {
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  // As the boot arguments have it: what it is, what is expected, what was given.
+  const option = /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. (.*)$/.exec(message)
+  const argument = /^command-argument value '(.*)' is invalid for argument '(\w+)'\. (.*)$/.exec(message)
+  const [name, given, why] =
+    option !== null ? option.slice(1) : argument !== null ? [argument[2], argument[1], argument[3]] : []
+  if (name !== undefined) {
+    const expected = why!.replace(/^Allowed choices are /, 'expected one of ').replace(/^Expected/, 'expected')
+    return `${name}: ${expected.replace(/\.$/, '')}, not ${JSON.stringify(given)}`
+  }
   return /expected/i.test(message) ? message : `${message}; see --help for what is expected`
 }

@@ -36,11 +36,18 @@ export function parseValue(declaration: ArgumentDeclaration, text: string): unkn
   }
 }
 
+/** What some words for values stand for. */
+const NAMED: Readonly<Record<string, string>> = {
+  FILE: 'the name of a file',
+  FOLDER: 'the name of a folder',
+  HOST: 'an address or a name',
+}
+
 /** What fits the declaration, as a phrase: "a port from 0 to 65535". @param text what was given instead */
 export function expectedBy(declaration: ArgumentDeclaration, text?: string): string {
   switch (declaration.type) {
     case 'string':
-      return 'a text'
+      return NAMED[declaration.placeholder?.replace(/\..*/, '') ?? ''] ?? 'a text'
     case 'integer':
       return `an integer${range(declaration, String)}`
     case 'number':

@@ -168,7 +168,7 @@ export function bootArguments(application: string) {
     logs: {
       type: 'custom',
       short: 'l',
-      expected: logsExpected(application),
+      expected: (text?: string) => logsExpected(application, text),
       parse: (text: string) => LogLevels.parse(text, application),
       placeholder: 'LEVELS',
       repeated: true,

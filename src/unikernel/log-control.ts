@@ -40,7 +40,7 @@ export class RunLogControl implements LogControl {
   set(levels: string): void {
     const parsed = LogLevels.parse(levels, this.#application)
     if (parsed === undefined) {
-      throw new RangeError(`levels are ${logsExpected(this.#application)}, not ${JSON.stringify(levels)}`)
+      throw new RangeError(`levels are ${logsExpected(this.#application, levels)}, not ${JSON.stringify(levels)}`)
     }
     this.#use(parsed.over(this.#usual))
   }

@@ -38,10 +38,22 @@ export const LOG_SOURCES = [
   'dhcp',
 ] as const
 
-/** What `--logs` expects, as a phrase. */
-export function logsExpected(application: string): string {
-  const sources = ['*', application, ...LOG_SOURCES].join(', ')
-  return `SOURCE:LEVEL[,SOURCE:LEVEL...] with a level of ${LOG_LEVEL_NAMES.join(', ')} and a source of ${sources}`
+/**
+ * What `--logs` expects, as a phrase.
+ * @param application the unikernel's name, which is a source as well
+ * @param text what is to be replaced by it: then it says more of what is wrong there
+ */
+export function logsExpected(application: string, text = ''): string {
+  const sources = ['*', application, ...LOG_SOURCES]
+  for (const part of text === '' ? [] : text.split(',')) {
+    const [source, level, ...rest] = part.includes(':') ? part.split(':') : ['*', part]
+    if (rest.length > 0) break
+    if (!Object.hasOwn(WRITTEN, level)) {
+      return sources.includes(level) ? `a level, such as ${level}:debug` : `a level of ${LOG_LEVEL_NAMES.join(', ')}`
+    }
+    if (!sources.includes(source)) return `a source of ${sources.join(', ')}`
+  }
+  return 'SOURCE:LEVEL,... or one level for all, such as *:info,tcp:debug'
 }
 
 /** Levels by source, as `--logs` gives them. */

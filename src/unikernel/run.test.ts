@@ -116,8 +116,10 @@ describe('boot arguments', () => {
     ['--interface', 'a-name-that-is-too-long'],
     ['--interface', '..'],
     ['--net', 'both'],
+    ['--logs', 'tcp'],
     ['--logs', 'tcp:loud'],
     ['--logs', 'nobody:debug'],
+    ['--logs', 'tcp:debug:info'],
     ['--capture', 'frames.txt'],
     ['--name', 'no_underscores'],
     ['--grace', '1x'],
@@ -241,7 +243,9 @@ describe('boot arguments', () => {
       logs.reset()
       trial.created[0].logs?.('tcp').error('six')
       log.warn('seven')
-      expect(() => logs.set('nobody:debug')).toThrow(/^levels are SOURCE:LEVEL.*, not "nobody:debug"$/)
+      expect(() => logs.set('nobody:debug')).toThrow(
+        /^levels are a source of \*, trial, unikernel, .*, not "nobody:debug"$/,
+      )
       expect(logs.levels).toBe('*:warning,trial:error')
     }
     expect(await trial.start({ start }, '--logs=*:warning,trial:error')).toBe(0)

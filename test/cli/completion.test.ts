@@ -58,7 +58,7 @@ test('zsh offers the same', (context) => {
   // What completion is made of is not loaded in a script: the two functions that are called show what they get.
   const script = `compdef() { }; compadd() { shift; print -r -- "$*" }; _files() { print files }
     source <(tapstack completion zsh); ${asked.join('; ')}`
-  expect(shell('zsh', ['-f'], script)).toEqual(['--ipv4-gateway --ipv4-only', 'bash zsh', 'files'])
+  expect(shell('zsh', ['-f'], script)).toEqual(['--ipv4-gateway --ipv4-probe --ipv4-only', 'bash zsh', 'files'])
 })
 
 test('values of arguments, and nothing for what is no application', async () => {

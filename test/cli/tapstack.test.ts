@@ -34,8 +34,11 @@ describe('the command line', () => {
   })
 
   test.each([
-    [[], 'no command given; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo'],
-    [['walk'], `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp, doctor or demo`],
+    [[], 'no command given; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo'],
+    [
+      ['walk'],
+      `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo`,
+    ],
     [['--fast'], `unknown option '--fast'`],
     [['run'], `missing required argument 'FILE'`],
     [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],
@@ -46,19 +49,30 @@ describe('the command line', () => {
     [['exec', '--loud', '--', 'node'], 'unknown argument --loud'],
     [['sandbox'], `missing required argument 'COMMAND'`],
     [['sandbox', '--loud', '--', 'true'], `unknown option '--loud'`],
-    [['sandbox', '--publish', '80', '--', 'true'], 'Expected HOSTPORT:PORT'],
-    [['sandbox', '--address', '10.0.0.1', '--', 'true'], "Expected a host's address and the length of its prefix"],
-    [['sandbox', '--address', '10.0.0.0/24', '--', 'true'], "Expected a host's address"],
-    [['sandbox', '--address', '10.0.0.255/24', '--', 'true'], "Expected a host's address"],
-    [['sandbox', '--interface', 'a name that is long', '--', 'true'], 'Expected a device name'],
+    [
+      ['sandbox', '--publish', '80', '--', 'true'],
+      '--publish: expected HOSTPORT:PORT or HOSTPORT:ADDRESS:PORT, such as 8080:80, not "80"',
+    ],
+    [
+      ['sandbox', '--address', '10.0.0.1', '--', 'true'],
+      "--address: expected a host's address and the length of its prefix",
+    ],
+    [['sandbox', '--address', '10.0.0.0/24', '--', 'true'], "--address: expected a host's address"],
+    [['sandbox', '--address', '10.0.0.255/24', '--', 'true'], "--address: expected a host's address"],
+    [['sandbox', '--interface', 'a name that is long', '--', 'true'], '--interface: expected a device name'],
     [['sandbox', '--address', '10.0.0.1/32', '--publish', '0:80', '--', 'true'], 'expected a shorter prefix'],
-    [['demo', '--port', 'http'], 'Expected a port, 1 to 65535'],
+    [['demo', '--port', 'http'], '--port: expected a port, 1 to 65535, not "http"'],
+    [['completion', 'fish'], 'SHELL: expected one of bash, zsh, not "fish"'],
+    [
+      ['describe', 'examples/echo.ts', '--format', 'png'],
+      '--format: expected one of tree, mermaid, dot, svg, not "png"',
+    ],
     [['demo', 'now'], `unexpected argument 'now'`],
     [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
     [['doctor', 'who'], `unexpected argument 'who'`],
-    [['dhcp', '--timeout', 'long'], 'Expected seconds from 0.1 to 3600'],
-    [['sandbox', '--interface', 'tap%d', '--', 'true'], 'Expected a device name'],
-    [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "Expected a host's address"],
+    [['dhcp', '--timeout', 'long'], '--timeout: expected seconds from 0.1 to 3600, not "long"'],
+    [['sandbox', '--interface', 'tap%d', '--', 'true'], '--interface: expected a device name'],
+    [['sandbox', '--address', '127.0.0.1/8', '--', 'true'], "--address: expected a host's address"],
     [['run', 'package.json'], 'package.json: expected a TypeScript or JavaScript file'],
     [['run', 'src'], 'src: a folder; expected a TypeScript or JavaScript file'],
   ])('says in one line what is wrong with %j', async (words, expected) => {
