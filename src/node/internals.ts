@@ -23,12 +23,12 @@ export interface JsStream {
   finishWrite(request: NodeRequest, status: number): void
   finishShutdown(request: NodeRequest, status: number): void
   useUserBuffer(buffer: Uint8Array): unknown
-  writeBuffer(request: NodeRequest, buffer: Uint8Array): number
-  writev(request: NodeRequest, chunks: unknown[], allBuffers: boolean): number
-  writeUtf8String(request: NodeRequest, text: string): number
-  writeAsciiString(request: NodeRequest, text: string): number
-  writeLatin1String(request: NodeRequest, text: string): number
-  writeUcs2String(request: NodeRequest, text: string): number
+  writeBuffer(request: NodeRequest | null, buffer: Uint8Array): number | NodeRequest
+  writev(request: NodeRequest | null, chunks: unknown[], allBuffers: boolean): number | NodeRequest
+  writeUtf8String(request: NodeRequest | null, text: string): number | NodeRequest
+  writeAsciiString(request: NodeRequest | null, text: string): number | NodeRequest
+  writeLatin1String(request: NodeRequest | null, text: string): number | NodeRequest
+  writeUcs2String(request: NodeRequest | null, text: string): number | NodeRequest
   readonly bytesWritten: number
 }
 
@@ -68,8 +68,18 @@ let found: NodeInternals | null = null
  * @throws Error naming this version of Node and what it lacks
  */
 export function nodeInternals(): NodeInternals {
-  found ??= find()
+  found ??= findOrSayWhat()
   return found
+}
+
+/** What is not there, or is another thing than it was, makes the trial itself fail in words that tell nobody anything. */
+function findOrSayWhat(): NodeInternals {
+  try {
+    return find()
+  } catch (error) {
+    if (error instanceof MissingInternal) throw error
+    throw new MissingInternal(`internals that work as they did (${error instanceof Error ? error.message : error})`)
+  }
 }
 
 function find(): NodeInternals {
@@ -98,6 +108,8 @@ function find(): NodeInternals {
 
 function findJsStream(): new () => JsStream {
   const tls = require('node:tls') as typeof import('node:tls')
+  const { _wrapHandle: wrapHandle } = tls.TLSSocket.prototype as { _wrapHandle?: unknown }
+  if (typeof wrapHandle !== 'function') throw missing('tls.TLSSocket.prototype._wrapHandle')
   const carrier = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
   const secured = new tls.TLSSocket(carrier)
   secured.on('error', () => {})
@@ -106,9 +118,6 @@ function findJsStream(): new () => JsStream {
   if (handle === undefined) throw missing('the stream below tls.TLSSocket')
   for (const method of METHODS) {
     if (typeof (handle as Record<string, unknown>)[method] !== 'function') throw missing(`JSStream.${method}`)
-  }
-  if (typeof tls.TLSSocket.prototype !== 'object' || !('_wrapHandle' in tls.TLSSocket.prototype)) {
-    throw missing('tls.TLSSocket.prototype._wrapHandle')
   }
   return handle.constructor as new () => JsStream
 }
@@ -174,6 +183,12 @@ function symbolOf(object: object, description: string): symbol {
   return symbol
 }
 
+class MissingInternal extends Error {
+  constructor(what: string) {
+    super(`Node.js ${process.version} has no ${what}, which stack.net and tapstack/register need`)
+  }
+}
+
 function missing(what: string): Error {
-  return new Error(`tapstack: Node.js ${process.version} has no ${what}, which stack.net and tapstack/register need`)
+  return new MissingInternal(what)
 }

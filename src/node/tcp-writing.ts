@@ -4,7 +4,7 @@ import { errorNumber } from './error-numbers.ts'
 import type { NodeRequest } from './internals.ts'
 import { TcpHandleBase } from './tcp-handle-base.ts'
 import { joined } from './waiting-writes.ts'
-import { canWriteAtOnce, noteWrite } from './write-result.ts'
+import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 
 export abstract class WritingTcpHandle extends TcpHandleBase {
   /** Bytes written past C++. */
@@ -35,8 +35,11 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     return 0
   }
 
-  /** @param data kept until it is acknowledged */
-  #write(request: NodeRequest, data: Uint8Array): number {
+  /**
+   * @param given null from Node 26 on, which wants a request only for what has to wait, and then ours
+   * @param data kept until it is acknowledged
+   */
+  #write(given: NodeRequest | null, data: Uint8Array): number | NodeRequest {
     const refusal = this.#writeRefusal()
     if (refusal !== 0) {
       noteWrite(0, true)
@@ -47,9 +50,11 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     this.#written += length
     connection.enqueue(data)
     const isDone = this.#push(connection)
-    if (!isDone) this.#waitForRoom(connection, request, false)
     noteWrite(length, isDone)
-    return 0
+    if (isDone) return 0
+    const request = given ?? newWriteRequest()
+    this.#waitForRoom(connection, request, false)
+    return given === null ? request : 0
   }
 
   #writeRefusal(): number {
@@ -74,30 +79,30 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     this.updateHold()
   }
 
-  override writeBuffer(request: NodeRequest, buffer: Uint8Array): number {
+  override writeBuffer(request: NodeRequest | null, buffer: Uint8Array): number | NodeRequest {
     if (!canWriteAtOnce) return super.writeBuffer(request, buffer)
     // A copy: whose write is complete may use its buffer again.
     return this.#write(request, Uint8Array.prototype.slice.call(buffer))
   }
 
-  override writev(request: NodeRequest, chunks: unknown[], allBuffers: boolean): number {
+  override writev(request: NodeRequest | null, chunks: unknown[], allBuffers: boolean): number | NodeRequest {
     if (!canWriteAtOnce) return super.writev(request, chunks, allBuffers)
     return this.#write(request, joined(chunks, allBuffers))
   }
 
-  override writeUtf8String(request: NodeRequest, text: string): number {
+  override writeUtf8String(request: NodeRequest | null, text: string): number | NodeRequest {
     return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf8')) : super.writeUtf8String(request, text)
   }
 
-  override writeLatin1String(request: NodeRequest, text: string): number {
+  override writeLatin1String(request: NodeRequest | null, text: string): number | NodeRequest {
     return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeLatin1String(request, text)
   }
 
-  override writeAsciiString(request: NodeRequest, text: string): number {
+  override writeAsciiString(request: NodeRequest | null, text: string): number | NodeRequest {
     return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeAsciiString(request, text)
   }
 
-  override writeUcs2String(request: NodeRequest, text: string): number {
+  override writeUcs2String(request: NodeRequest | null, text: string): number | NodeRequest {
     return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf16le')) : super.writeUcs2String(request, text)
   }
 

@@ -143,6 +143,26 @@ test('os.networkInterfaces shows the stack, and not the interfaces of the operat
   for (const each of rest) expect(each).toMatchObject({ family: 'IPv6', netmask: 'ffff:ffff:ffff:ffff::' })
 })
 
+test('a Node without a piece that is needed is one line that names its version, and exit code 1', async () => {
+  const without = (statement: string) => ['--import', `data:text/javascript,${encodeURIComponent(statement)}`]
+  const pieces: [what: string, ...statements: string[]][] = [
+    ['_listen2', 'import net from "net"', 'delete net.Server.prototype._listen2'],
+    ['net._normalizeArgs', 'import net from "net"', 'net._normalizeArgs = undefined'],
+    [
+      'internals that work as they did (of another Node)',
+      'import net from "net"',
+      'net._normalizeArgs = () => { throw new Error("of another Node") }',
+    ],
+    ['tls.TLSSocket.prototype._wrapHandle', 'import tls from "tls"', 'delete tls.TLSSocket.prototype._wrapHandle'],
+  ]
+  const started = pieces.map(([, ...statements]) =>
+    run(process.execPath, [...without(statements.join(';')), ...REGISTER, '-e', 'console.log("runs")'], LOOPBACK),
+  )
+  const line = (what: string) =>
+    `tapstack: Node.js ${process.version} has no ${what}, which stack.net and tapstack/register need\n`
+  expect(await Promise.all(started)).toEqual(pieces.map(([what]) => ({ code: 1, stdout: '', stderr: line(what) })))
+})
+
 test('a wrong variable is one line and exit code 64', async () => {
   const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })
   expect(outcome.code).toBe(64)
