@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // `npm run test:node-versions`: the tests of Node's modules on each version of Node that is supported, which npm fetches.
-// `npm run test:node-versions -- 22` takes one. A version takes two to four minutes.
+// `npm run test:node-versions -- 22` takes one. A version takes one to three minutes.
 import { spawnSync } from 'node:child_process'
 import { root, runScript, setUp } from './set-up.mjs'
 

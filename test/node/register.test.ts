@@ -161,7 +161,7 @@ test('a Node without a piece that is needed is one line that names its version, 
   const line = (what: string) =>
     `tapstack: Node.js ${process.version} has no ${what}, which stack.net and tapstack/register need\n`
   expect(await Promise.all(started)).toEqual(pieces.map(([what]) => ({ code: 1, stdout: '', stderr: line(what) })))
-})
+}, 120_000)
 
 test('a wrong variable is one line and exit code 64', async () => {
   const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })
