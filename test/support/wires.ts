@@ -19,11 +19,22 @@ export function frameOf(length: number, seed = 0): Uint8Array {
   return frame
 }
 
-/** As many ports of the loopback as are asked for, which were free a moment ago. */
+/**
+ * As many ports of the loopback as are asked for, which were free a moment ago: none of those that the system gives to whoever asks
+ * for any, so that they stay free, and that who connects to one of them does not have it itself.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await once(server.close(), 'close')
+    ports.add(port)
+  }
+  return [...ports]
 }

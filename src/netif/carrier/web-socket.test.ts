@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import Module from 'node:module'
-import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { FrameCollector, transmit } from '../../../test/support/packets.ts'
-import { frameOf, until } from '../../../test/support/wires.ts'
+import { frameOf, freePorts, until } from '../../../test/support/wires.ts'
 import { PacketMemory } from '../../packet/index.ts'
 import { type FrameWebSocket, isInterface, type Netif, openNetif, openWebSocket, webSocketNetif } from '../index.ts'
 
@@ -17,8 +16,12 @@ afterEach(async () => {
 })
 
 /** A relay for one, which is the test. */
-async function server(port = 0): Promise<{ url: string; sockets: WebSocket[]; close(): Promise<void>; port: number }> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port })
+async function server(
+  port?: number,
+): Promise<{ url: string; sockets: WebSocket[]; close(): Promise<void>; port: number }> {
+  const [free] = await freePorts(1)
+  const at = port ?? free!
+  const server = new WebSocketServer({ host: '127.0.0.1', port: at })
   const sockets: WebSocket[] = []
   server.on('connection', (socket) => sockets.push(socket))
   await once(server, 'listening')
@@ -27,7 +30,6 @@ async function server(port = 0): Promise<{ url: string; sockets: WebSocket[]; cl
     await new Promise((resolve) => server.close(resolve))
   }
   closing.push(close)
-  const at = (server.address() as AddressInfo).port
   return { url: `ws://127.0.0.1:${at}/net`, sockets, close, port: at }
 }
 
