@@ -1,7 +1,8 @@
 /*
  * Opening an existing interface (a veth, a NIC) through an AF_PACKET socket: Documentation/networking/packet_mmap.rst, packet(7).
  * Frames then come and go through the same readv and write as those of a tap, with the same virtio header, so that checksum and
- * segmentation offload work between us and the kernel's end (PACKET_VNET_HDR).
+ * segmentation offload work between us and the kernel's end (PACKET_VNET_HDR). A mapped ring and recvmmsg are no faster:
+ * docs/performance.md has them measured.
  */
 #include "addon.h"
 
