@@ -86,16 +86,16 @@ test.each([
 test.each([
   ['a timer', `setTimeout(() => { throw new Error('too late') }, 50)`],
   ['a promise that nobody waits for', `setTimeout(() => Promise.reject(new Error('too late')), 50)`],
-])('says in one line what %s throws', async (_what, program) => {
+])('says in one line what %s throws, and where the report is', async (_what, program) => {
   const file = write(
     'throws.mjs',
     `import { unikernel } from 'tapstack'
      export default unikernel({ name: 'x', async start({ stack }) { await stack.udp(); ${program} } })`,
   )
-  expect(await runTapstack(['run', file, '--net', 'socket'])).toMatchObject({
-    stderr: 'x: failed: too late\n',
-    code: 1,
-  })
+  const { stderr, code } = await runTapstack(['run', file, '--net', 'socket', '--reports', dirname(file)])
+  const [line, report, ...more] = stderr.split('\n')
+  expect([line, ...more, code]).toEqual(['x: failed: too late', '', 1])
+  expect(report).toMatch(/^x: a report is in \S+x-\d+-crash\.json$/)
 })
 
 test('goes on when nobody reads its standard output any more', async () => {
