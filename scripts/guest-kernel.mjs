@@ -25,6 +25,14 @@ export const GUEST_MODULES = [
 /** Fetches it if it is not there. @returns why it could not be, or null */
 export function fetchGuestKernel() {
   if (existsSync(FOLDER)) return null
+  const missing = fetchFromLists()
+  if (missing === null || process.geteuid() !== 0) return missing
+  // The lists of packages are fetched only if they are needed, or too old: mostly they are there.
+  spawnSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return fetchFromLists()
+}
+
+function fetchFromLists() {
   const folder = mkdtempSync(join(tmpdir(), 'tapstack-guest-'))
   try {
     const name = run('apt-cache', ['depends', '--no-suggests', '--no-recommends', PACKAGE]).match(

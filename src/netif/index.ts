@@ -5,6 +5,7 @@ export {
   type ByteStreamNetifOptions,
   type ByteStreamOptions,
   type DatagramOptions,
+  type EmulatorBus,
   type EmulatorEvents,
   type EmulatorOptions,
   emulatorNetif,
@@ -38,6 +39,7 @@ export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from '.
 export { openPcap, type PcapCounters, PcapNetif, type PcapOptions, type PcapPackage } from './pcap.ts'
 export type { ReceivedOffloadCounters } from './received-offload.ts'
 export { RecentFrames, type RecentFramesOptions } from './recent-frames.ts'
+export { openReplay, type ReplayCounters, ReplayNetif, type ReplayOptions } from './replay.ts'
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap, type TapOptions } from './tap.ts'

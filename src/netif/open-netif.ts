@@ -5,6 +5,7 @@ import { MultiQueueTap } from './multi-queue-tap.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
+import { REPLAY_KIND } from './replay-kind.ts'
 import { Tap } from './tap.ts'
 import { openTun } from './tun.ts'
 
@@ -84,6 +85,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     accepts: isDeviceName,
     open: (name, { memory }) => openTun({ name, memory }),
   },
+  REPLAY_KIND,
   ...CARRIER_KINDS,
 ]
 

@@ -13,6 +13,7 @@ import { stackConnect, stackReinitialize } from './stack-net.ts'
 import { adoptServer } from './stack-server.ts'
 import { installWrapHandle } from './stack-tls.ts'
 import { TcpHandle } from './tcp-handle.ts'
+import { installTicksWithin } from './ticks-within.ts'
 
 type Prototype = Record<PropertyKey, never>
 
@@ -27,6 +28,7 @@ export function moveNodeOnto(stack: DirectStack): HandleHost {
   moveSockets(host)
   adoptServer(net.Server.prototype, host)
   installWrapHandle(host)
+  installTicksWithin()
   moveDatagrams(host)
   moveNames(stack)
   Object.assign(os, { networkInterfaces: () => networkInterfaces(stack) })

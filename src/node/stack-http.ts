@@ -6,6 +6,7 @@ import type { HandleHost } from './handle-host.ts'
 import type { NetModule } from './stack-net.ts'
 import { adoptServer, stackServerClass } from './stack-server.ts'
 import { onStack, type TlsModule } from './stack-tls.ts'
+import { installTicksWithin } from './ticks-within.ts'
 
 type HttpModule = typeof import('node:http')
 type HttpsModule = typeof import('node:https')
@@ -31,7 +32,7 @@ export function stackHttp(host: HandleHost, net: NetModule): HttpModule {
     ...requesting,
     ClientRequest: requestClass(http.ClientRequest, agents),
     Server: StackServer,
-    createServer: (...words: never[]): Server => new StackServer(...words),
+    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
   })
 }
 
@@ -52,7 +53,7 @@ export function stackHttps(host: HandleHost, net: NetModule): HttpsModule {
   return asModule(https, agents, {
     ...requesting,
     Server: StackServer,
-    createServer: (...words: never[]): Server => new StackServer(...words),
+    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
   })
 }
 
@@ -160,6 +161,7 @@ function isUrl(word: unknown): boolean {
 /** Makes `stack.http2`. */
 export function stackHttp2(host: HandleHost, net: NetModule, tls: TlsModule): Http2Module {
   const http2 = process.getBuiltinModule('node:http2')
+  installTicksWithin()
   const createConnection = (authority: URL, options: Record<string, unknown>): Socket => {
     const name = authority.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
     const isSecure = authority.protocol === 'https:'

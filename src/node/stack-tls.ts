@@ -72,7 +72,7 @@ export function stackTls(host: HandleHost): TlsModule {
     ...tls,
     connect,
     Server: StackServer,
-    createServer: (...words: never[]): Server => new StackServer(...words),
+    createServer: (options: never, listener: never): Server => new StackServer(options, listener),
   } as unknown as TlsModule
 }
 

@@ -3,6 +3,7 @@ import type { Connection } from '../tcp/index.ts'
 import { nodeError } from './error-numbers.ts'
 import { nodeInternals } from './internals.ts'
 import { WritingTcpHandle } from './tcp-writing.ts'
+import { deliver } from './ticks-within.ts'
 
 /** The most that one delivery hands over, as libuv reads. */
 const LARGEST_SLICE = 65_536
@@ -69,7 +70,7 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     if (data !== null) {
       this.#dataPass = this.host.turns.pass
       this.#wasPartial = data.length < this.#slice
-      this.readBuffer(data)
+      deliver(this, data)
       return true
     }
     if (connection.finReceived) return this.#nextEnd(connection)

@@ -7,6 +7,8 @@ import { datagrams } from './cases/datagrams.ts'
 import { http } from './cases/http.ts'
 import { httpClients } from './cases/http-clients.ts'
 import { httpServers } from './cases/http-servers.ts'
+import { http2 } from './cases/http2.ts'
+import { https } from './cases/https.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { classes } from './cases/net-classes.ts'
 import { data } from './cases/net-data.ts'
@@ -14,6 +16,7 @@ import { endings } from './cases/net-endings.ts'
 import { opening } from './cases/net-opening.ts'
 import { servers } from './cases/net-servers.ts'
 import { sockets } from './cases/net-sockets.ts'
+import { tls } from './cases/tls.ts'
 import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
 
 const SUITES: Record<string, Cases> = {
@@ -30,6 +33,9 @@ const SUITES: Record<string, Cases> = {
   http,
   'http: clients': httpClients,
   'http: servers': httpServers,
+  tls,
+  https,
+  http2,
 }
 
 const nodes = new SocketStack()

@@ -149,5 +149,6 @@ export async function wait(milliseconds: number): Promise<void> {
 
 /** What has to become true, however long a busy machine takes for it. */
 export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await tick()
+  const end = performance.now() + LONGEST
+  while (!isTrue() && performance.now() < end) await tick()
 }

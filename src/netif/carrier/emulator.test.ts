@@ -59,6 +59,7 @@ test('frames of a card, copied out of its memory, as bursts; its cable is pulled
   expect(emulator.listeners('net1-send')).toBe(0)
   expect(memory.leaks()).toEqual([])
   expect(() => emulatorNetif(emulator, { card: -1 })).toThrow('card is 0 to 255, not -1')
+  expect(() => emulatorNetif({ add_listener() {} })).toThrow('an emulator has a bus to send to')
 })
 
 test('a guest at the other end of the bus: two stacks talk', async () => {

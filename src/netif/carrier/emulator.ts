@@ -3,9 +3,16 @@ import { type FrameStream, StreamNetif, type StreamNetifOptions } from '../strea
 
 /** What is needed of an x86 emulator in a browser (v86): the two events of a network card, whose data are frames. */
 export interface EmulatorEvents {
-  add_listener(event: string, listener: (frame: Uint8Array) => void): unknown
-  remove_listener?(event: string, listener: (frame: Uint8Array) => void): unknown
-  readonly bus: { send(event: string, frame: Uint8Array): unknown }
+  // biome-ignore lint/suspicious/noExplicitAny: the types of v86 have a listener for each of its events, most of which are no frames
+  add_listener(event: string, listener: (frame: any) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  remove_listener?(event: string, listener: (frame: any) => void): unknown
+  /** The types of v86 leave it out, while its objects have it. */
+  readonly bus?: EmulatorBus
+}
+
+export interface EmulatorBus {
+  send(event: string, frame: Uint8Array): unknown
 }
 
 export interface EmulatorOptions extends StreamNetifOptions {
@@ -23,20 +30,24 @@ export interface EmulatorOptions extends StreamNetifOptions {
  *
  * Frames of one turn of the event loop are one burst; more than twice `queue` of them are dropped, and counted as
  * `receiveQueueFull`.
- * @throws RangeError
+ * @throws RangeError; TypeError for an emulator without `bus`
  */
 export function emulatorNetif(emulator: EmulatorEvents, options: EmulatorOptions = {}): StreamNetif {
   const card = integerInRange('card', options.card ?? 0, 0, 255)
-  return new StreamNetif(new EmulatorStream(emulator, `net${card}`), { name: `net${card}`, ...options })
+  if (typeof emulator.bus?.send !== 'function')
+    throw new TypeError('an emulator has a bus to send to, as those of v86 have')
+  return new StreamNetif(new EmulatorStream(emulator, emulator.bus, `net${card}`), { name: `net${card}`, ...options })
 }
 
 class EmulatorStream implements FrameStream {
   readonly #emulator: EmulatorEvents
+  readonly #bus: EmulatorBus
   readonly #card: string
   #listener: ((frame: Uint8Array) => void) | null = null
 
-  constructor(emulator: EmulatorEvents, card: string) {
+  constructor(emulator: EmulatorEvents, bus: EmulatorBus, card: string) {
     this.#emulator = emulator
+    this.#bus = bus
     this.#card = card
   }
 
@@ -48,7 +59,7 @@ class EmulatorStream implements FrameStream {
   }
 
   write(frame: Uint8Array): boolean {
-    this.#emulator.bus.send(`${this.#card}-receive`, frame)
+    this.#bus.send(`${this.#card}-receive`, frame)
     return true
   }
 

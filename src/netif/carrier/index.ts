@@ -6,7 +6,7 @@ export {
 } from './byte-stream-netif.ts'
 export { type ByteStreamOptions, openByteStream, type StreamAddress } from './byte-stream-peers.ts'
 export { type DatagramOptions, openDatagram } from './datagram.ts'
-export { type EmulatorEvents, type EmulatorOptions, emulatorNetif } from './emulator.ts'
+export { type EmulatorBus, type EmulatorEvents, type EmulatorOptions, emulatorNetif } from './emulator.ts'
 export { CARRIER_KINDS } from './kinds.ts'
 export type { HostAndPort } from './target.ts'
 export {
