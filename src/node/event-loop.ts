@@ -14,6 +14,15 @@ export class EventLoopHold {
 
   constructor(handles: OpenHandles) {
     this.#handles = handles
+    // Flows as Node streams count as well, and know nothing of this folder.
+    handles.holdLoop = (holds) => this.#hold(holds)
+    if (handles.count > 0) this.#hold(true)
+  }
+
+  #hold(holds: boolean): void {
+    if (!holds) this.#timer?.unref()
+    else if (this.#timer === null) this.#timer = setInterval(() => {}, LONGEST_DELAY)
+    else this.#timer.ref()
   }
 
   /** How many hold it. */
@@ -24,14 +33,10 @@ export class EventLoopHold {
   /** One more holds the process. */
   add(): void {
     this.#handles.opened()
-    if (this.#handles.count > 1) return
-    if (this.#timer === null) this.#timer = setInterval(() => {}, LONGEST_DELAY)
-    else this.#timer.ref()
   }
 
   /** One fewer does. */
   remove(): void {
-    if (this.#handles.count === 1) this.#timer?.unref()
     this.#handles.closed()
   }
 }

@@ -23,6 +23,8 @@ export class OpenHandles {
   #count = 0
   /** Told when none is left. */
   onNone: (() => void) | null = null
+  /** Told when the first comes and the last goes: whoever holds the event loop. */
+  holdLoop: ((holds: boolean) => void) | null = null
 
   get count(): number {
     return this.#count
@@ -30,11 +32,14 @@ export class OpenHandles {
 
   opened(): void {
     this.#count++
+    if (this.#count === 1) this.holdLoop?.(true)
   }
 
   closed(): void {
     this.#count--
-    if (this.#count === 0) this.onNone?.()
+    if (this.#count > 0) return
+    this.holdLoop?.(false)
+    this.onNone?.()
   }
 }
 

@@ -81,10 +81,58 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
   readonly readable: ReadableStream<Uint8Array>
   readonly writable: WritableStream<Uint8Array>
   /**
-   * The flow as a Node stream, shaped enough like a `net.Socket` for `http` and its agents. Takes over the flow.
+   * The flow as a Node stream with the surface of a `net.Socket` (`FlowSocket`), for `http`, its agents and other libraries.
+   * Takes over the flow.
    * @throws SystemError EBUSY if `onData` reads, or reading was ended
    */
   toDuplex(): Duplex
+}
+
+/** What `toDuplex()` and `socket()` have of a `net.Socket` beyond a Duplex, with the meaning that Node documents. */
+export interface FlowSocket extends Duplex {
+  /**
+   * `(port, host)` or `({ port, host, localAddress, localPort, noDelay, keepAlive })`, each with a callback
+   * for 'connect'. What goes wrong is emitted as 'error'.
+   * @throws TypeError or RangeError for a port that is none; SystemError EISCONN, ENOTSUP (a path) where it is a flow
+   */
+  connect(port: number, host?: string, callback?: () => void): this
+  connect(port: number, callback?: () => void): this
+  connect(options: SocketConnectOptions, callback?: () => void): this
+  readonly connecting: boolean
+  readonly pending: boolean
+  readonly readyState: string
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  readonly remoteFamily?: string | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+  readonly localFamily?: string | undefined
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  readonly timeout?: number | undefined
+  address(): object
+  setNoDelay(on?: boolean): this
+  /** @param initialDelay milliseconds */
+  setKeepAlive(on?: boolean, initialDelay?: number): this
+  /** Emits 'timeout' after so many milliseconds without traffic; 0 for never. */
+  setTimeout(milliseconds: number, callback?: () => void): this
+  ref(): this
+  unref(): this
+  destroySoon(): void
+  resetAndDestroy(): this
+}
+
+/** What of the options of `net.connect` means something to a flow. */
+export interface SocketConnectOptions {
+  port: number
+  /** An address or a name; default `localhost`. */
+  host?: string
+  localAddress?: string
+  localPort?: number
+  noDelay?: boolean
+  keepAlive?: boolean
+  /** Milliseconds. */
+  keepAliveInitialDelay?: number
 }
 
 export interface CloseOptions {
@@ -309,6 +357,11 @@ export interface Stack extends StackEvents, NodeModuleSet, AsyncDisposable {
    */
   connect(options: ConnectOptions): Promise<Flow>
   connect(host: string, port: number, options?: Omit<ConnectOptions, 'address' | 'port'>): Promise<Flow>
+  /**
+   * A socket that is not connected yet, for libraries that call `connect` on one that they are given: `pg`, `ioredis`, agents
+   * of `http`. On this stack a Duplex with the surface of `net.Socket`, on the operating system's sockets a `net.Socket`.
+   */
+  socket(): FlowSocket
   /**
    * @throws SystemError EADDRINUSE, EADDRNOTAVAIL; with `remote` ENETUNREACH, EACCES; ENETDOWN; TypeError or RangeError for
    *   an option

@@ -1,6 +1,7 @@
 import {
   type ConnectOptions,
   type Flow,
+  type FlowSocket,
   type Listener,
   type ListenOptions,
   NodeModuleOwner,
@@ -117,6 +118,11 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
       : this.#stack.connect(target))
     this.#trackFlow(flow)
     return flow
+  }
+
+  socket(): FlowSocket {
+    this.#asksNode = this.kind === 'socket'
+    return this.#stack.socket()
   }
 
   async udp(options?: UdpOptions): Promise<UdpSocket> {

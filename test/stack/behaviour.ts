@@ -5,6 +5,7 @@ import { connectionBehaviour } from './connections.ts'
 import { dataBehaviour } from './data.ts'
 import { endingBehaviour } from './endings.ts'
 import type { Pair } from './pairs.ts'
+import { socketBehaviour } from './sockets.ts'
 import { streamBehaviour } from './streams.ts'
 import { udpBehaviour } from './udp.ts'
 
@@ -21,6 +22,7 @@ export function behaviour(name: string, make: () => Promise<Pair>): void {
     connectionBehaviour(pair)
     dataBehaviour(pair)
     endingBehaviour(pair)
+    socketBehaviour(pair)
     streamBehaviour(pair)
     udpBehaviour(pair)
     closingBehaviour(pair)

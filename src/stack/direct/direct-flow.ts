@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { type Clock, SECOND, Timer } from '../../clock/index.ts'
+import { SECOND, Timer } from '../../clock/index.ts'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
@@ -9,7 +9,7 @@ import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { Completion, DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
-import { FlowDuplex } from './flow-duplex.ts'
+import { type DuplexHost, FlowDuplex } from './flow-duplex.ts'
 import { addressText } from './zones.ts'
 
 /** The most that one `read` returns. */
@@ -21,8 +21,7 @@ const FREE_MEMORY_SHARE = 2
 type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
 
 /** What a flow needs of its stack. */
-export interface FlowOwner {
-  readonly clock: Clock
+export interface FlowOwner extends DuplexHost {
   readonly log: Log
   /** What stands behind link-local addresses. */
   readonly zone: string
@@ -367,10 +366,17 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
         throw new SystemError('EBUSY', 'read', { hint: 'another reader has taken over this flow' })
       }
       this.#receiving = 'duplex'
-      this.#duplex = new FlowDuplex(this, this.#owner.clock)
+      this.#duplex = new FlowDuplex(this.#owner, this, true)
       if (this.#gone) this.#duplex.connectionClosed(this.#failure, false)
     }
     return this.#duplex
+  }
+
+  /** For `FlowDuplex` only: it takes over a flow that nobody has read from. */
+  feed(duplex: FlowDuplex): void {
+    this.#receiving = 'duplex'
+    this.#duplex = duplex
+    if (this.#gone) duplex.connectionClosed(this.#failure, false)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {

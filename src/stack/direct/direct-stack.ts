@@ -21,6 +21,7 @@ import type {
   ConnectOptions,
   Endpoint,
   Flow,
+  FlowSocket,
   Listener,
   ListenOptions,
   PingOptions,
@@ -35,6 +36,7 @@ import { DirectFlow, type FlowOwner } from './direct-flow.ts'
 import { ping } from './direct-ping.ts'
 import { type ProbeAnswer, type ProbeOptions, probe } from './direct-probe.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
+import { FlowDuplex } from './flow-duplex.ts'
 import { onLeases } from './lease-events.ts'
 import { networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
 import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
@@ -304,6 +306,11 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     const options = connectOptions(target, port, rest)
     this.#checkOpen('connect')
     return isHostName(options.address) ? this.#dns.connector.connect(options) : this.#connect(options)
+  }
+
+  /** A client socket to be connected, see `Stack.socket`. */
+  socket(): FlowSocket {
+    return new FlowDuplex(this, null, false) as unknown as FlowSocket
   }
 
   #connect(options: ConnectOptions): Promise<Flow> {

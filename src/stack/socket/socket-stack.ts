@@ -12,6 +12,7 @@ import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.
 import type {
   ConnectOptions,
   Flow,
+  FlowSocket,
   Listener,
   ListenOptions,
   PingOptions,
@@ -177,6 +178,11 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     this.#checkOpen('connect')
     const options = connectOptions(target, port, rest)
     return isHostName(options.address) ? this.#dns.connector.connect(options) : this.#connect(options)
+  }
+
+  /** A `net.Socket`. */
+  socket(): FlowSocket {
+    return new this.net.Socket() as unknown as FlowSocket
   }
 
   async #connect(options: ConnectOptions): Promise<Flow> {
