@@ -34,9 +34,16 @@ export {
   type ParsedInterface,
   parseInterface,
 } from './open-netif.ts'
-export { OptionalPackageError } from './optional-package.ts'
+export { loadOptionalPackage, type OptionalPackage, OptionalPackageError } from './optional-package.ts'
 export { openPacketSocket, type PacketSocket, type PacketSocketOptions } from './packet-socket.ts'
 export { openPcap, type PcapCounters, PcapNetif, type PcapOptions, type PcapPackage } from './pcap.ts'
+export {
+  openRawSockets,
+  RAW_SOCKET,
+  RawSocketsNetif,
+  type RawSocketsOptions,
+  type RawSocketsPackage,
+} from './raw-sockets.ts'
 export type { ReceivedOffloadCounters } from './received-offload.ts'
 export { RecentFrames, type RecentFramesOptions } from './recent-frames.ts'
 export { openReplay, type ReplayCounters, ReplayNetif, type ReplayOptions } from './replay.ts'

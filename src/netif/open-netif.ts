@@ -5,6 +5,7 @@ import { MultiQueueTap } from './multi-queue-tap.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
+import { openRawSockets } from './raw-sockets.ts'
 import { REPLAY_KIND } from './replay-kind.ts'
 import { Tap } from './tap.ts'
 import { openTun } from './tun.ts'
@@ -84,6 +85,15 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     carriesIp: true,
     accepts: isDeviceName,
     open: (name, { memory }) => openTun({ name, memory }),
+  },
+  {
+    kind: 'raw',
+    label: 'raw sockets on',
+    placeholder: 'NAME',
+    doc: 'IPv4 without Ethernet, through raw sockets on an interface, by the optional package raw-socket',
+    carriesIp: true,
+    accepts: isDeviceName,
+    open: (name, { memory }) => openRawSockets({ name, memory }),
   },
   REPLAY_KIND,
   ...CARRIER_KINDS,

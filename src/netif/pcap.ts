@@ -2,13 +2,13 @@ import { endianness } from 'node:os'
 import { MacAddress } from '../address/index.ts'
 import { SystemError } from '../errors/index.ts'
 import { type PacketBuffer, PacketMemory, RECEIVE_OFFSET, SMALL_SLOT } from '../packet/index.ts'
-import { factsOf, factsOfUsable, type InterfaceFacts, inNamespace } from './interface-facts.ts'
+import { factsOfUsable, type InterfaceFacts, inNamespace } from './interface-facts.ts'
+import { watchInterface } from './interface-watch.ts'
 import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
 import { loadOptionalPackage } from './optional-package.ts'
 import { ReceivedOffload } from './received-offload.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import { tapBinding } from './tap-binding.ts'
-import { tapError } from './tap-error.ts'
 
 /** As much of the package's surface as is used here. */
 export interface PcapPackage {
@@ -92,8 +92,6 @@ const RETRIES = 20
 /** IANA "IEEE 802 Numbers": Loopback, of the Ethernet Configuration Testing Protocol. */
 const ETHER_TYPE_LOOPBACK = 0x9000
 const LEAST_FRAME = 60
-/** libpcap says nothing of an interface that goes down or away. */
-const CHECK_MILLISECONDS = 500
 const LITTLE = endianness() === 'LE'
 
 /**
@@ -163,9 +161,8 @@ export class PcapNetif implements Netif, AsyncDisposable {
 
   readonly #session: PcapSession
   readonly #namespace: string
-  readonly #index: number
   readonly #offload: ReceivedOffload
-  readonly #check: NodeJS.Timeout
+  readonly #unwatch: () => void
   readonly #deliver = () => this.#deliverBurst()
   readonly #retry = () => this.#sendWaiting()
   #receiver: FrameReceiver | null = null
@@ -198,14 +195,12 @@ export class PcapNetif implements Netif, AsyncDisposable {
     this.mtu = facts.mtu
     this.memory = memory
     this.#namespace = settings.namespace
-    this.#index = facts.index
     this.#offload = new ReceivedOffload(memory, facts.mtu)
     // A quarter of packet memory at most: the stack needs the rest.
     this.#limit = Math.max(1, Math.min(QUEUE, memory.smallSlots >> 2))
     this.#limitLarge = Math.max(1, Math.min(QUEUE, memory.largeSlots >> 2))
     session.on('packet', ({ buf, header }) => this.#arrive(buf, header))
-    this.#check = setInterval(() => this.#checkInterface(), CHECK_MILLISECONDS)
-    this.#check.unref()
+    this.#unwatch = watchInterface(this.name, this.#namespace, facts.index, 'pcap', (error) => this.#gone(error))
   }
 
   /** Of what the kernel left undone in received frames. */
@@ -345,22 +340,6 @@ export class PcapNetif implements Netif, AsyncDisposable {
     if (this.#waiting > 0) this.#retryTimer = setTimeout(this.#retry, RETRY_MILLISECONDS)
   }
 
-  #checkInterface(): void {
-    let facts: InterfaceFacts | number
-    try {
-      facts = factsOf(this.name, this.#namespace)
-    } catch {
-      // The way to the namespace is gone, which says nothing of the namespace.
-      return
-    }
-    if (typeof facts === 'number') this.#gone(tapError(facts, 'pcap', this.name))
-    else if (facts.index !== this.#index) {
-      this.#gone(new SystemError('ENODEV', 'pcap', { hint: `interface ${this.name} was deleted` }))
-    } else if (!facts.isUp) {
-      this.#gone(new SystemError('ENETDOWN', 'pcap', { hint: `interface ${this.name} went down` }))
-    }
-  }
-
   #gone(error: Error): void {
     const receiver = this.#receiver
     this.#shut()
@@ -370,7 +349,7 @@ export class PcapNetif implements Netif, AsyncDisposable {
   #shut(): void {
     if (this.#closed) return
     this.#closed = true
-    clearInterval(this.#check)
+    this.#unwatch()
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer)
     closeSession(this.#session, () => sendToOurselves(this.name, this.#namespace, this.mac))
     this.#arrivedFirst = releaseList(this.#arrivedFirst)

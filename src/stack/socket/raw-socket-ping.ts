@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import { isIPv4 } from 'node:net'
 import { SystemError } from '../../errors/index.ts'
+import { loadOptionalPackage, RAW_SOCKET } from '../../netif/index.ts'
 import type { PingReply } from '../stack.ts'
 import type { EchoRequest } from './ping.ts'
 
@@ -41,12 +42,10 @@ let sequence = 0
 export async function loadRawSocket(): Promise<RawSocketPackage | null> {
   if (loaded !== undefined) return loaded
   try {
-    // The name is no literal, so that neither the compiler nor a bundler asks for the optional package.
-    const name = 'raw-socket'
-    const module = (await import(name)) as { default: RawSocketPackage }
-    const probe = module.default.createSocket({ protocol: PROTOCOL_ICMP, addressFamily: FAMILY_IPV4, bufferSize: 64 })
+    const found = loadOptionalPackage<RawSocketPackage>(RAW_SOCKET)
+    const probe = found.createSocket({ protocol: PROTOCOL_ICMP, addressFamily: FAMILY_IPV4, bufferSize: 64 })
     probe.close()
-    loaded = module.default
+    loaded = found
   } catch {
     loaded = null
   }
