@@ -6,7 +6,7 @@
 //   curl -H 'Content-Type: application/json' -d '{"text":"buy bread"}' http://10.0.0.2/notes
 //   curl -X DELETE http://10.0.0.2/notes/1
 import { once } from 'node:events'
-import express from 'express'
+import express, { type NextFunction, type Request, type Response } from 'express'
 import { unikernel } from 'tapstack'
 
 interface Note {
@@ -51,6 +51,11 @@ export default unikernel({
     })
     app.delete('/notes/:id', (request, response) => {
       response.sendStatus(notes.delete(Number(request.params.id)) ? 204 : 404)
+    })
+
+    // Express knows by its four arguments that it is for what goes wrong, such as a request that is no JSON.
+    app.use((error: Error & { status?: number }, _request: Request, response: Response, _next: NextFunction) => {
+      response.status(error.status ?? 500).json({ error: error.message })
     })
 
     // All that differs from a program on the operating system's sockets.

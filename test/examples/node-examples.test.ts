@@ -96,6 +96,14 @@ describe.each([
     })
     expect((await ask('POST', '/notes', { text: 1 })).status).toBe(400)
     expect((await ask('POST', '/notes', { text: 'x'.repeat(1001) })).status).toBe(400)
+    const headers = { 'content-type': 'application/json' }
+    const broken = client.http.request(`${origin}/notes`, { method: 'POST', headers, agent })
+    broken.end('{"text"')
+    const [refusal] = await once(broken, 'response')
+    expect([refusal.statusCode, JSON.parse((await refusal.toArray()).join(''))]).toEqual([
+      400,
+      { error: expect.any(String) },
+    ])
     expect(JSON.parse((await ask('GET', '/notes')).text)).toHaveLength(1)
     expect((await ask('DELETE', '/notes/1')).status).toBe(204)
     expect((await ask('DELETE', '/notes/1')).status).toBe(404)
