@@ -32,6 +32,7 @@ const PROGRAMS =
             include: ['test/programs/**/*.test.ts'],
             pool: 'forks' as const,
             fileParallelism: false,
+            testTimeout: 120_000,
             sequence: { groupOrder: 4 },
           },
         },

@@ -26,7 +26,7 @@ const QUIET = [
 ]
 
 /** Opens a page, in a profile of its own. */
-export function browse(link: TapLink, url: string): RunningProcess {
+export function browse(link: TapLink, url: string, more: readonly string[] = []): RunningProcess {
   const profile = join(link.folder, 'profile')
   const home = {
     HOME: profile,
@@ -34,5 +34,5 @@ export function browse(link: TapLink, url: string): RunningProcess {
     XDG_CACHE_HOME: profile,
     DBUS_SESSION_BUS_ADDRESS: 'disabled:',
   }
-  return link.namespace.spawn('chromium', [...QUIET, `--user-data-dir=${profile}`, url], { environment: home })
+  return link.namespace.spawn('chromium', [...QUIET, ...more, `--user-data-dir=${profile}`, url], { environment: home })
 }

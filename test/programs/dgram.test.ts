@@ -45,7 +45,7 @@ describeWithNamespaces('dgram', () => {
 
   test('hears and is heard: unicast, broadcast, multicast', async () => {
     const onStack = link.program('datagrams-listen.mjs', [STACK, STACK6])
-    await onStack.waitFor('ready')
+    await onStack.waitFor('ready', 30_000)
     const words = [KERNEL, KERNEL6, STACK, STACK6]
     const byKernel = await link
       .kernelProgram('datagrams-send.mjs', words, { environment: { ZONE: '::%tap0' } })
@@ -65,7 +65,7 @@ describeWithNamespaces('dgram', () => {
 
   test('the same with the ends exchanged', async () => {
     const onKernel = link.kernelProgram('datagrams-listen.mjs', [KERNEL, '::%tap0'])
-    await onKernel.waitFor('ready')
+    await onKernel.waitFor('ready', 30_000)
     const words = [STACK, STACK6, KERNEL, KERNEL6]
     const byStack = await link.program('datagrams-send.mjs', words).finish(20_000)
     expect(byStack).toMatchObject({ status: 0, stdout: answers(KERNEL, KERNEL6), stderr: '' })

@@ -19,7 +19,7 @@ describeWithNamespaces('tapstack exec', () => {
     const exec = ['exec', `--net=${net}`, '--interface=tap0', `--ipv4=${address}/24`, '--', process.execPath, EXPRESS]
     const words = [...strace, process.execPath, ...LOADER, '--input-type=module', '-e', START, '--', ...exec]
     const command = link.namespace.spawn('strace', words)
-    await command.waitFor('ready')
+    await command.waitFor('ready', 30_000)
     expect(JSON.parse(await link.curl(`http://${address}/hello/exec`))).toMatchObject({ hello: 'exec' })
     // The command passes it on, and ends as the program does.
     expect((await command.kill('SIGTERM')).status).toBe(143)
@@ -37,7 +37,7 @@ describeWithNamespaces('tapstack exec', () => {
     await using link = await TapLink.create()
     expect(await servedBy(link, 'socket', KERNEL)).toMatch(/socket\(AF_INET6?, SOCK_STREAM/)
     const environment = { TAPSTACK_NET: 'socket', TAPSTACK_IPV4: '', TAPSTACK_IPV6: '' }
-    await link.program('express.mjs', [], { environment }).waitFor('ready')
+    await link.program('express.mjs', [], { environment }).waitFor('ready', 30_000)
     expect(link.internetSockets()).not.toEqual([])
     link.programs.length = 0
   })

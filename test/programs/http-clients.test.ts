@@ -49,7 +49,7 @@ describeWithNamespaces('with nginx', () => {
     requires(context, 'strace', 'curl', 'wrk', 'nginx', 'openssl')
     await using link = await TapLink.create()
     await startNginx(link, makeCertificates(link.folder))
-    await link.program('express.mjs').waitFor('ready')
+    await link.program('express.mjs').waitFor('ready', 30_000)
     expect(JSON.parse(await link.curl(`http://${KERNEL}/stack/hello/nginx`))).toEqual({
       hello: 'nginx',
       from: '::ffff:10.0.0.1',

@@ -31,7 +31,7 @@ describeWithNamespaces('net', () => {
 
   test('servers for nc', async () => {
     const server = link.program('net-server.mjs', [large])
-    await server.waitFor('ready')
+    await server.waitFor('ready', 30_000)
     // nc ends its side behind the file (-N), and gets the answer after that.
     expect((await shell(`nc -N ${STACK} 7000 < ${large}`)).stdout).toBe(`${LARGE} ${hash} true\n`)
     expect((await shell(`nc -N ${STACK6} 7000 < ${large}`)).stdout).toBe(`${LARGE} ${hash} true\n`)
@@ -65,7 +65,7 @@ describeWithNamespaces('net', () => {
       const server = isServer
         ? link.program('net-server.mjs', [large], onStack)
         : link.kernelProgram('net-server.mjs', [large], { descriptors })
-      await server.waitFor('ready')
+      await server.waitFor('ready', 30_000)
       const crowd = isServer
         ? link.kernelProgram('net-crowd.mjs', crowdWords, { descriptors })
         : link.program('net-crowd.mjs', crowdWords, onStack)

@@ -20,7 +20,7 @@ export async function startNginx(link: TapLink, { certificate, key }: Certificat
   for (let i = 0; i < LARGE; i += 4) large.writeInt32LE(Math.imul(i, 0x9e3779b1) | 0, i)
   writeFileSync(join(folder, 'pages/large'), large)
   writeFileSync(join(folder, 'nginx.conf'), configuration(folder, certificate, key))
-  await link.kernelProgram('backend.mjs').waitFor('listening')
+  await link.kernelProgram('backend.mjs').waitFor('listening', 30_000)
   const nginx = link.namespace.spawn('nginx', [
     '-e',
     join(folder, 'errors'),

@@ -24,7 +24,7 @@ describeWithNamespaces('TLS and HTTP/2', () => {
   test('servers', async () => {
     const { authority, certificate, key } = certificates
     const program = link.program('tls-server.mjs', [authority, certificate, key])
-    await program.waitFor('ready')
+    await program.waitFor('ready', 30_000)
     const trust = ['--cacert', authority]
     expect(JSON.parse(await link.curl(...trust, `https://${STACK}/`))).toEqual({ bytes: 0, reused: false, name: false })
     expect(JSON.parse(await link.curl(...trust, `https://[${STACK6}]/`))).toMatchObject({ bytes: 0 })
@@ -68,7 +68,7 @@ describeWithNamespaces('TLS and HTTP/2', () => {
 
   test('HTTP/2 servers, for nghttp and h2load', async () => {
     const { authority, certificate, key } = certificates
-    await link.program('tls-server.mjs', [authority, certificate, key]).waitFor('ready')
+    await link.program('tls-server.mjs', [authority, certificate, key]).waitFor('ready', 30_000)
     const nghttp = async (...words: string[]) => (await link.namespace.run('nghttp', words)).stdout
     expect(await nghttp(`https://${STACK}:8443/nghttp`)).toBe('2.0 /nghttp 0')
     expect(await nghttp(`http://${STACK}:8080/plain`)).toBe('2.0 /plain')

@@ -10,7 +10,7 @@ describeWithNamespaces.each(['server', 'client'])('ws as %s', (role) => {
     await using link = await TapLink.create()
     const isServer = role === 'server'
     const server = isServer ? link.program('sockets-server.mjs') : link.kernelProgram('sockets-server.mjs')
-    await server.waitFor('ready')
+    await server.waitFor('ready', 30_000)
     const words = [isServer ? STACK : KERNEL]
     const client = isServer
       ? link.kernelProgram('sockets-client.mjs', words)

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
 import { describeWithNamespaces, type RunningProcess } from '../support/namespace.ts'
 import { browse } from './browser.ts'
+import { makeCertificates } from './certificates.ts'
 import { STACK, STACK6, TapLink } from './tap-link.ts'
 
 const UPLOAD = 20_000_000
@@ -17,7 +18,7 @@ describeWithNamespaces.each(['express.mjs', 'fastify.mjs'])('%s', (file) => {
     requires(context, 'strace', 'curl', 'wrk', 'chromium')
     link = await TapLink.create()
     program = link.program(file)
-    await program.waitFor('ready')
+    await program.waitFor('ready', 30_000)
   })
 
   afterEach(() => link?.[Symbol.asyncDispose]())
@@ -58,6 +59,27 @@ describeWithNamespaces.each(['express.mjs', 'fastify.mjs'])('%s', (file) => {
     const [, report] = await program.waitFor(/report (\{.*\})\n/, 60_000)
     expect(JSON.parse(report)).toEqual({
       json: { hello: 'browser', from: '::ffff:10.0.0.1' },
+      large: 5_000_000,
+      posted: { posted: [1, 2] },
+      many: 50,
+      echoed: 300_000,
+    })
+    await browser.kill()
+  }, 90_000)
+})
+
+describeWithNamespaces('node:http2 over TLS', () => {
+  test('serves a browser with a WebSocket', async (context) => {
+    requires(context, 'strace', 'openssl', 'chromium')
+    await using link = await TapLink.create()
+    const { certificate, key } = makeCertificates(link.folder)
+    const program = link.program('secure.mjs', [certificate, key])
+    await program.waitFor('ready', 30_000)
+    // The test's authority is not among those that a browser trusts.
+    await using browser = browse(link, `https://${STACK}/`, ['--ignore-certificate-errors'])
+    const [, report] = await program.waitFor(/report (\{.*\})\n/, 60_000)
+    expect(JSON.parse(report)).toEqual({
+      json: { hello: 'browser', version: '2.0' },
       large: 5_000_000,
       posted: { posted: [1, 2] },
       many: 50,

@@ -16,7 +16,7 @@ export const PAGE = `<!doctype html>
   } catch (error) {
     report.error = String(error)
   }
-  const socket = new WebSocket('ws://' + location.host + '/chat')
+  const socket = new WebSocket(location.origin.replace('http', 'ws') + '/chat')
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => socket.send(new Uint8Array(300000))
   socket.onmessage = ({ data }) => {
