@@ -92,7 +92,11 @@ interface DefaultAgent {
 
 /** A module of Node with other members; its `globalAgent` is that of `agents`. */
 function asModule<M extends object>(original: M, agents: DefaultAgent, own: object): M {
-  const module = { ...original, ...own }
+  // What Node loads only when it is asked for stays so.
+  const module = Object.defineProperties({} as M, Object.getOwnPropertyDescriptors(original))
+  for (const [name, value] of Object.entries(own)) {
+    Object.defineProperty(module, name, { value, enumerable: true, configurable: true, writable: true })
+  }
   Object.defineProperty(module, 'globalAgent', {
     enumerable: true,
     configurable: true,

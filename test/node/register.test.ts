@@ -1,10 +1,12 @@
 /** `tapstack/register` and `tapstack exec`: programs as they are, on a stack without a device. */
 import { execFileSync, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type NetworkInterfaceInfo, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { nodeInternals } from '../../src/node/internals.ts'
 import { requires } from '../requirements.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { IS_BUILT, LOADER, registerOptions } from './register-options.ts'
@@ -109,6 +111,30 @@ test('programs end when they end on Node alone, and say the same', async () => {
   await Promise.all([worker(), worker()])
   expect(ours).toEqual(alone)
 }, 120_000)
+
+test('a datagram socket that the program is given stays the operating system’s', async () => {
+  const given = createSocket('udp4')
+  await new Promise<void>((resolve) => given.bind(0, '127.0.0.1', resolve))
+  const { port } = given.address()
+  const state = (given as unknown as Record<symbol, { handle: { fd: number } }>)[nodeInternals().datagramStateSymbol]
+  const program = `const socket = require('node:dgram').createSocket('udp4', (message, from) => {
+    socket.send('answer to ' + message, from.port, from.address, () => socket.close())
+  })
+  socket.bind({ fd: 3 }, () => console.log(socket.address().port))`
+  const child = spawn(process.execPath, [...REGISTER, '-e', program], {
+    env: { ...process.env, ...LOOPBACK },
+    stdio: ['ignore', 'pipe', 'inherit', state.handle.fd],
+  })
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  given.close()
+  expect(await new Promise((resolve) => child.stdout?.once('data', (data) => resolve(Number(data))))).toBe(port)
+  const asking = createSocket('udp4')
+  const answer = new Promise((resolve) => asking.once('message', (message) => resolve(message.toString())))
+  asking.send('question', port, '127.0.0.1')
+  expect(await answer).toBe('answer to question')
+  asking.close()
+  expect(await ended).toBe(0)
+}, 60_000)
 
 test('tapstack exec takes arguments instead of variables, and passes the exit code on', async () => {
   const main = IS_BUILT ? 'dist/cli/main.js' : 'src/cli/main.ts'

@@ -291,10 +291,21 @@ export const datagramOptions: Cases = {
     await event(socket, 'listening')
     const other = await bound(on)
     hear(on, 'other', other)
-    other.send('to who blocks', socket.address().port, '127.0.0.1')
-    socket.send('from who blocks', other.address().port, '127.0.0.1', (error) => on.log('sent', error))
-    socket.send('to another address', other.address().port, '127.0.0.2', (error) => on.log('sent', error))
-    await wait(10)
+    const free = await bound(on, 'udp4', 0, '127.0.0.2')
+    const { port } = socket.address()
+    const marked = (receiver: Socket) =>
+      new Promise<void>((resolve) => {
+        receiver.on('message', (message) => {
+          if (message.toString() === 'the last') resolve()
+        })
+      })
+    const heard = Promise.all([marked(socket), marked(other)])
+    other.send('to who blocks', port, '127.0.0.1', () => free.send('the last', port, '127.0.0.1'))
+    socket.send('from who blocks', other.address().port, '127.0.0.1', (error) => {
+      on.log('sent', error)
+      socket.send('the last', other.address().port, '127.0.0.2', (failure) => on.log('sent', failure))
+    })
+    await heard
     socket.connect(7, '127.0.0.1', (error?: Error) => on.log('connected', error))
     await wait(5)
   },

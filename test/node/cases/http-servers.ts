@@ -252,21 +252,32 @@ export const httpServers: Cases = {
     on.log(await raw(on, port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
   },
   async 'end: close waits for answers, and closes what is idle'(on) {
+    let answer = () => {}
     const { server, port } = await serving(on, (request, response) => {
-      if (request.url === '/slow') setTimeout(() => response.end('slow'), 20)
+      if (request.url === '/slow') answer = () => response.end('slow')
       else response.end('fast')
     })
     watch(on, 'server', server, ['close'])
     const idle = on.track(on.net.connect(port, ANY))
     idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
     await event(idle, 'data')
-    idle.on('close', () => on.log('idle closed'))
+    const asked = event(server, 'request')
     const busy = raw(on, port, 'GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-    await event(server, 'request')
-    server.close((error) => on.log('closed', error))
+    await asked
+    const idleClosed = event(idle, 'close')
+    const closed = new Promise<void>((resolve) => {
+      server.close((error) => {
+        on.log('closed', error)
+        resolve()
+      })
+    })
     on.log('listening', server.listening)
-    on.log((await busy).split('\r\n\r\n')[1])
-    await tick()
+    await idleClosed
+    on.log('idle closed')
+    answer()
+    const last = await busy
+    await closed
+    on.log(last.split('\r\n\r\n')[1])
   },
   async 'end: closeIdleConnections leaves what is busy, closeAllConnections nothing'(on) {
     const { server, port } = await serving(on, (request, response) => {
