@@ -8,3 +8,6 @@ export function registerOptions(): string[] {
   const program = IS_BUILT ? '../../dist/cli/register.js' : '../../src/cli/register.ts'
   return [...LOADER, '--import', new URL(program, import.meta.url).href]
 }
+
+/** What the loader, not ours, makes Node 26 say. */
+export const LOADER_WARNING = /^\(node:\d+\) \[DEP0205\].*\n.*--trace-deprecation.*\n/m
