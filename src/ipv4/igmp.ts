@@ -82,6 +82,11 @@ export class Igmp implements IpProtocolHandler, ReportingProtocol, TimerHandler 
     return this.#reporting.join(group, mode, sources)
   }
 
+  /** The interface may be on another link now: routers and switches hear of all groups again. */
+  linkChanged(): void {
+    this.#reporting.reportAnew()
+  }
+
   /** Stops all timers and forgets all groups; nothing is sent. */
   close(): void {
     this.#reporting.close()

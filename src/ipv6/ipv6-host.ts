@@ -159,6 +159,15 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
     this.discovery.linkLayerChanged()
   }
 
+  /**
+   * The interface may be on another link now: routers are asked anew (RFC 4861, section 6.3.7) and switches hear of our groups. As
+   * with Linux, addresses stay and are not checked again.
+   */
+  linkChanged(): void {
+    this.discovery.linkChanged()
+    this.multicast.sourceChanged()
+  }
+
   // For neighbour discovery.
 
   addressChanged(address: InterfaceAddress): void {

@@ -8,6 +8,7 @@ const Fact = { Index: 0, Flags: 1, Mtu: 2, HardwareType: 3, AddressHigh: 4, Addr
 const FACT_WORDS = 6
 /** netdevice(7) and <linux/if_arp.h>. */
 const IFF_UP = 1
+const IFF_RUNNING = 0x40
 const ARPHRD_ETHER = 1
 
 /** What the kernel says of an interface. */
@@ -15,6 +16,8 @@ export interface InterfaceFacts {
   /** Another one of the same name has another. */
   readonly index: number
   readonly isUp: boolean
+  /** Up, and with a carrier. */
+  readonly hasLink: boolean
   readonly mtu: number
   readonly isEthernet: boolean
   readonly mac: MacAddress
@@ -29,9 +32,21 @@ export function factsOf(name: string, namespace: string): InterfaceFacts | numbe
   return {
     index: words[Fact.Index],
     isUp: (words[Fact.Flags] & IFF_UP) !== 0,
+    hasLink: (words[Fact.Flags] & IFF_UP) !== 0 && (words[Fact.Flags] & IFF_RUNNING) !== 0,
     mtu: words[Fact.Mtu],
     isEthernet: words[Fact.HardwareType] === ARPHRD_ETHER,
     mac: new MacAddress(words[Fact.AddressHigh], words[Fact.AddressLow]),
+  }
+}
+
+/** Whether an interface is there, up, and has a carrier. */
+export function hasLink(name: string, namespace: string): boolean {
+  try {
+    const facts = factsOf(name, namespace)
+    return typeof facts !== 'number' && facts.hasLink
+  } catch {
+    // Its namespace is gone, and it with that.
+    return false
   }
 }
 

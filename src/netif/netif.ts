@@ -79,6 +79,8 @@ export interface Netif {
   /** Where frames live: received ones are in it, and those to transmit must be. */
   readonly memory: PacketMemory
   readonly counters: NetifCounters
+  /** Whether the link is there: not while a cable is unplugged. Absent where it always is, as on a tap, whose other end we are. */
+  hasLink?(): boolean
   /** Starts receiving. One receiver per interface; a second call replaces the first. */
   attach(receiver: FrameReceiver): void
   /** Queues one frame [start, end) and takes over the caller's reference. Never throws; what cannot be sent is counted. */

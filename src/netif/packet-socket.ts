@@ -1,6 +1,7 @@
 import { MacAddress } from '../address/index.ts'
 import { SystemError } from '../errors/index.ts'
 import { PacketMemory } from '../packet/index.ts'
+import { hasLink } from './interface-facts.ts'
 import type { Netif } from './netif.ts'
 import { Tap } from './tap.ts'
 import { defaultTapAddress } from './tap-address.ts'
@@ -75,7 +76,8 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
       const result = binding.filter(device, bytes)
       if (result < 0) throw tapError(result, 'setsockopt SO_ATTACH_FILTER', name)
     }
-    return new Tap(binding, found, { name, mac: own, mtu, memory: options.memory ?? new PacketMemory() })
+    const memory = options.memory ?? new PacketMemory()
+    return new Tap(binding, found, { name, mac: own, mtu, memory, hasLink: () => hasLink(name, namespace) })
   } catch (error) {
     binding.close(device)
     throw error

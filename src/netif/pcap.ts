@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 import { MacAddress } from '../address/index.ts'
 import { SystemError } from '../errors/index.ts'
 import { type PacketBuffer, PacketMemory, RECEIVE_OFFSET, SMALL_SLOT } from '../packet/index.ts'
-import { factsOfUsable, type InterfaceFacts, inNamespace } from './interface-facts.ts'
+import { factsOfUsable, hasLink, type InterfaceFacts, inNamespace } from './interface-facts.ts'
 import { watchInterface } from './interface-watch.ts'
 import { type FrameReceiver, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
 import { loadOptionalPackage } from './optional-package.ts'
@@ -213,6 +213,10 @@ export class PcapNetif implements Netif, AsyncDisposable {
     if (this.#closed) return { received: 0, dropped: 0 }
     const { ps_recv, ps_drop } = this.#session.stats()
     return { received: ps_recv, dropped: ps_drop }
+  }
+
+  hasLink(): boolean {
+    return hasLink(this.name, this.#namespace)
   }
 
   attach(receiver: FrameReceiver): void {

@@ -146,6 +146,7 @@ export class Tap implements Netif, AsyncDisposable {
   /** `none` for a tun (`openTun`). */
   readonly linkLayer: LinkLayer
   readonly memory: PacketMemory
+  readonly hasLink: (() => boolean) | undefined
   readonly features: NetifFeatures
   readonly counters: NetifCounters = newNetifCounters()
 
@@ -222,6 +223,7 @@ export class Tap implements Netif, AsyncDisposable {
       memory: PacketMemory
       receiveRing?: number
       linkLayer?: LinkLayer
+      hasLink?: () => boolean
     },
   ) {
     this.#binding = binding
@@ -231,6 +233,7 @@ export class Tap implements Netif, AsyncDisposable {
     this.linkLayer = settings.linkLayer ?? 'ethernet'
     this.#leastFrame = this.linkLayer === 'none' ? IPV4_HEADER : ETHERNET_HEADER
     this.memory = settings.memory
+    this.hasLink = settings.hasLink
     this.#mtu = settings.mtu
     this.features = {
       checksumOffload: (device.offloads & Offload.Checksum) !== 0,

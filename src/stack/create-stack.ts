@@ -22,7 +22,7 @@ import { CaptureNetif, type Netif, openNetif, type RecentFrames } from '../netif
 import { PacketMemory, type PacketMemoryOptions } from '../packet/index.ts'
 import { Tcp, type TcpSettings, tcpSettings } from '../tcp/index.ts'
 import { Udp } from '../udp/index.ts'
-import { addProbedAddress, DirectStack, firstAddress, watchLayers } from './direct/index.ts'
+import { addProbedAddress, DirectStack, firstAddress, LinkWatch, watchLayers } from './direct/index.ts'
 import { checkDnsOptions, type DnsOptions } from './dns/index.ts'
 import { SocketStack, type SocketStackOptions } from './socket/index.ts'
 import type { Stack } from './stack.ts'
@@ -142,6 +142,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       netif = await openNetif(options.interface ?? 'tap0', { memory: new PacketMemory(options.memory), clock })
       made.push(netif)
     }
+    const device = netif
     if (options.recentFrames !== undefined) {
       netif = options.recentFrames.watch(netif, clock)
       made.push(netif)
@@ -220,6 +221,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       ...(options.happyEyeballs === undefined ? {} : { happyEyeballs: options.happyEyeballs }),
       onClosed: async () => {
         sayAtEnd()
+        linkWatch?.stop()
         try {
           await writer?.close()
         } finally {
@@ -228,6 +230,7 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
       },
     })
     const sayAtEnd = watchLayers(stack, logs)
+    const linkWatch = device.hasLink === undefined ? null : watchLink(stack, device.hasLink.bind(device))
     six?.ipv6.start()
     dhcp?.start()
     dhcpv6?.start()
@@ -246,6 +249,14 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
     for (const each of made.reverse()) await Promise.resolve(each.close()).catch(ignore)
     throw error
   }
+}
+
+/** A link that is back is perhaps another one. */
+function watchLink(stack: DirectStack, hasLink: () => boolean): LinkWatch {
+  return new LinkWatch(stack.clock, hasLink, (isBack) => {
+    stack.log.info(isBack ? 'the link is back' : 'the link is gone', { interface: stack.zone })
+    if (isBack) stack.linkChanged()
+  })
 }
 
 /** A capture that stops, on a full disk for example, leaves the stack alone; it says so once. */

@@ -59,6 +59,21 @@ test('megabytes both ways, with segments of up to 64 KiB between us and the kern
   expect(netif.counters.transmitError).toBe(0)
 })
 
+test('a cable that is pulled, and plugged in again: the stack asks for routers', async () => {
+  const netif = await openIn(namespace, 'v0')
+  stack = await createStack({ netif, ipv6Only: true, awaitAddresses: false, ipv6Settings: { detectionTransmits: 0 } })
+  const { counters } = stack.ipv6!.discovery
+  expect(netif.hasLink?.()).toBe(true)
+  await expect.poll(() => counters.routerSolicitationsSent).toBe(1)
+  await namespace.run('ip', ['link', 'set', 'v1', 'down'])
+  expect(netif.hasLink?.()).toBe(false)
+  // Seen within a second; the second question would come four seconds after the first.
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await namespace.run('ip', ['link', 'set', 'v1', 'up'])
+  expect(netif.hasLink?.()).toBe(true)
+  await expect.poll(() => counters.routerSolicitationsSent, { timeout: 2500 }).toBe(2)
+})
+
 test('its own address, or that of the interface', async () => {
   const own = await openIn(namespace, 'v0')
   expect(own.mac.equals(own.kernelMac)).toBe(false)

@@ -241,6 +241,11 @@ export class NeighborDiscovery
     this.#link.flush()
   }
 
+  /** The interface may be on another link now: routers are asked anew, RFC 4861, section 6.3.7. */
+  linkChanged(): void {
+    if (this.#started && this.#acceptsRouters) this.#solicitation.start(true)
+  }
+
   /** Whether we are a router (RFC 4861, section 6.2); null for a host, which we are otherwise. */
   setRouterRole(role: RouterRole | null): void {
     this.#routerRole = role

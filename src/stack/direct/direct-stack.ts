@@ -239,6 +239,19 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   }
 
   /**
+   * The interface may be on another network now: DHCP servers are asked whether our addresses still belong there (RFC 2131, section
+   * 3.7; RFC 8415, section 18.2.12), routers what they advertise, and switches and routers hear of our groups. A stack that
+   * `createStack` has made calls this itself when the link of an existing interface has been away (`Netif.hasLink`).
+   */
+  linkChanged(): void {
+    this.igmp?.linkChanged()
+    this.ipv6?.linkChanged()
+    this.dhcp?.linkChanged()
+    this.dhcpv6?.linkChanged()
+    this.#flushOutsideBurst()
+  }
+
+  /**
    * Resolves as soon as it is known of each IPv6 address that a person gave whether it can be used; `addresses` tells which.
    * @param signal ends the wait
    */
