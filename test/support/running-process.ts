@@ -59,6 +59,10 @@ export class RunningProcess implements AsyncDisposable {
     })
   }
 
+  get hasEnded(): boolean {
+    return this.#ended
+  }
+
   /** Writes to its standard input. */
   write(data: string | Uint8Array): void {
     this.#child.stdin!.write(data)
