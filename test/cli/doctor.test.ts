@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Check } from '../../src/cli/doctor/check.ts'
+import { loadAddon } from '../../src/netif/index.ts'
 import { requires } from '../requirements.ts'
 import { type Outcome, Running, root, runTapstack, tapstack } from './process.ts'
 
@@ -120,10 +121,8 @@ describe('where something is taken away', () => {
       }
       parcel('pcap', 'throw new Error("libpcap.so.0.8: cannot open shared object file\\nand more")')
       parcel('raw-socket', 'exports.there = true')
-      const healthy = await runTapstack(['doctor', '--json'])
-      const [addon] = checksOf(healthy).get('native addon')!.found.split(',')
       const script = `
-        mount --bind /dev/null '${join(root, addon)}' && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ulimit -n 256
+        mount --bind /dev/null '${loadAddon()}' && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ulimit -n 256
         exec ${DOCTOR} --json`
       const words = ['--mount', '--net', 'sh', '-c', script]
       const outcome = await new Running('unshare', words, {

@@ -18,7 +18,9 @@ async function asked(namespace: Namespace, address: string): Promise<string> {
   return (await namespace.run('nc', ['-N', '-w', '5', address, '7'], { input: `to ${address}` })).stdout
 }
 
-test('a veth by --interface packet:v0, and two processes on one bridge', { timeout: 20_000 }, async () => {
+test('two processes on a veth by --interface packet:v0, and two on taps of one bridge', {
+  timeout: 20_000,
+}, async () => {
   await using namespace = await Namespace.create()
   await namespace.run('sh', [
     '-c',
@@ -30,9 +32,10 @@ test('a veth by --interface packet:v0, and two processes on one bridge', { timeo
     echo(namespace, '--interface=tap0', '--ipv4=10.0.0.2/24'),
     echo(namespace, '--interface=tap1', '--ipv4=10.0.0.3/24'),
     echo(namespace, '--interface=packet:v0', '--ipv4=10.0.0.4/24'),
+    echo(namespace, '--interface=packet:v0', '--ipv4=10.0.0.5/24'),
   ]
   await Promise.all(services.map((service) => service.waitFor('answers on 10')))
-  const addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.4']
+  const addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5']
   expect(await Promise.all(addresses.map((address) => asked(namespace, address)))).toEqual(
     addresses.map((address) => `to ${address}`),
   )

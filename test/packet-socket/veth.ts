@@ -38,10 +38,11 @@ export async function vethPair(
   const stack = async (index: number, host: number) =>
     createStack({
       netif: await open(`v${index}`, memories[index]!),
-      ...(family === 4
-        ? { ipv4: `10.0.0.${host}/24`, ipv4Only: true }
-        : // Nobody else is there; each test would wait for seconds.
-          { ipv6: `fd00::${host}/64`, ipv6Only: true, ipv6Settings: { detectionTransmits: 0 } }),
+      // Of both families, of which the suite uses one.
+      ipv4: `10.0.0.${host}/24`,
+      ipv6: `fd00::${host}/64`,
+      // Nobody else is there; each test would wait for seconds.
+      ipv6Settings: { detectionTransmits: 0 },
       clock,
       random,
     })
