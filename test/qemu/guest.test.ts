@@ -15,22 +15,29 @@ const TCP_PORT = 5000
 let folder: string
 let namespace: Namespace
 let guest: Guest
-/** It has to listen before the guest's card connects, which it does once. */
-let listening: RunningProcess
+/** By the guest's cards; they have to listen before those connect, which they do once. */
+const listening = new Map<number, RunningProcess>()
 
 beforeAll(async () => {
   if ((missing(...NEEDED) ?? guestMissing()) !== null) return
   folder = mkdtempSync(join(tmpdir(), 'tapstack-'))
   namespace = await Namespace.create()
-  listening = serve('echo', `tcp-listen:${TCP_PORT}`, 1)
-  await listening.waitFor('answers on 10.0.1.2')
+  for (const [card, port] of [
+    [1, TCP_PORT],
+    [3, TCP_PORT + 2],
+  ] as const) {
+    const service = serve('echo', `tcp-listen:${port}`, card)
+    listening.set(card, service)
+    await service.waitFor(`answers on 10.0.${card}.2`)
+  }
   guest = await Guest.boot(namespace, [
     `stream,server=on,addr.type=unix,addr.path=${folder}/wire`,
     `stream,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port=${TCP_PORT}`,
     `dgram,local.type=inet,local.host=127.0.0.1,local.port=${TCP_PORT},` +
       `remote.type=inet,remote.host=127.0.0.1,remote.port=${TCP_PORT + 1}`,
+    `socket,connect=127.0.0.1:${TCP_PORT + 2}`,
   ])
-  for (const card of [0, 1, 2]) {
+  for (const card of [0, 1, 2, 3]) {
     await guest.run(
       `ip address add 10.0.${card}.1/24 dev eth${card} && ip -6 address add fd00:c${card}::1/64 dev eth${card} && ` +
         `ip link set eth${card} up`,
@@ -121,11 +128,14 @@ test('our stack connects to services of the guest', async () => {
   }
 })
 
-test('-netdev stream that connects to us over TCP', async () => {
-  await ready(listening, 1)
-  expect(await guest.run('ping -c 3 10.0.1.2')).toContain('3 packets received, 0% packet loss')
-  expect(await guest.run('echo hello | nc -w 5 10.0.1.2 7')).toBe('hello\n')
-  expect(await guest.run('echo hello | nc -w 5 fd00:c1::2 7')).toBe('hello\n')
+test.each([
+  ['-netdev stream', 1],
+  ['-netdev socket, which is older', 3],
+])('%s that connects to us over TCP', async (_name, card) => {
+  await ready(listening.get(card)!, card)
+  expect(await guest.run(`ping -c 3 10.0.${card}.2`)).toContain('3 packets received, 0% packet loss')
+  expect(await guest.run(`echo hello | nc -w 5 10.0.${card}.2 7`)).toBe('hello\n')
+  expect(await guest.run(`echo hello | nc -w 5 fd00:c${card}::2 7`)).toBe('hello\n')
 })
 
 test('-netdev dgram over UDP: ping and wget of the dual-stack example', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import Module from 'node:module'
+import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { FrameCollector, transmit } from '../../../test/support/packets.ts'
 import { frameOf, freePorts, until } from '../../../test/support/wires.ts'
 import { PacketMemory } from '../../packet/index.ts'
@@ -120,6 +121,40 @@ describe.each(CLASSES)('by %s', (_name, WebSocketClass) => {
     }
     expect(inbox.ends).toEqual([])
   })
+})
+
+test('another end that does not agree to the end holds nobody for long', async () => {
+  const { url, sockets } = await server()
+  const socket = new WebSocket(url)
+  const netif = webSocketNetif(socket as unknown as FrameWebSocket, { memory })
+  await once(socket, 'open')
+  await until(() => sockets.length === 1, 'connection')
+  sockets[0]!.pause()
+  const closed = once(socket, 'close')
+  const before = performance.now()
+  await netif.close()
+  await closed
+  expect(performance.now() - before).toBeLessThan(5000)
+})
+
+test('a server that takes the connection and never answers is given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  closing.push(() => vi.useRealTimers())
+  const mute = createServer()
+  const ends: Socket[] = []
+  mute.on('connection', (end) => ends.push(end.on('error', () => {})))
+  const [port] = await freePorts(1)
+  mute.listen(port, '127.0.0.1')
+  await once(mute, 'listening')
+  closing.push(() => {
+    for (const end of ends) end.destroy()
+    mute.close()
+  })
+  const opening = openWebSocket({ url: `ws://127.0.0.1:${port}/`, memory })
+  const failure = expect(opening).rejects.toThrow('nobody answers as a WebSocket')
+  await once(mute, 'connection')
+  await vi.advanceTimersByTimeAsync(10_000)
+  await failure
 })
 
 /** A WebSocket whose network takes nothing until it is told to. */

@@ -37,6 +37,10 @@ const OF_WS = { perMessageDeflate: false, maxPayload: LONGEST_FRAME }
 const DEFAULT_BUFFERED_AMOUNT = 1024 * 1024
 /** Milliseconds; no event tells that `bufferedAmount` has become less. */
 const LOOK_AGAIN = 2
+/** Milliseconds that a connection may take to be open, its handshake included. */
+const OPENING_TIME = 10_000
+/** Milliseconds for the other end to agree to the end; `ws` would hold the process for 30 seconds. */
+const CLOSING_TIME = 500
 
 /**
  * Ethernet over a WebSocket: each binary message is one frame, as the network relays of emulators in browsers have it. Client and
@@ -99,6 +103,7 @@ class WebSocketStream implements FrameStream {
   readonly #listeners = new Map<string, (value: unknown) => void>()
   #socket: FrameWebSocket | null = null
   #timer: NodeJS.Timeout | null = null
+  #opening: NodeJS.Timeout | null = null
   #isBlocked = false
   #destroyed = false
 
@@ -112,6 +117,7 @@ class WebSocketStream implements FrameStream {
     let wasOpen = socket.readyState === OPEN
     socket.addEventListener('open', () => {
       wasOpen = true
+      this.#stopOpening()
       this.onOpen()
     })
     socket.addEventListener('message', ({ data }: { data: unknown }) => {
@@ -119,8 +125,15 @@ class WebSocketStream implements FrameStream {
     })
     const lost = (hint: string) => {
       if (this.#socket !== socket) return
+      this.#stopOpening()
       this.#socket = null
       this.onLost(new SystemError('ECONNRESET', 'read', { hint }))
+    }
+    if (!wasOpen) {
+      this.#opening = setTimeout(() => {
+        lost('the WebSocket did not open within ten seconds')
+        socket.close()
+      }, OPENING_TIME)
     }
     socket.addEventListener('error', () => {
       // Otherwise a 'close' follows, which says more; that of Node 22 leaves it out where it never was open.
@@ -165,10 +178,20 @@ class WebSocketStream implements FrameStream {
   destroy(): void {
     this.#destroyed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#stopOpening()
     const socket = this.#socket
     this.#socket = null
+    if (socket === null) return
     // RFC 6455, section 7.4.1: a normal end. Where it is still connecting `ws` tells an error, which nobody has to hear.
-    if (socket !== null) socket.close(socket.readyState === OPEN ? 1000 : undefined)
+    socket.close(socket.readyState === OPEN ? 1000 : undefined)
+    if (socket.terminate === undefined) return
+    const timer = setTimeout(() => socket.terminate?.(), CLOSING_TIME)
+    socket.addEventListener('close', () => clearTimeout(timer))
+  }
+
+  #stopOpening(): void {
+    if (this.#opening !== null) clearTimeout(this.#opening)
+    this.#opening = null
   }
 
   #look(): void {
