@@ -2,7 +2,8 @@ import { type Graph, GraphBuilder } from '../inspect/index.ts'
 import { parseInterface } from '../netif/index.ts'
 import { type BootValues, isSocket } from './boot-arguments.ts'
 import { parseArguments } from './command-line.ts'
-import { type Device, isStackDevice, valuesOfStack } from './devices/index.ts'
+import { formatDestination } from './destination.ts'
+import { type Device, devicesInOrder, isStackDevice, valuesOfStack } from './devices/index.ts'
 import { wantsDhcp } from './ipv4-addressing.ts'
 import type { RunValues } from './made-devices.ts'
 import { declarationsOf, type Unikernel } from './unikernel.ts'
@@ -36,6 +37,13 @@ export async function compositionOf(
     if (isStackDevice(device)) addStack(graph, id, valuesOfStack(device, values), sandboxInterface)
   }
   for (const device of Object.values(unikernel.devices)) visit(device, root)
+  const first = devicesInOrder(unikernel.devices).find(isStackDevice)
+  if (first === undefined) return graph
+  // What the runner itself sends goes over the first network.
+  for (const name of ['syslog', 'monitor'] as const) {
+    const server = values[name]
+    if (server !== undefined) visit(first, graph.add(name, `${name} to ${formatDestination(server)}`, root))
+  }
   return graph
 }
 
