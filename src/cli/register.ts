@@ -4,7 +4,7 @@
  */
 import { isMainThread } from 'node:worker_threads'
 import { HostClock, SecureRandom } from '../clock/index.ts'
-import { type Netif, Tap, VirtualNetwork } from '../netif/index.ts'
+import { type Netif, openNetif, VirtualNetwork } from '../netif/index.ts'
 import { leadLifeOfProcess, moveNodeOnto } from '../node/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { createStack } from '../stack/index.ts'
@@ -18,10 +18,12 @@ async function register(): Promise<void> {
   if (options === null) return
   const clock = new HostClock()
   const random = new SecureRandom()
-  const device = isLoopback ? null : await Tap.open({ name: options.interface ?? 'tap0', memory: new PacketMemory() })
-  const netif: Netif = device ?? new VirtualNetwork({ clock, random, memory: new PacketMemory() }).port()
+  const memory = new PacketMemory()
+  const netif: Netif = isLoopback
+    ? new VirtualNetwork({ clock, random, memory }).port()
+    : await openNetif(options.interface ?? 'tap0', { memory, clock })
   const stack = await createStack({ ...options, net: 'direct', netif, clock, random })
-  leadLifeOfProcess(stack, moveNodeOnto(stack), clock, device)
+  leadLifeOfProcess(stack, moveNodeOnto(stack), [clock, netif])
 }
 
 /** What a program starts has its own network, or the operating system's: a tap has one stack. */

@@ -93,6 +93,16 @@ export class MultiQueueTap implements Netif, AsyncDisposable {
     for (let i = 0; i < queues.length; i++) queues[i]!.flush()
   }
 
+  ref(): this {
+    for (const queue of this.queues) queue.ref()
+    return this
+  }
+
+  unref(): this {
+    for (const queue of this.queues) queue.unref()
+    return this
+  }
+
   async close(): Promise<void> {
     this.#shut()
   }

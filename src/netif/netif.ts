@@ -89,4 +89,10 @@ export interface Netif {
   flush(): void
   /** Stops receiving, releases queued frames and the device. Idempotent. */
   close(): Promise<void>
+  /**
+   * Whether waiting for frames holds the process open, as that of a socket of Node's does, which is the default. Absent where
+   * nothing does, or where nothing can be done about it.
+   */
+  ref?(): unknown
+  unref?(): unknown
 }

@@ -24,6 +24,9 @@ export interface FrameStream {
   pause(): unknown
   resume(): unknown
   destroy(): unknown
+  /** Whether it holds the process open; absent where it does not, or always does. */
+  ref?(): unknown
+  unref?(): unknown
   readonly name?: string
   /** The address of the other end, as `tuntap2` has it; reading it may throw. */
   readonly mac?: string
@@ -140,6 +143,16 @@ export class StreamNetif implements Netif, AsyncDisposable {
   flush(): void {}
 
   /** Destroys the stream, and does not wait for it: a tap of the thread pool ends only when its last read does. */
+  ref(): this {
+    this.#stream.ref?.()
+    return this
+  }
+
+  unref(): this {
+    this.#stream.unref?.()
+    return this
+  }
+
   close(): Promise<void> {
     this.#shut()
     return Promise.resolve()

@@ -1,5 +1,4 @@
 /** A stack in the place of the operating system's, for the length of a process: what holds the process, and how it ends. */
-import type { HostClock } from '../clock/index.ts'
 import type { DirectStack } from '../stack/index.ts'
 import type { HandleHost } from './handle-host.ts'
 
@@ -9,8 +8,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** A device that can let the process end. */
 interface Referenced {
-  ref(): unknown
-  unref(): unknown
+  ref?(): unknown
+  unref?(): unknown
 }
 
 /**
@@ -18,19 +17,13 @@ interface Referenced {
  * finished or, where it is in a hurry, told so.
  * @param devices what holds the process for the stack: its clock and its interface
  */
-export function leadLifeOfProcess(
-  stack: DirectStack,
-  host: HandleHost,
-  clock: HostClock,
-  device: Referenced | null,
-): void {
-  const devices: Referenced[] = device === null ? [clock] : [clock, device]
-  for (const each of devices) each.unref()
+export function leadLifeOfProcess(stack: DirectStack, host: HandleHost, devices: readonly Referenced[]): void {
+  for (const each of devices) each.unref?.()
   // What is still to be sent goes out after the program's end, as from the kernel.
   const finish = () => {
     if (host.hold.holders > 0 || stack.tcp.connections === 0) return
     process.off('beforeExit', finish)
-    for (const each of devices) each.ref()
+    for (const each of devices) each.ref?.()
     stack.close(GRACE).catch(() => {})
   }
   process.on('beforeExit', finish)

@@ -1,7 +1,9 @@
 /** `tapstack/register` and `tapstack exec`: programs as they are, on a stack without a device. */
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { type NetworkInterfaceInfo, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -189,6 +191,31 @@ test('a Node without a piece that is needed is one line that names its version, 
     `tapstack: Node.js ${process.version} has no ${what}, which stack.net and tapstack/register need\n`
   expect(await Promise.all(started)).toEqual(pieces.map(([what]) => ({ code: 1, stdout: '', stderr: line(what) })))
 }, 120_000)
+
+test('a stack on a carrier: connects again on the sockets of the operating system, holds the program no longer than it lasts', async () => {
+  const arrivals = new EventEmitter()
+  const other = createServer((socket) => {
+    socket.on('error', () => {})
+    arrivals.emit('one')
+    socket.destroy()
+  })
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  const { port } = other.address() as AddressInfo
+  const environment = { TAPSTACK_INTERFACE: `tcp:127.0.0.1:${port},reconnect=20ms`, TAPSTACK_IPV4: '10.0.0.2/24' }
+  const program = `const timer = setInterval(() => {}, 1000)
+    process.stdin.on('end', () => clearInterval(timer)).resume()`
+  const child = spawn(process.execPath, [...REGISTER, '-e', program], { env: { ...process.env, ...environment } })
+  const ended = once(child, 'exit')
+  try {
+    for (let i = 0; i < 3; i++) await once(arrivals, 'one', { signal: AbortSignal.timeout(20_000) })
+    child.stdin.end()
+    expect(await ended).toEqual([0, null])
+  } finally {
+    child.kill()
+    await ended
+    other.close()
+  }
+}, 60_000)
 
 test('a wrong variable is one line and exit code 64', async () => {
   const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })

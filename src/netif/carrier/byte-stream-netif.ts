@@ -63,6 +63,7 @@ export class ByteStreamNetif implements Netif, AsyncDisposable {
   #receiver: FrameReceiver | null = null
   #stream: Duplex | null = null
   #closed = false
+  #isReferenced = true
 
   /**
    * @param peer a stream that is connected, or where one comes from
@@ -96,6 +97,7 @@ export class ByteStreamNetif implements Netif, AsyncDisposable {
       return
     }
     this.#stream = stream
+    if (!this.#isReferenced) holdProcess(stream, false)
     this.streamCounters.peers++
     const ofSystem = stream instanceof Socket && !('encrypted' in stream)
     this.#batches.open(stream, ofSystem)
@@ -129,6 +131,21 @@ export class ByteStreamNetif implements Netif, AsyncDisposable {
 
   flush(): void {
     this.#batches.flush()
+  }
+
+  ref(): this {
+    return this.#refer(true)
+  }
+
+  unref(): this {
+    return this.#refer(false)
+  }
+
+  #refer(isReferenced: boolean): this {
+    this.#isReferenced = isReferenced
+    if (this.#stream !== null) holdProcess(this.#stream, isReferenced)
+    this.#peers.refer(isReferenced)
+    return this
   }
 
   async close(): Promise<void> {
@@ -198,10 +215,18 @@ export class ByteStreamNetif implements Netif, AsyncDisposable {
 export interface PeerSource {
   /** The other end is gone: the next one is given to `netif.use`, or the interface ends by `netif.fail`. */
   lost(netif: ByteStreamNetif, error: Error | null): void
+  /** Whether waiting for the next one holds the process open. */
+  refer(isReferenced: boolean): void
   close(): Promise<void>
 }
 
 const ONE_PEER: PeerSource = {
   lost: (netif, error) => netif.fail(error),
+  refer: () => {},
   close: () => Promise.resolve(),
+}
+
+function holdProcess(stream: Duplex, isReferenced: boolean): void {
+  const { ref, unref } = stream as { ref?: () => unknown; unref?: () => unknown }
+  ;(isReferenced ? ref : unref)?.call(stream)
 }

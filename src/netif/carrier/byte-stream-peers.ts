@@ -2,6 +2,7 @@ import { lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { integerInRange, SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import { ByteStreamNetif, type ByteStreamNetifOptions, type PeerSource } from './byte-stream-netif.ts'
+import { connectOnSystem } from './system-sockets.ts'
 
 /** A UNIX socket by its path, or a TCP port. */
 export type StreamAddress = { path: string } | { host?: string; port: number }
@@ -64,6 +65,7 @@ class Connecting implements PeerSource {
   #timer: NodeJS.Timeout | null = null
   #attempt: Socket | null = null
   #closed = false
+  #isReferenced = true
 
   constructor(address: StreamAddress, interval: number | null) {
     this.#address = address
@@ -96,6 +98,17 @@ class Connecting implements PeerSource {
     }
   }
 
+  refer(isReferenced: boolean): void {
+    this.#isReferenced = isReferenced
+    if (isReferenced) {
+      this.#timer?.ref()
+      this.#attempt?.ref()
+    } else {
+      this.#timer?.unref()
+      this.#attempt?.unref()
+    }
+  }
+
   close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
@@ -105,6 +118,7 @@ class Connecting implements PeerSource {
 
   #try(netif: ByteStreamNetif): void {
     const socket = (this.#attempt = this.#connect())
+    if (!this.#isReferenced) socket.unref()
     const failed = () => {
       this.#attempt = null
       this.#later(netif)
@@ -120,11 +134,13 @@ class Connecting implements PeerSource {
   #later(netif: ByteStreamNetif): void {
     if (this.#closed) return
     this.#timer = setTimeout(() => this.#try(netif), this.#interval!)
+    if (!this.#isReferenced) this.#timer.unref()
   }
 
   #connect(): Socket {
     const address = this.#address
-    return connect('path' in address ? { path: address.path } : { host: LOOPBACK, ...portOf(address), ...TCP_OPTIONS })
+    if ('path' in address) return connect({ path: address.path })
+    return connectOnSystem({ host: LOOPBACK, ...portOf(address), ...TCP_OPTIONS })
   }
 }
 
@@ -152,6 +168,11 @@ class Listening implements PeerSource {
 
   /** The next one comes by itself. */
   lost(): void {}
+
+  refer(isReferenced: boolean): void {
+    if (isReferenced) this.#server.ref()
+    else this.#server.unref()
+  }
 
   close(): Promise<void> {
     if (!this.#server.listening) return Promise.resolve()

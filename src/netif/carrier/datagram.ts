@@ -92,6 +92,14 @@ class DatagramStream implements FrameStream {
 
   resume(): void {}
 
+  ref(): void {
+    this.#socket.ref()
+  }
+
+  unref(): void {
+    this.#socket.unref()
+  }
+
   destroy(): void {
     if (this.#isClosed) return
     this.#isClosed = true
