@@ -26,7 +26,7 @@ async function stackOver(netif: PacketSocket): Promise<DirectStack> {
   return stack
 }
 
-test('megabytes both ways, with segments of up to 64 KiB between us and the kernel', { timeout: 20_000 }, async () => {
+test('megabytes both ways, with segments of up to 64 KiB between us and the kernel', { timeout: 60_000 }, async () => {
   const netif = await openIn(namespace, 'v0')
   expect(netif.features).toEqual({ checksumOffload: true, tcp4Segmentation: true, tcp6Segmentation: true })
   const { listen } = await stackOver(netif)

@@ -41,7 +41,7 @@ test('two processes on a veth by --interface packet:v0, and two on taps of one b
   )
 })
 
-test('two stacks on two taps in one process', { timeout: 20_000 }, async () => {
+test('two stacks on two taps in one process', { timeout: 60_000 }, async () => {
   await using namespace = await Namespace.create()
   await namespace.run('sh', [
     '-c',

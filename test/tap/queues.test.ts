@@ -55,7 +55,7 @@ describeWithNamespaces('a tap with several queues', () => {
     await namespace.run('ping', ['-c', '1', '-W', '2', '10.0.0.2'])
   })
 
-  test('two processes may take a queue each; a tap for one queue is told so', { timeout: 20_000 }, async () => {
+  test('two processes may take a queue each; a tap for one queue is told so', { timeout: 60_000 }, async () => {
     const first = namespace.spawnNode('test/tap/programs/queues.ts', ['new%d', '1'])
     await first.waitFor('ready')
     const second = namespace.spawnNode('test/tap/programs/queues.ts', ['new0', '2'])
