@@ -27,8 +27,16 @@ export class Running {
   constructor(command: string, words: readonly string[], options: SpawnOptions & { input?: string } = {}) {
     const { input, ...rest } = options
     this.process = spawn(command, words, { stdio: ['pipe', 'pipe', 'pipe'], ...rest })
+    // A test that was given up may leave it, and what it has started.
     onTestFinished(() => {
-      this.process.kill('SIGKILL')
+      if (this.process.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return
+      for (const pid of [this.process.pid, ...descendants(this.process.pid)]) {
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
     })
     this.process.stdin?.on('error', () => {})
     this.process.stdin?.end(input)
