@@ -2,8 +2,11 @@
  * `node --import tapstack/register app.js`: the program's network is a stack of ours, made as the variables `TAPSTACK_...`
  * of the environment say. It is there before the program's first line runs.
  */
+import cluster from 'node:cluster'
+import { syncBuiltinESMExports } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { HostClock, SecureRandom } from '../clock/index.ts'
+import { SystemError } from '../errors/index.ts'
 import { type Netif, openNetif, VirtualNetwork } from '../netif/index.ts'
 import { leadLifeOfProcess, moveNodeOnto } from '../node/index.ts'
 import { PacketMemory } from '../packet/index.ts'
@@ -24,6 +27,15 @@ async function register(): Promise<void> {
     : await openNetif(options.interface ?? 'tap0', { memory, clock })
   const stack = await createStack({ ...options, net: 'direct', netif, clock, random })
   leadLifeOfProcess(stack, moveNodeOnto(stack), [clock, netif])
+  refuseCluster()
+}
+
+/** A primary hands its workers descriptors of sockets, which connections of a stack do not have: they would wait for ever. */
+function refuseCluster(): void {
+  cluster.fork = () => {
+    throw new SystemError('ENOTSUP', 'cluster.fork', { hint: 'a stack and its connections belong to one process' })
+  }
+  syncBuiltinESMExports()
 }
 
 /** What a program starts has its own network, or the operating system's: a tap has one stack. */

@@ -42,6 +42,8 @@ export interface DnsClientOptions {
   rotate?: boolean
   /** Questions under way at once, 1 to 16,384; default 256. Others wait. */
   concurrency?: number
+  /** Told when the first question is under way, and when none is any more. */
+  onPending?: (isPending: boolean) => void
 }
 
 /** What a question ended with. */
@@ -78,6 +80,7 @@ export class DnsClient {
   /** Microseconds. */
   readonly #timeout: Microseconds
   readonly #concurrency: number
+  readonly #onPending: ((isPending: boolean) => void) | null
   readonly #pending = new Map<string, Pending>()
   /** Of those the ones that have no query yet, in the order of asking. */
   readonly #waiting = new Set<Pending>()
@@ -100,6 +103,7 @@ export class DnsClient {
     this.#settings = { tryTimeout, longestTryTimeout, tries }
     this.#timeout = timeout * MILLISECOND
     this.#concurrency = integerInRange('concurrency', options.concurrency ?? QUESTIONS_AT_ONCE, 1, 16_384)
+    this.#onPending = options.onPending ?? null
     this.servers = new ServerList(clock, options.rotate ?? false, options.parent ?? null)
     this.servers.configure(options.servers ?? null)
     this.#cache = new DnsCache(clock, this.counters, cacheSize)
@@ -166,6 +170,7 @@ export class DnsClient {
     if (pending === undefined) {
       pending = new Pending(key, question, settings, (late) => this.#settle(late, late.query?.failure ?? 'ETIMEOUT'))
       this.#pending.set(key, pending)
+      if (this.#pending.size === 1) this.#onPending?.(true)
       this.#waiting.add(pending)
       this.clock.arm(pending.deadline, this.clock.now() + Math.min(this.#timeout, this.#longestWait(settings)))
       if (this.#active >= this.#concurrency) this.counters.delayed++
@@ -238,6 +243,7 @@ export class DnsClient {
 
   #remove(pending: Pending): void {
     this.#pending.delete(pending.key)
+    if (this.#pending.size === 0) this.#onPending?.(false)
     this.clock.disarm(pending.deadline)
     if (this.#waiting.delete(pending)) return
     this.#active--

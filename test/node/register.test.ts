@@ -138,6 +138,52 @@ test('a datagram socket that the program is given stays the operating system’s
   expect(await ended).toBe(0)
 }, 60_000)
 
+test('a lookup under way holds the process, which the server that answers it does not', async () => {
+  const program = `
+    const dgram = require('node:dgram'), dns = require('node:dns')
+    const server = dgram.createSocket('udp4').on('message', (asked, from) => {
+      const answer = Buffer.concat([asked.subarray(0, asked.indexOf(0, 12) + 5), Buffer.from('c00c00010001000000780004c0000201', 'hex')])
+      answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2)
+      setTimeout(() => server.send(answer, from.port, from.address), 100).unref()
+    })
+    server.bind(53, '127.0.0.1', () => {
+      server.unref()
+      dns.lookup('some.test', { family: 4 }, (error, address) => console.log(error ?? address))
+    })`
+  const outcome = await run(process.execPath, [...REGISTER, '-e', program], {
+    ...LOOPBACK,
+    TAPSTACK_DNS_SERVERS: '127.0.0.1',
+  })
+  expect(outcome).toMatchObject({ code: 0, stdout: '192.0.2.1\n' })
+})
+
+test('cluster says at once that it cannot be; a worker thread has the network of the operating system', async () => {
+  const program = `
+    try {
+      require('node:cluster').fork()
+    } catch (error) {
+      console.log(error.code, error.message)
+    }
+    const { Worker } = require('node:worker_threads')
+    const elsewhere = \`
+      const server = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+        require('node:worker_threads').parentPort.postMessage(server.address().port)
+      })\`
+    const worker = new Worker(elsewhere, { eval: true, execArgv: [] }).on('message', (port) => {
+      require('node:net').connect(port, '127.0.0.1').on('error', (error) => {
+        console.log('worker', error.code)
+        worker.terminate()
+      })
+    })`
+  const outcome = await run(process.execPath, [...REGISTER, '-e', program], LOOPBACK)
+  expect(outcome.stdout.split('\n')).toEqual([
+    expect.stringMatching(/^ENOTSUP .*a stack and its connections belong to one process/),
+    'worker ECONNREFUSED',
+    '',
+  ])
+  expect(outcome.code).toBe(0)
+})
+
 test('tapstack exec takes arguments instead of variables, and passes the exit code on', async () => {
   const main = IS_BUILT ? 'dist/cli/main.js' : 'src/cli/main.ts'
   const start = `import { main } from ${JSON.stringify(new URL(`../../${main}`, import.meta.url).href)}

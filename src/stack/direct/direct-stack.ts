@@ -154,6 +154,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     const log = (layers.logs ?? silentLogs)('dns')
     this.#dns = new StackDns({
       carrier: this,
+      openHandles: this.openHandles,
       order: {
         sourceFor: (destination) => this.#sourceFor(destination),
         ...(this.ipv6 === null ? {} : { policy: this.ipv6.policy }),

@@ -14,6 +14,7 @@ import {
   parseServers,
 } from '../../dns/index.ts'
 import type { Log } from '../../log/index.ts'
+import type { OpenHandles } from '../node-modules.ts'
 import type { ConnectOptions, Flow } from '../stack.ts'
 import { checkDnsOptions, type DnsOptions } from './dns-options.ts'
 import { type DnsCarrier, StackDnsTransport } from './dns-transport.ts'
@@ -34,6 +35,8 @@ export interface StackDnsParts {
   happyEyeballs?: Partial<HappyEyeballsSettings> | undefined
   /** One attempt to connect to an address. */
   connect(options: ConnectOptions): Promise<Flow>
+  /** Where questions under way count as what holds a process. */
+  openHandles?: OpenHandles
   /** Takes what the options leave open from the operating system's resolv.conf. */
   asSystem?: boolean
 }
@@ -53,7 +56,9 @@ export class StackDns {
     const system = parseResolvConf(asSystem ? textOf('/etc/resolv.conf') : '')
     const transport = new StackDnsTransport(carrier, options.certificateAuthorities)
     const servers = options.servers ?? (asSystem ? system.servers : null)
-    const own = { transport, clock, random, log, rotate: options.rotate ?? system.rotate }
+    const { openHandles } = parts
+    const onPending = (isPending: boolean) => (isPending ? openHandles?.opened() : openHandles?.closed())
+    const own = { transport, clock, random, log, rotate: options.rotate ?? system.rotate, onPending }
     const sizes = options.cacheSize === undefined ? {} : { cacheSize: options.cacheSize }
     this.client = new DnsClient({
       ...own,
