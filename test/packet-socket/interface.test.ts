@@ -12,7 +12,7 @@ let namespace: Namespace
 const open: AsyncDisposable[] = []
 
 beforeEach(async (context) => {
-  requires(context, 'root', 'ip', 'namespaces', 'ping')
+  requires(context, 'root', 'ip', 'namespaces', 'ping', 'nc')
   namespace = await vethNamespace()
   return async () => {
     for (const each of open.splice(0)) await each[Symbol.asyncDispose]()

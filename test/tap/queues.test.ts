@@ -1,11 +1,13 @@
 /** A tap with several queues, and the kernel's stack at its other end. */
 import { beforeEach, expect, test } from 'vitest'
 import { tapstack } from '../cli/process.ts'
+import { requires } from '../requirements.ts'
 import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
 
 describeWithNamespaces('a tap with several queues', () => {
   let namespace: Namespace
-  beforeEach(async () => {
+  beforeEach(async (context) => {
+    requires(context, 'ping')
     namespace = await Namespace.create()
     return () => namespace[Symbol.asyncDispose]()
   })
