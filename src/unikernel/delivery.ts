@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { Log } from '../log/index.ts'
 import type { Flow, Stack, UdpSocket } from '../stack/index.ts'
@@ -213,8 +214,11 @@ export class Delivery {
     const { host, certificateName, tls } = this.#options
     return new Promise((resolve, reject) => {
       const name = certificateName ?? host
+      const carrier: Duplex & { unref?(): unknown } = flow.toDuplex()
+      // What is sent holds no application open.
+      carrier.unref?.()
       const socket = connectTls({
-        socket: flow.toDuplex(),
+        socket: carrier,
         host: name,
         // RFC 6066, section 3: names alone are said to the server.
         ...(isIP(name) === 0 ? { servername: name } : {}),

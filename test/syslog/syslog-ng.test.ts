@@ -23,7 +23,7 @@ log { source(s_udp); source(s_tcp); source(s_tls); destination(d_file); };
 describeWithNamespaces('a real syslog server', () => {
   beforeEach((context) => requires(context, 'syslog-ng', 'openssl'))
 
-  test('takes UDP, TCP and TLS of both stacks for what they are', async () => {
+  test('takes UDP, TCP and TLS of both stacks for what they are', { timeout: 60_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tapstack-syslog-ng-'))
     try {
       await using namespace = await Namespace.create()
@@ -52,7 +52,7 @@ describeWithNamespaces('a real syslog server', () => {
       const sender = await namespace.runNode('test/syslog/programs/sender.ts', [], { input: JSON.stringify(lines) })
       expect(sender.stdout).toBe('all are sent\n')
       const received = () => readFileSync(join(folder, 'received'), 'utf8').split('\n').slice(0, -1)
-      await expect.poll(() => received().length, { timeout: 10_000 }).toBe(16)
+      await expect.poll(() => received().length, { timeout: 20_000 }).toBe(16)
       const said = (source: string, way: string) => [
         `local5 warning web-1 sender sender ${source} it is said way=${way}`,
         `local5 info web-1 sender sender ${source} long: ${'x'.repeat(1_000)}`,

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type {
   DatagramHandler,
@@ -66,8 +67,11 @@ export class StackDnsTransport implements DnsTransport {
     return new Promise((resolve, reject) => {
       const { address, serverName } = server
       const ca = this.#certificateAuthorities as string | string[] | undefined
+      const carrier: Duplex & { unref?(): unknown } = flow.toDuplex()
+      // A connection that is kept for later questions holds no application open.
+      carrier.unref?.()
       const socket: TLSSocket = connectTls({
-        socket: flow.toDuplex(),
+        socket: carrier,
         host: address,
         ...(serverName === null ? {} : { servername: serverName }),
         ...(ca === undefined ? {} : { ca }),

@@ -8,7 +8,7 @@ const application = unikernel({
     log.warn('it is said', { way: (given as { syslog?: { transport: string } }).syslog?.transport })
     log.info(`long: ${'x'.repeat(1_000)}`)
     // A datagram that still waits for ARP at the end goes nowhere, as UDP has it.
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await new Promise((resolve) => setTimeout(resolve, 300))
   },
 })
 
