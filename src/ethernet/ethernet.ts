@@ -23,6 +23,9 @@ export interface EthernetHandler {
   endOfBurst(): void
 }
 
+/** Frames that `hold` keeps back at most: as few that, each cut into some forty segments, they fit into the queue of a tap. */
+const MOST_HELD = 16
+
 /** Frames received and not delivered, by reason; each frame counts once at most. */
 export interface EthernetCounters {
   /** Frames handed to a protocol. */
@@ -79,7 +82,9 @@ export class Ethernet implements FrameReceiver {
   readonly #etherTypes: number[] = []
   readonly #handlers: EthernetHandler[] = []
   readonly #closeHandlers: ((error: Error | null) => void)[] = []
-  #unflushed = false
+  /** Frames since the last flush. */
+  #unflushed = 0
+  #isHeld = false
 
   /** Whether frames have an Ethernet header, and neighbours an address on the link. */
   readonly hasLinkLayer: boolean
@@ -224,7 +229,7 @@ export class Ethernet implements FrameReceiver {
     packet.link = link
     writeHeader(this.#bytes, link, destinationHigh, destinationLow, this.#macHigh, this.#macLow, etherType)
     this.counters.transmitted++
-    this.#unflushed = true
+    this.#unflushed++
     this.#output.transmit(packet)
   }
 
@@ -236,14 +241,28 @@ export class Ethernet implements FrameReceiver {
     }
     packet.link = packet.start
     this.counters.transmitted++
-    this.#unflushed = true
+    this.#unflushed++
     this.#output.transmit(packet)
   }
 
-  /** Hands all queued frames to the device. */
+  /** Hands all queued frames to the device, unless they are few and are held. */
   flush(): void {
-    if (!this.#unflushed) return
-    this.#unflushed = false
+    if (this.#unflushed === 0 || (this.#isHeld && this.#unflushed < MOST_HELD)) return
+    this.#unflushed = 0
     this.#output.flush()
+  }
+
+  /**
+   * From now on `flush` waits until some frames have gathered, or for `release`: for who goes through many connections in a row,
+   * each of which would have its peer woken for a frame.
+   */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** Ends `hold`, and hands out what it held. */
+  release(): void {
+    this.#isHeld = false
+    this.flush()
   }
 }

@@ -6,13 +6,14 @@ import { Turns } from './turns.ts'
 /** What the handles of one stack share. */
 export class HandleHost {
   readonly stack: DirectStack
-  readonly turns = new Turns()
+  readonly turns: Turns
   readonly hold: EventLoopHold
   /** How names become addresses: as the stack's own resolver says. */
   readonly lookup: Lookup
 
   constructor(stack: DirectStack) {
     this.stack = stack
+    this.turns = new Turns(stack.ethernet)
     this.hold = new EventLoopHold(stack.openHandles)
     this.lookup = stack.dns.lookup as Lookup
   }

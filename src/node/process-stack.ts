@@ -35,7 +35,7 @@ export function leadLifeOfProcess(stack: DirectStack, host: HandleHost, devices:
 function sayGoodbye(stack: DirectStack): void {
   stack.tcp.stopListening()
   stack.tcp.forEachConnection((connection) => connection.release())
-  stack.ethernet.flush()
+  stack.ethernet.release()
 }
 
 /** Only if the program does not deal with the signal itself. */

@@ -44,6 +44,10 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
   #holds = false
   isQueued = false
 
+  get isBulk(): boolean {
+    return !this.writes.isEmpty
+  }
+
   constructor(host: HandleHost) {
     becomeStream()
     super()

@@ -6,6 +6,7 @@ import { Turns, type TurnTaker } from './turns.ts'
 function taker(count: number, work: () => void = () => {}): TurnTaker & { told: number } {
   return {
     isQueued: false,
+    isBulk: false,
     told: 0,
     takeTurn() {
       if (this.told === count) return false
@@ -95,4 +96,41 @@ test('what one throws is an uncaught exception, and the others have their turns'
   }
   expect(caught).toEqual(['of the application', 'of the application'])
   expect([failing.told, other.told]).toEqual([2, 1])
+})
+
+test('what is sent is held back while others wait for their turn or more is to come, and goes out before the last', async () => {
+  const happened: string[] = []
+  const turns = new Turns({ hold: () => happened.push('hold'), release: () => happened.push('release') })
+  const named = (name: string) => taker(1, () => happened.push(name))
+  turns.add(named('alone'))
+  await pass()
+  expect(happened.splice(0)).toEqual(['release', 'alone', 'release'])
+  for (const name of ['first', 'second', 'last']) turns.add(named(name))
+  await pass()
+  expect(happened.splice(0)).toEqual(['hold', 'first', 'hold', 'second', 'release', 'last', 'release'])
+  turns.add({ ...named('bulk'), isBulk: true })
+  await pass()
+  expect(happened.splice(0)).toEqual(['hold', 'bulk', 'release'])
+})
+
+test('what is held goes out when an application throws', async () => {
+  const happened: string[] = []
+  const turns = new Turns({ hold: () => happened.push('hold'), release: () => happened.push('release') })
+  turns.add(
+    taker(1, () => {
+      throw new Error('of the application')
+    }),
+  )
+  turns.add(taker(1, () => happened.push('next')))
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const caught = new Promise((resolve) => process.once('uncaughtException', resolve))
+  try {
+    await caught
+    await pass()
+  } finally {
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+  expect(happened.slice(0, 2)).toEqual(['hold', 'release'])
+  expect(happened).toContain('next')
 })

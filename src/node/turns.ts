@@ -15,6 +15,14 @@ export interface TurnTaker {
    * @returns whether it told one, and so may have another
    */
   takeTurn(): boolean
+  /** Whether it has more to send than there was room for: what it sends next need not go out piece by piece. */
+  readonly isBulk: boolean
+}
+
+/** What is sent during turns, see `Ethernet.hold`. */
+export interface HeldOutput {
+  hold(): void
+  release(): void
 }
 
 /** Milliseconds after which the rest waits for the next pass, so that timers and devices are not starved. */
@@ -27,6 +35,7 @@ const MOST_IN_A_ROW = 32
 const LONGEST_HISTORY = 1024
 
 export class Turns {
+  readonly #output: HeldOutput | null
   #waiting: TurnTaker[] = []
   #next = 0
   #scheduled = false
@@ -34,6 +43,11 @@ export class Turns {
   pass = 0
   readonly #runTicks = nodeInternals().runTicks
   readonly #pass = () => this.#run()
+
+  /** @param output what holds frames back while there is more to come; null: nothing does */
+  constructor(output: HeldOutput | null = null) {
+    this.#output = output
+  }
 
   /** Gives `taker` a turn, one however often it asks before. */
   add(taker: TurnTaker): void {
@@ -55,12 +69,16 @@ export class Turns {
       while (this.#next < end) {
         current = this.#waiting[this.#next++]
         current.isQueued = false
+        // Whoever is alone, or last, may do something long after it has written, and its peer shall not wait for that.
+        if (this.#next < end || current.isBulk) this.#output?.hold()
+        else this.#output?.release()
         if (!this.#serve(current)) this.add(current)
         current = null
         if (this.#next % TURNS_PER_LOOK === 0 && performance.now() >= deadline) break
       }
     } finally {
       // Also when an application threw: it may handle that and go on.
+      this.#output?.release()
       if (current !== null) this.add(current)
       this.#goOn()
     }

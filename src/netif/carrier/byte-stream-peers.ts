@@ -92,7 +92,10 @@ class Connecting implements PeerSource {
   lost(netif: ByteStreamNetif, error: Error | null): void {
     if (this.#interval === null) {
       const hint = `${textOf(this.#address)} was closed by its other end`
-      netif.fail(error ?? new SystemError('ECONNRESET', 'read', { hint }))
+      const code = (error as NodeJS.ErrnoException | null)?.code
+      // Who is sending when the other end goes may hear of it so.
+      const isOver = error === null || code === 'EPIPE' || code === 'ECONNRESET'
+      netif.fail(isOver ? new SystemError('ECONNRESET', 'read', { hint }) : error)
     } else {
       this.#later(netif)
     }
