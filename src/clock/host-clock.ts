@@ -123,12 +123,11 @@ export class HostClock implements Clock {
   }
 
   #refHostTimer(): void {
-    if (this.#timeout !== null) this.#timeout.ref()
-    else if (this.#immediate !== null) this.#immediate.ref()
+    this.#timeout?.ref()
   }
 
+  /** An immediate holds the process for this turn only; without a reference it would wait until something else wakes the loop. */
   #unrefHostTimer(): void {
-    if (this.#timeout !== null) this.#timeout.unref()
-    else if (this.#immediate !== null) this.#immediate.unref()
+    this.#timeout?.unref()
   }
 }

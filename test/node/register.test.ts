@@ -263,6 +263,24 @@ test('a stack on a carrier: connects again on the sockets of the operating syste
   }
 }, 60_000)
 
+test('what a program sends to itself does not wait for anything else to happen', async () => {
+  const program = `const { createServer, connect } = require('node:net')
+    const answer = (socket) => socket.resume().on('end', () => socket.end('late'))
+    const server = createServer(answer).listen(0, '127.0.0.1', async () => {
+      const begin = performance.now()
+      for (let i = 0; i < 5; i++) {
+        const socket = connect(server.address().port, '127.0.0.1').resume()
+        socket.end('hi')
+        await new Promise((resolve) => socket.on('close', resolve))
+      }
+      console.log(performance.now() - begin)
+      server.close()
+    })`
+  const { code, stdout, stderr } = await run(process.execPath, [...REGISTER, '-e', program], LOOPBACK)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(Number(stdout)).toBeLessThan(1500)
+}, 60_000)
+
 test('a wrong variable is one line and exit code 64', async () => {
   const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })
   expect(outcome.code).toBe(64)
