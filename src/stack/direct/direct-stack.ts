@@ -1,25 +1,24 @@
 import { type IpAddress, type IpPrefix, MacAddress } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
-import { type Clock, type Microseconds, type Random, SECOND, SecureRandom, Timer } from '../../clock/index.ts'
+import { type Clock, SecureRandom } from '../../clock/index.ts'
 import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
-import { type DnsModule, type HappyEyeballsSettings, parseServer } from '../../dns/index.ts'
-import { AbortError, SystemError } from '../../errors/index.ts'
+import { type DnsModule, parseServer } from '../../dns/index.ts'
+import { SystemError } from '../../errors/index.ts'
 import type { Ethernet } from '../../ethernet/index.ts'
 import type { Icmp, Icmpv6 } from '../../icmp/index.ts'
 import type { FilterMode, GroupMembership } from '../../ip/index.ts'
 import type { Igmp, Ipv4 } from '../../ipv4/index.ts'
 import type { AddressEventType, Ipv6Host, SourceCandidate } from '../../ipv6/index.ts'
-import { type Log, type LogFactory, silentLogs } from '../../log/index.ts'
+import { type Log, silentLogs } from '../../log/index.ts'
 import type { Netif } from '../../netif/index.ts'
-import type { Acceptor, Connection, Tcp, TcpListener, TcpListenerOptions } from '../../tcp/index.ts'
+import type { Connection, Tcp } from '../../tcp/index.ts'
 import type { Udp } from '../../udp/index.ts'
-import { connectOptions, type DnsOptions, isHostName, StackDns } from '../dns/index.ts'
+import { connectOptions, isHostName, StackDns } from '../dns/index.ts'
 import type { NetworkConfiguration } from '../network-configuration.ts'
 import { NodeModuleMakerPlace, NodeModuleOwner, type NodeModuleSet } from '../node-modules.ts'
 import { checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type {
   ConnectOptions,
-  Endpoint,
   Flow,
   FlowSocket,
   Listener,
@@ -32,17 +31,20 @@ import type {
   UdpSocket,
 } from '../stack.ts'
 import { DONE, Waiter } from '../waiter.ts'
+import { connectToAddress } from './direct-connect.ts'
 import { DirectFlow, type FlowOwner } from './direct-flow.ts'
+import { DirectListener } from './direct-listener.ts'
 import { ping } from './direct-ping.ts'
 import { type ProbeAnswer, type ProbeOptions, probe } from './direct-probe.ts'
+import type { DirectStackLayers } from './direct-stack-layers.ts'
 import { DirectUdp, type UdpOwner } from './direct-udp.ts'
+import { FailureReports } from './failure-reports.ts'
 import { FlowDuplex } from './flow-duplex.ts'
+import { LastFlow } from './last-flow.ts'
 import { onLeases } from './lease-events.ts'
 import { networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
-import { addressText, parseAddress, parseOwnAddress } from './zones.ts'
+import { addressText, parseOwnAddress } from './zones.ts'
 
-/** How often failures of datagram handlers are logged. */
-const REPORT_INTERVAL: Microseconds = SECOND
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1000
 /**
@@ -50,44 +52,6 @@ const DEFAULT_GRACE = 1000
  * the queue full and try again only after a second.
  */
 const DEFAULT_BACKLOG = 4096
-
-/** The layers of a stack, as composed by `createStack` or by hand. */
-export interface DirectStackLayers {
-  netif: Netif
-  ethernet: Ethernet
-  /** The three of IPv4: all of them or none. */
-  arp?: Arp | null
-  ipv4?: Ipv4 | null
-  icmp?: Icmp | null
-  /** With IPv4 only. */
-  dhcp?: Dhcpv4Configurator | null
-  /** With IPv4 only; without it no IPv4 group can be joined. */
-  igmp?: Igmp | null
-  /** The two of IPv6: both or none. */
-  ipv6?: Ipv6Host | null
-  icmpv6?: Icmpv6 | null
-  /** With IPv6 only. */
-  dhcpv6?: Dhcpv6Configurator | null
-  udp: Udp
-  tcp: Tcp
-  /** Default: that of `tcp`. */
-  clock?: Clock
-  logs?: LogFactory
-  /** How names are resolved. */
-  dns?: DnsOptions
-  /** How one of several addresses of a name is chosen. */
-  happyEyeballs?: Partial<HappyEyeballsSettings>
-  /** For what resolving leaves to chance; default: cryptographic. */
-  random?: Random
-  /** Released last, after the device: captures, a clock of one's own. */
-  onClosed?: () => Promise<void> | void
-}
-
-/** A user of a connection whom a stack that closes waits for. */
-interface Finishing {
-  /** It has nothing left to say; then `flowFinished` has been called. */
-  readonly isDone: boolean
-}
 
 /** The stack of this project: everything from the frame to the application happens in this process. */
 export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
@@ -117,12 +81,10 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
   readonly #dns: StackDns
   readonly #layers: DirectStackLayers
   readonly #sockets = new Set<DirectUdp>()
-  #nextReport: Microseconds = 0
-  #unreported = 0
+  readonly #failures: FailureReports
   #closing: Promise<void> | null = null
   readonly #closed = new Waiter<void>()
-  /** While closing: told of each flow that needs no more time. */
-  #onFlowDone: (() => void) | null = null
+  readonly #lastFlow: LastFlow
 
   constructor(layers: DirectStackLayers) {
     super()
@@ -141,6 +103,8 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.tcp = layers.tcp
     this.clock = layers.clock ?? layers.tcp.clock
     this.log = (layers.logs ?? silentLogs)('stack')
+    this.#failures = new FailureReports(this.clock, this.log)
+    this.#lastFlow = new LastFlow(this.tcp, this.clock)
     this.#udpOwner = {
       zone: this.zone,
       refuseUnchecked: (...given) => this.#refuseUnchecked(...given),
@@ -148,7 +112,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
       isOwn: (address) => this.addresses.some((own) => own.address.equals(address)),
       udpClosed: (socket) => this.#sockets.delete(socket),
       flush: () => this.#flushOutsideBurst(),
-      reportFailure: (message, fields) => this.#reportFailure(message, fields),
+      reportFailure: (message, fields) => this.#failures.report(message, fields),
     }
     const { random = new SecureRandom(), dns: options } = layers
     const log = (layers.logs ?? silentLogs)('dns')
@@ -327,46 +291,9 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     return new FlowDuplex(this, null, false) as unknown as FlowSocket
   }
 
-  #connect(options: ConnectOptions): Promise<Flow> {
-    return new Promise((resolve, reject) => {
-      this.#checkOpen('connect')
-      const remote = parseAddress('address', options.address, this.zone, 'connect')
-      const port = checkPort('port', options.port, 1)
-      const { localAddress } = options
-      const local = localAddress === undefined ? null : parseAddress('localAddress', localAddress, this.zone, 'connect')
-      const localPort = checkPort('localPort', options.localPort ?? 0, 0)
-      if (options.timeout !== undefined) checkInteger('timeout', options.timeout, 1, 2 ** 31 - 1)
-      const { signal, fastOpen, maximumSegmentSize, congestionControl } = options
-      if (fastOpen !== undefined) checkBoolean('fastOpen', fastOpen)
-      if (options.noDelay !== undefined) checkBoolean('noDelay', options.noDelay)
-      if (signal?.aborted) throw new AbortError(signal.reason)
-      const settings = { fastOpen, maximumSegmentSize, congestionControl }
-      const connection = this.tcp.connect({ remote, port, local, localPort, ...settings })
-      const flow = new DirectFlow(connection, this)
-      connection.user = flow
-      connection.noDelay = options.noDelay ?? false
-      // The first data goes with the SYN.
-      if (connection.fastOpen?.isDeferred) resolve(flow)
-      const settle = () => {
-        flow.whenEstablished = null
-        this.clock.disarm(timer)
-        signal?.removeEventListener('abort', aborted)
-      }
-      const giveUp = (reason: Error) => {
-        settle()
-        reject(reason)
-        flow.abort()
-      }
-      const timer = new Timer({ onTimer: () => giveUp(new SystemError('ETIMEDOUT', 'connect', flow.remote)) })
-      const aborted = () => giveUp(new AbortError(signal?.reason))
-      flow.whenEstablished = (error) => {
-        settle()
-        if (error === null) resolve(flow)
-        else reject(error)
-      }
-      if (options.timeout !== undefined) this.clock.arm(timer, this.clock.now() + options.timeout * 1000)
-      signal?.addEventListener('abort', aborted)
-    })
+  async #connect(options: ConnectOptions): Promise<Flow> {
+    this.#checkOpen('connect')
+    return connectToAddress({ tcp: this.tcp, clock: this.clock, zone: this.zone, owner: this }, options)
   }
 
   async udp(options: UdpOptions = {}): Promise<UdpSocket> {
@@ -394,18 +321,6 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
 
   readonly #udpOwner: UdpOwner
 
-  /** A stranger can make a handler fail with every datagram; that is no reason to fill the log. */
-  #reportFailure(message: string, fields: Record<string, unknown>): void {
-    const now = this.clock.now()
-    if (now < this.#nextReport) {
-      this.#unreported++
-      return
-    }
-    this.log.error(message, this.#unreported === 0 ? fields : { ...fields, unreported: this.#unreported })
-    this.#nextReport = now + REPORT_INTERVAL
-    this.#unreported = 0
-  }
-
   /** Within a burst, its end hands out everything at once. */
   #flushOutsideBurst(): void {
     if (!this.ethernet.inBurst) this.ethernet.flush()
@@ -429,7 +344,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
 
   /** For users of connections only: one of them has become done. */
   flowFinished(): void {
-    this.#onFlowDone?.()
+    this.#lastFlow.flowFinished()
   }
 
   get closed(): Promise<void> {
@@ -445,7 +360,7 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     this.tcp.stopListening()
     this.#dns.close()
     for (const socket of [...this.#sockets]) await socket.close()
-    if (grace > 0) await this.#lastFlow(grace)
+    if (grace > 0) await this.#lastFlow.wait(grace)
     // However releasing goes, the stack is closed then: what went wrong is told by `close`.
     await this.#release(grace > 0).finally(() => this.#closed.resolve())
   }
@@ -468,31 +383,6 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     }
   }
 
-  /** Waits until no flow has anything left to say, for `grace` milliseconds at most. */
-  #lastFlow(grace: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.clock.disarm(timer)
-        this.#onFlowDone = null
-        resolve()
-      }
-      const timer = new Timer({ onTimer: done })
-      const flows: Finishing[] = []
-      this.tcp.forEachConnection(({ user }) => {
-        if (user !== null && 'isDone' in user) flows.push(user as typeof user & Finishing)
-      })
-      // A flow that is done stays so: each is waited for once, in turn, and not looked at again.
-      let next = 0
-      const look = () => {
-        while (next < flows.length && flows[next].isDone) next++
-        if (next === flows.length) done()
-      }
-      this.clock.arm(timer, this.clock.now() + grace * 1000)
-      this.#onFlowDone = look
-      look()
-    })
-  }
-
   /** The device vanished: nothing can be finished any more. */
   #deviceGone(error: Error | null): void {
     if (this.#closing !== null) return
@@ -505,43 +395,6 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
 
   #checkOpen(syscall: string): void {
     if (this.#closing !== null) throw new SystemError('ENETDOWN', syscall, { hint: 'the stack is closed' })
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-}
-
-/** A listener of this stack. */
-export class DirectListener implements Listener, Acceptor {
-  readonly local: Endpoint
-  readonly #tcp: Tcp
-  readonly #listener: TcpListener
-  readonly #onConnection: (connection: Connection) => void
-
-  constructor(
-    tcp: Tcp,
-    address: IpAddress | null,
-    port: number,
-    zone: string,
-    backlog: number,
-    options: TcpListenerOptions,
-    onConnection: (connection: Connection) => void,
-  ) {
-    this.#tcp = tcp
-    this.#onConnection = onConnection
-    this.#listener = tcp.listen(address, port, backlog, this, options)
-    this.local = { address: address === null ? '::' : addressText(address, zone), port: this.#listener.port }
-  }
-
-  /** For TCP only. */
-  accept(connection: Connection): void {
-    this.#onConnection(connection)
-  }
-
-  close(): Promise<void> {
-    this.#tcp.unlisten(this.#listener)
-    return DONE
   }
 
   [Symbol.asyncDispose](): Promise<void> {
