@@ -4,7 +4,7 @@
  */
 import type { Microseconds } from '../clock/index.ts'
 import { AcknowledgmentSample } from './congestion/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { echoesCongestion } from './explicit-congestion-notification.ts'
 import { mtuProbeAcknowledged } from './mtu-probing.ts'
 import {
@@ -30,6 +30,7 @@ import {
 } from './recovery/index.ts'
 import type { Segment } from './segment.ts'
 import { advance, distance, isAfter, isBefore, type SequenceNumber } from './sequence-number.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 const delivery = new Delivery()
 const sample = new AcknowledgmentSample()

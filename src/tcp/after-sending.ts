@@ -1,7 +1,8 @@
 /** What follows from having sent something: timers (RFC 6298, 5.1; RFC 8985, 7.2) and pacing. */
 import { type Microseconds, SECOND } from '../clock/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { type LossRecovery, mayProbe, pacingQuantum, probeTimeout } from './recovery/index.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { HEADER_LENGTH, LONGEST_HEADER } from './wire.ts'
 
 /** The IP length field covers 64 KiB less one; the longest IPv4 and TCP headers come off. */

@@ -4,10 +4,11 @@
  * on connections on which we answer, where it goes along with the answer.
  */
 import type { Microseconds } from '../clock/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { sendAcknowledgment } from './send-segment.ts'
 import { distance } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /** Linux TCP_ATO_MIN: data of ours that goes out so soon after the peer's is taken for an answer. */
 const ANSWER_TIME: Microseconds = 40_000

@@ -3,10 +3,11 @@
  * record of its own, because nearly all connections have neither.
  */
 import type { Microseconds } from '../clock/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { sendAcknowledgment } from './send-segment.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 export class IdleTimers {
   keepAliveAt: Microseconds = NEVER

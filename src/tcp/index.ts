@@ -1,5 +1,6 @@
 export { CONGESTION_CONTROLS, type CongestionControlName } from './congestion/index.ts'
-export { Connection, type ConnectionUser } from './connection.ts'
+export { Connection } from './connection.ts'
+export type { ConnectionUser } from './connection-user.ts'
 export type { TcpCounters } from './counters.ts'
 export { type TcpInfo, TcpInfoOption } from './info.ts'
 export { type Acceptor, Listener as TcpListener, type ListenerOptions as TcpListenerOptions } from './listener.ts'

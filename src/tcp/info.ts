@@ -4,11 +4,12 @@
  */
 import type { Microseconds } from '../clock/index.ts'
 import { initialWindow, LARGEST_WINDOW } from './congestion/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { Ecn } from './explicit-congestion-notification.ts'
 import { Sent } from './recovery/index.ts'
 import { distance } from './sequence-number.ts'
 import { State, stateName } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /** TCPI_OPT_*: the bits of `TcpInfo.options`. */
 export const TcpInfoOption = {

@@ -3,10 +3,11 @@
  * those who only pretend so.
  */
 import type { Microseconds } from '../clock/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { LossRecovery } from './recovery/index.ts'
 import { changeSegmentSize } from './retransmit.ts'
 import { isBefore, type SequenceNumber } from './sequence-number.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /**
  * While the size of packets is still being found out, a message is believed at once. Packets as large as the one that is said not

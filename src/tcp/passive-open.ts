@@ -8,7 +8,7 @@ import { SystemError } from '../errors/index.ts'
 import type { Ip } from '../ip/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { sendCookie } from './bare-segments.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { agree, agreesToSyn } from './explicit-congestion-notification.ts'
 import { FastOpenServer } from './fast-open-server.ts'
 import { type Acceptor, Listener, type ListenerGroup, type ListenerOptions, type ListenerTable } from './listener.ts'
@@ -29,6 +29,7 @@ import {
 } from './syn-cookies.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait } from './time-wait.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 export class PassiveOpen {
   readonly #context: TcpContext

@@ -2,7 +2,7 @@
  * Text and FIN of a segment: RFC 9293, 3.10.7.4, seventh and eighth check. The segment is known to touch the window.
  */
 import type { PacketBuffer } from '../packet/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { acknowledgeQuickly, noteData } from './delayed-acknowledgment.ts'
 import { takeMark, takeReduction } from './explicit-congestion-notification.ts'
 import { OutOfOrderQueue } from './out-of-order-queue.ts'
@@ -13,6 +13,7 @@ import type { Segment } from './segment.ts'
 import { sendAcknowledgment } from './send-segment.ts'
 import { advance, distance, isAfter, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /** RFC 5681, 3.2: what a sender counts before it takes a segment for lost. */
 const DUPLICATE_THRESHOLD = 3

@@ -8,10 +8,11 @@
  * brought.
  */
 import { MILLISECOND, type Microseconds, SECOND } from '../clock/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Segment } from './segment.ts'
 import { timestampNow } from './send-segment.ts'
 import { distance, isBefore, type SequenceNumber, sequenceNumber } from './sequence-number.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /** The resolution of timestamps; what is shorter is measured at no closer look. */
 const LEAST_ROUND_TRIP: Microseconds = MILLISECOND

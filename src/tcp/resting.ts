@@ -5,11 +5,12 @@
  */
 import { type Microseconds, SECOND } from '../clock/index.ts'
 import { initialWindow, LARGEST_WINDOW } from './congestion/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { NOTHING_RECEIVED } from './receive-queue.ts'
 import { hasLearntNothing } from './recovery/index.ts'
 import { NOTHING_TO_SEND } from './send-buffer.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 
 /** Long enough for the window to have shrunk, by RFC 2861, to the initial one on most paths. */
 export const REST_AFTER: Microseconds = 5 * SECOND

@@ -1,7 +1,7 @@
 /** Sending again what is lost: RFC 6675, 5, RFC 9293, 3.8.1, RFC 1191, 6.4. */
 import type { Microseconds } from '../clock/index.ts'
 import { afterSending, armRetransmission, largestSegment, mustPace } from './after-sending.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { Codepoint } from './explicit-congestion-notification.ts'
 import {
   flightOf,
@@ -15,6 +15,7 @@ import {
 } from './recovery/index.ts'
 import { sendSegment, timestampNow } from './send-segment.ts'
 import { advance, distance } from './sequence-number.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { Flag } from './wire.ts'
 
 /** Sends again what is believed lost, as far as the window allows. @returns whether all of it went out */

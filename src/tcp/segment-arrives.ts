@@ -5,7 +5,7 @@
 import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { answeredOurSyn, synCameAgain } from './explicit-congestion-notification.ts'
 import { countSynData, isBeyondSent } from './fast-open.ts'
 import { answerDuplicate, deliverHeldText, holdText, receiveData } from './receive-data.ts'
@@ -14,6 +14,7 @@ import { sendAcknowledgment, sendSyn } from './send-segment.ts'
 import { advance, distance, isAfter, isBefore, sequenceNumber } from './sequence-number.ts'
 import type { TcpSettings } from './settings.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { Flag } from './wire.ts'
 
 /** RFC 7323, 5.5: after 24 days a timestamp says nothing any more. */

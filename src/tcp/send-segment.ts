@@ -2,7 +2,7 @@
 import { pseudoHeaderSum } from '../checksum/index.ts'
 import { IpProtocol } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, Segmentation } from '../packet/index.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { Codepoint, Ecn, synFlags } from './explicit-congestion-notification.ts'
 import { cookieToSend, dataForSyn } from './fast-open.ts'
 import {
@@ -18,6 +18,7 @@ import { segmentsIn } from './recovery/index.ts'
 import { collectedEdges, collectSackBlocks } from './sack-blocks.ts'
 import { advance, distance, isAfter, type SequenceNumber } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { CHECKSUM_OFFSET, Flag, HEADER_LENGTH, writeHeader } from './wire.ts'
 
 /** Timestamp clock: milliseconds, as Linux; RFC 7323, 5.4, allows 1 ms to 1 s. */

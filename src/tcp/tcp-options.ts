@@ -2,7 +2,7 @@ import type { IpAddress } from '../address/index.ts'
 import type { Clock, Random } from '../clock/index.ts'
 import type { Log } from '../log/index.ts'
 import type { CongestionControlName } from './congestion/index.ts'
-import type { ConnectionUser } from './connection.ts'
+import type { ConnectionUser } from './connection-user.ts'
 import type { TcpSettings } from './settings.ts'
 
 export interface TcpOptions {

@@ -1,5 +1,5 @@
 /** What happens when a connection's deadlines pass: RFC 6298 section 5, RFC 9293 sections 3.8.3 and 3.8.6.1. */
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { acknowledgeLate } from './delayed-acknowledgment.ts'
 import { runIdleTimers } from './idle-timers.ts'
 import { mtuProbeLost, suspectBlackHole } from './mtu-probing.ts'
@@ -17,6 +17,7 @@ import { rest } from './resting.ts'
 import { sendAcknowledgment, sendSyn } from './send-segment.ts'
 import { advance } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { sendDeferredSyn, sendIntoSmallWindow, sendProbe, transmit } from './transmit.ts'
 
 /** The backoff stops growing here: the timeout has reached its bound long before. */

@@ -4,7 +4,7 @@
  */
 import type { Microseconds } from '../clock/index.ts'
 import { afterSending, armAfterSending, armRetransmission, largestSegment, mustPace } from './after-sending.ts'
-import { type Connection, NEVER } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { Codepoint, Ecn } from './explicit-congestion-notification.ts'
 import { NO_PROBE, noteMtuProbe, probeLength, WAIT_FOR_ROOM } from './mtu-probing.ts'
 import {
@@ -22,6 +22,7 @@ import { changeSegmentSize, retransmit, retransmitLost } from './retransmit.ts'
 import { sendSegment, sendSyn } from './send-segment.ts'
 import { advance, distance, isAfter } from './sequence-number.ts'
 import { State } from './state.ts'
+import { NEVER } from './transmission-control-block.ts'
 import { Flag } from './wire.ts'
 
 /** Sends everything that the windows, Nagle and the silly-window rule allow now: first what was lost, then new data. */
