@@ -4,13 +4,14 @@
  * binding, listening, connecting, options, and the end of the handle.
  */
 import { AsyncResource } from 'node:async_hooks'
-import { IpAddress, type IpFamily } from '../address/index.ts'
+import type { IpAddress, IpFamily } from '../address/index.ts'
 import { SECOND } from '../clock/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { Acceptor, Connection, ConnectionUser } from '../tcp/index.ts'
 import { errorNumber, numberOf } from './error-numbers.ts'
 import { type NodeRequest, nodeInternals } from './internals.ts'
-import { describe, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
+import { describe, parseAddress, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
+import { refusalToBind, refusalToConnect, sourceOf, wrongSource } from './tcp-addresses.ts'
 import { NO_CONTEXT } from './tcp-handle-base.ts'
 import { ReadingTcpHandle } from './tcp-reading.ts'
 
@@ -36,7 +37,9 @@ interface KeepAlive {
 }
 
 export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionUser {
-  #bound: { address: IpAddress; port: number; flags: number } | null = null
+  #bound: { address: IpAddress; port: number; flags: number; isAnyPort: boolean } | null = null
+  /** Whether a socket of Linux would be there: the first that is to be bound or connected makes it. */
+  #isOpen = false
   declare onconnection?: (status: number, handle: TcpHandle) => void
   /** What became of `connect`, until Node is told. */
   #connected: number | null = null
@@ -57,17 +60,22 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   }
 
   #bind(family: IpFamily, text: string, port: number, flags: number): number {
-    const address = addressOf(family, text)
-    if (address === null || this.#bound !== null) return errorNumber('EINVAL')
-    const { tcp } = this.host.stack
-    const isOurs = tcp.ips.some((ip) => ip.family === address.family && ip.isLocalAddress(address))
-    if (!address.isUnspecified && (!isOurs || address.isMulticast)) return errorNumber('EADDRNOTAVAIL')
-    // As Linux with SO_REUSEADDR, which libuv sets: only a listener keeps a port to itself.
-    if (port !== 0 && tcp.isTaken(listenedOn(address, flags), port, (flags & REUSE_PORT) !== 0)) {
-      return errorNumber('EADDRINUSE')
-    }
+    const parsed = parseAddress(text, family)
+    if (parsed === null || this.#bound !== null) return errorNumber('EINVAL')
     this.family = family
-    this.#bound = { address, port, flags }
+    this.#isOpen = true
+    const { address } = parsed
+    const { tcp } = this.host.stack
+    const refusal = refusalToBind(this.host.stack, parsed, family === 6 && (flags & IPV6_ONLY) !== 0)
+    if (refusal !== null) return errorNumber(refusal)
+    const listened = listenedOn(address, flags)
+    // Node leaves it out where it is any.
+    const isAnyPort = (port & 0xffff) === 0
+    // As Linux with SO_REUSEADDR, which libuv sets: only a listener keeps a port to itself.
+    const isTaken = !isAnyPort && tcp.isTaken(listened, port, (flags & REUSE_PORT) !== 0)
+    const chosen = isAnyPort ? tcp.freePort(listened) : port
+    if (isTaken || chosen === 0) return errorNumber('EADDRINUSE')
+    this.#bound = { address, port: chosen, flags, isAnyPort }
     return 0
   }
 
@@ -96,26 +104,44 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   }
 
   #connect(family: IpFamily, request: NodeRequest, text: string, port: number): number {
-    const address = addressOf(family, text)
-    if (address === null) return errorNumber('EINVAL')
+    const parsed = parseAddress(text, family)
+    if (parsed === null) return errorNumber('EINVAL')
     if (this.connectRequest !== null) return errorNumber('EALREADY')
     if (this.connection !== null) return errorNumber('EISCONN')
     this.family = family
-    const remote = reachable(address, family)
-    const local = this.#bound === null ? null : this.#bound.address
-    const localPort = this.#bound?.port ?? 0
+    this.#isOpen = true
+    const { stack } = this.host
+    const bound = this.#bound?.address ?? null
+    const refusal = refusalToConnect(stack, parsed, bound)
+    if (refusal !== null) return errorNumber(refusal)
+    const remote = reachable(parsed.address, family)
+    const local = bound === null ? null : sourceOf(stack, bound)
     try {
-      this.connection = this.host.stack.tcp.connect({ remote, port, local, localPort, user: this })
+      this.connection = this.#open(remote, port, local)
     } catch (error) {
       const failure = numberOf(error)
       // What Linux calls it when both ends have such a connection already.
-      return failure === errorNumber('EADDRINUSE') ? errorNumber('EADDRNOTAVAIL') : failure
+      if (failure === errorNumber('EADDRINUSE')) return errorNumber('EADDRNOTAVAIL')
+      const isSource = local !== null && failure === errorNumber('EADDRNOTAVAIL')
+      return isSource ? errorNumber(wrongSource(stack, local, remote)) : failure
     }
     this.connectRequest = request
     this.scope = new AsyncResource('TCPCONNECTWRAP')
     this.#applyOptions()
     this.updateHold()
     return 0
+  }
+
+  #open(remote: IpAddress, port: number, local: IpAddress | null): Connection {
+    const { tcp } = this.host.stack
+    const { port: localPort, isAnyPort } = this.#bound ?? { port: 0, isAnyPort: false }
+    try {
+      return tcp.connect({ remote, port, local, localPort, user: this })
+    } catch (error) {
+      // One that nobody has asked for may have gone to somebody else since.
+      if (!isAnyPort || numberOf(error) !== errorNumber('EADDRINUSE')) throw error
+      return tcp.connect({ remote, port, local, user: this })
+    }
   }
 
   open(): number {
@@ -125,21 +151,18 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   // --- what Node calls: properties -----------------------------------------------------------------------------
 
   getsockname(out: SocketAddress): number {
-    if (this.connection !== null) {
-      return describe(out, this.connection.localAddress, this.family, this.connection.localPort)
-    }
-    if (this.listener !== null) {
-      const address = this.listener.address ?? unspecified(this.family)
-      return describe(out, address, this.family, this.listener.port)
-    }
-    if (this.#bound === null) return errorNumber('EBADF')
-    return describe(out, this.#bound.address, this.family, this.#bound.port)
+    const { connection, listener, family } = this
+    const { zone } = this.host.stack
+    if (connection !== null) return describe(out, connection.localAddress, family, connection.localPort, zone)
+    if (listener !== null) return describe(out, listener.address ?? unspecified(family), family, listener.port, zone)
+    if (this.#bound !== null) return describe(out, this.#bound.address, family, this.#bound.port, zone)
+    return this.#isOpen ? describe(out, unspecified(family), family, 0) : errorNumber('EBADF')
   }
 
   getpeername(out: SocketAddress): number {
-    const connection = this.connection
+    const { connection } = this
     if (connection === null || this.connectRequest !== null) return errorNumber('ENOTCONN')
-    return describe(out, connection.remoteAddress, this.family, connection.remotePort)
+    return describe(out, connection.remoteAddress, this.family, connection.remotePort, this.host.stack.zone)
   }
 
   setNoDelay(on: boolean): number {
@@ -292,11 +315,6 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     this.inScope(this.onconnection!, this, 0, handle)
     return true
   }
-}
-
-/** Null for what is no address of that family, in which a mapped address is one of IPv6. */
-function addressOf(family: IpFamily, text: string): IpAddress | null {
-  return text.includes(':') === (family === 6) ? IpAddress.tryParse(text) : null
 }
 
 /** As `Tcp.listen` wants it: null for all addresses of both families. */

@@ -61,7 +61,9 @@ export class PassiveOpen {
   ): Listener {
     const details = { address: String(address ?? '::'), port }
     const reusePort = options.reusePort ?? false
-    const isOurs = (ip: Ip, own: IpAddress) => (own.isUnspecified ? ip.family === own.family : ip.isLocalAddress(own))
+    // As Linux: to a group of IPv4 anybody may bind, whom nobody will ever reach there.
+    const isAnybodys = (own: IpAddress) => own.isUnspecified || (own.family === 4 && own.isMulticast)
+    const isOurs = (ip: Ip, own: IpAddress) => (isAnybodys(own) ? ip.family === own.family : ip.isLocalAddress(own))
     if (address !== null && !ips.some((ip) => isOurs(ip, address))) {
       throw new SystemError('EADDRNOTAVAIL', 'listen', details)
     }

@@ -133,6 +133,15 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   }
 
   /**
+   * A port at random that no listener has, as `listen` takes one for 0.
+   * @param address as for `listen`
+   * @returns 0 if there is none
+   */
+  freePort(address: IpAddress | null): number {
+    return this.#localPorts.pick((port) => !this.#listeners.isTaken(port, address, false))
+  }
+
+  /**
    * Stops listening. Connections that nobody has accepted go to another listener of the same group, or are reset, as Linux
    * does.
    */

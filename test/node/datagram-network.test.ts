@@ -8,6 +8,7 @@ import { createStack, type DirectStack } from '../../src/stack/index.ts'
 import { describeWithNamespaces, Namespace } from '../support/namespace.ts'
 import { event, observe } from './behaviour.ts'
 import { ADDRESSES, datagramNetwork, ZONE } from './cases/datagram-network.ts'
+import { netNetwork } from './cases/net-network.ts'
 import { loopbackStack } from './loopback-stack.ts'
 import { registerOptions } from './register-options.ts'
 
@@ -32,7 +33,7 @@ describeWithNamespaces('on a network with nobody else', () => {
     ])
     const theirs = JSON.parse(stdout) as Record<string, string[]>
     try {
-      for (const [name, run] of Object.entries(datagramNetwork)) {
+      for (const [name, run] of Object.entries({ ...datagramNetwork, ...netNetwork })) {
         const seen = await observe(run, ours.stack)
         expect(
           theirs[name].filter((line) => /^(TIMED OUT|FAILED)/.test(line)),

@@ -117,6 +117,23 @@ export const addresses: Cases = {
     const { port } = await bound(on, { host: '::' })
     await visit(on, { port, family: 4 })
   },
+  async 'connect to groups and broadcast addresses, and to a link without saying which'(on) {
+    for (const host of ['224.0.0.1', '255.255.255.255', '127.255.255.255', 'ff02::1', 'ff02::1%lo', 'fe80::1']) {
+      await visit(on, { port: 1, host })
+    }
+    await visit(on, { port: 1, host: 'fe80::1%nobody' })
+    await visit(on, { port: 1, host: '224.0.0.1', localPort: 4569 })
+  },
+  async 'listen on groups and broadcast addresses, and on a link without saying which'(on) {
+    const hosts = ['224.0.0.1', '239.1.2.3', '::ffff:224.0.0.1', '255.255.255.255', '127.255.255.255', 'ff02::1']
+    for (const host of [...hosts, 'fe80::1', 'fe80::1%nobody', 'fe80::1%lo', '::1%lo', '::1%nobody']) {
+      const server = on.track(on.net.createServer())
+      watch(on, host, server, SERVER_EVENTS)
+      server.listen({ port: 0, host })
+      await Promise.race([event(server, 'listening'), event(server, 'error')])
+      on.log((server.address() as AddressInfo | null)?.address)
+    }
+  },
   async 'localAddress of each family'(on) {
     const { port } = await bound(on, { host: '::' })
     await visit(on, { port, host: '::1', localAddress: '::1' })
