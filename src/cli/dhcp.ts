@@ -6,7 +6,7 @@ import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
-import { expectedInterface, isInterface, openNetif } from '../netif/index.ts'
+import { interfaceProblem, openNetif } from '../netif/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { Udp } from '../udp/index.ts'
 import { offerAsJson, offerAsText } from './dhcp-offer.ts'
@@ -40,9 +40,8 @@ function interfaceNames(): string[] {
 }
 
 async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Offer[]> {
-  if (!isInterface(name)) {
-    throw new Failure(`-i: expected ${expectedInterface(name)}, not ${JSON.stringify(name)}`, EXIT_USAGE)
-  }
+  const problem = interfaceProblem(name)
+  if (problem !== undefined) throw new Failure(`-i: ${problem}`, EXIT_USAGE)
   // A tap that is made for the question has nobody on it.
   if (!name.includes(':') && !interfaceNames().includes(name)) throw new Failure(`there is no interface ${name}`)
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })

@@ -28,6 +28,7 @@ export {
   INTERFACE_KINDS,
   type InterfaceKind,
   interfaceKinds,
+  interfaceProblem,
   isInterface,
   type OpenNetifContext,
   openNetif,

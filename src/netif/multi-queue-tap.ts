@@ -6,7 +6,7 @@ import { type FrameReceiver, type Netif, type NetifCounters, type NetifFeatures,
 import { Tap, type TapOptions } from './tap.ts'
 
 /** Each holds slots of packet memory. */
-const MAXIMUM_QUEUES = 16
+export const MAXIMUM_QUEUES = 16
 /** Slots of each size that all receive rings hold together, and what each holds at least and at most. */
 const RING_TOTAL = 128
 const LEAST_RING = 8

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import { CARRIER_KINDS } from './carrier/index.ts'
-import { MultiQueueTap } from './multi-queue-tap.ts'
+import { InterfaceTextError, integerOption, parseOptions, problemOf } from './interface-text.ts'
+import { MAXIMUM_QUEUES, MultiQueueTap } from './multi-queue-tap.ts'
 import type { Netif } from './netif.ts'
 import { openPacketSocket } from './packet-socket.ts'
 import { openPcap } from './pcap.ts'
@@ -27,24 +28,39 @@ export interface InterfaceKind {
   readonly doc: string
   /** What it carries has no link layer, see `Netif.linkLayer`. */
   readonly carriesIp?: true
-  /** Whether this may stand behind the colon. */
-  accepts(target: string): boolean
+  /** "expected this, not that", where this must not stand behind the colon. */
+  problem(target: string): string | undefined
   /** What the interface is called in logs, zones of addresses and captures, where that is not its target. */
   nameOf?(target: string): string
   open(target: string, context: OpenNetifContext): Promise<Netif>
 }
 
-/** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`. */
+/** As the kernel's dev_valid_name: 1 to 15 bytes, no slash, colon or white space, not `.` or `..`; no comma either, which begins options. */
 function isDeviceName(text: string): boolean {
-  return /^(?!\.\.?$)[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)
+  return /^(?!\.\.?$)[\x21-\x2b\x2d\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text)
 }
 
-/** `tap0`, or `tap0,queues=4`; null for what can be neither. */
-function parseTap(target: string): { name: string; queues: number | null } | null {
-  const [, name = target, option, digits = ''] = /^(.*?)(,queues=(.*))?$/s.exec(target) ?? []
-  if (!isDeviceName(name)) return null
-  if (option === undefined) return { name, queues: null }
-  return /^([1-9]|1[0-6])$/.test(digits) ? { name, queues: Number(digits) } : null
+const DEVICE_NAME = "an interface's name of 1 to 15 characters such as tap0"
+const TAP = { queues: integerOption('queues', 1, MAXIMUM_QUEUES) } as const
+
+/** @throws InterfaceTextError */
+function parseTap(target: string): { name: string; queues?: number } {
+  const { address: name, options } = parseOptions(target, TAP)
+  // Without a kind, or of none that there is, it may have been meant as anything.
+  if (!isDeviceName(name)) throw new InterfaceTextError(expectedInterface(), JSON.stringify(target))
+  return { name, ...options }
+}
+
+/** @throws InterfaceTextError */
+function checkDevice(target: string): void {
+  const { address: name } = parseOptions(target, {})
+  if (!isDeviceName(name)) throw new InterfaceTextError(DEVICE_NAME, JSON.stringify(name))
+}
+
+/** What every kind has that a device alone says all of. */
+const DEVICE = {
+  placeholder: 'NAME',
+  problem: (target: string) => problemOf(() => checkDevice(target)),
 }
 
 /** The first is what a name alone means. */
@@ -54,45 +70,41 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     label: 'tap',
     placeholder: 'NAME[,queues=N]',
     doc: 'a tap device; with 1 to 16 queues, over which the kernel spreads connections',
-    accepts: (target) => parseTap(target) !== null,
-    nameOf: (target) => parseTap(target)?.name ?? target,
-    open: (target, { memory }) => {
-      const { name, queues } = parseTap(target) ?? { name: target, queues: null }
-      return queues === null ? Tap.open({ name, memory }) : MultiQueueTap.open({ name, queues, memory })
+    problem: (target) => problemOf(() => parseTap(target)),
+    nameOf: (target) => parseOptions(target, TAP).address,
+    open: async (target, { memory }) => {
+      const { name, queues } = parseTap(target)
+      return await (queues === undefined ? Tap.open({ name, memory }) : MultiQueueTap.open({ name, queues, memory }))
     },
   },
   {
     kind: 'packet',
     label: 'packet socket',
-    placeholder: 'NAME',
+    ...DEVICE,
     doc: 'an existing interface such as a veth or a NIC, through a packet socket',
-    accepts: isDeviceName,
     open: (name, { memory }) => openPacketSocket({ name, memory }),
   },
   {
     kind: 'pcap',
     label: 'libpcap',
-    placeholder: 'NAME',
+    ...DEVICE,
     doc: 'an existing interface, through the optional package pcap',
-    accepts: isDeviceName,
     open: (name, { memory }) => openPcap({ name, memory }),
   },
   {
     kind: 'tun',
     label: 'tun',
-    placeholder: 'NAME',
+    ...DEVICE,
     doc: 'a tun device: IP packets from point to point, without Ethernet',
     carriesIp: true,
-    accepts: isDeviceName,
     open: (name, { memory }) => openTun({ name, memory }),
   },
   {
     kind: 'raw',
     label: 'raw sockets on',
-    placeholder: 'NAME',
+    ...DEVICE,
     doc: 'IPv4 without Ethernet, through raw sockets on an interface, by the optional package raw-socket',
     carriesIp: true,
-    accepts: isDeviceName,
     open: (name, { memory }) => openRawSockets({ name, memory }),
   },
   REPLAY_KIND,
@@ -113,13 +125,19 @@ export function parseInterface(text: string): ParsedInterface {
   const named = INTERFACE_KINDS.find(({ kind }) => kind === text.slice(0, Math.max(0, colon)))
   const kind = named ?? INTERFACE_KINDS[0]!
   const target = named === undefined ? text : text.slice(colon + 1)
-  return { kind, target, name: kind.nameOf?.(target) ?? target }
+  const isUnderstood = kind.problem(target) === undefined
+  return { kind, target, name: (isUnderstood ? kind.nameOf?.(target) : undefined) ?? target }
 }
 
 /** Whether `openNetif` understands it; what it names need not be there. */
 export function isInterface(text: string): boolean {
+  return interfaceProblem(text) === undefined
+}
+
+/** Why `openNetif` does not understand it: "expected this, not that"; undefined where it does. */
+export function interfaceProblem(text: string): string | undefined {
   const { kind, target } = parseInterface(text)
-  return kind.accepts(target)
+  return kind.problem(target)
 }
 
 /** `packet:NAME, pcap:NAME`: all kinds that have to be written. */
@@ -129,20 +147,20 @@ export function interfaceKinds(): string {
     .join(', ')
 }
 
-/** What `--interface` expects, as a phrase, closer where the text is of a kind that there is: `packet:NAME`. */
-export function expectedInterface(text = ''): string {
-  const { kind } = parseInterface(text)
-  if (text.startsWith(`${kind.kind}:`)) return `${kind.kind}:${kind.placeholder}, ${kind.doc}`
+/** What `--interface` expects, as a phrase. */
+export function expectedInterface(): string {
   const kinds = INTERFACE_KINDS.slice(1).map(({ kind }) => `${kind}:`)
-  return `an interface's name of 1 to 15 characters such as tap0, or what follows one of ${kinds.join(', ')}`
+  return `${DEVICE_NAME}, or what follows one of ${kinds.join(', ')}`
 }
 
 /**
  * Opens an interface by its text: `tap0` or `tap:tap0` for a tap, `packet:eth0` for an existing one through a packet socket, and
  * so on through `INTERFACE_KINDS`.
- * @throws as the function that opens that kind
+ * @throws TypeError in one line for what is no interface's text; and as the function that opens that kind
  */
 export async function openNetif(text: string, context: OpenNetifContext): Promise<Netif> {
   const { kind, target } = parseInterface(text)
+  const problem = kind.problem(target)
+  if (problem !== undefined) throw new TypeError(`interface ${text}: ${problem}`)
   return await kind.open(target, context)
 }

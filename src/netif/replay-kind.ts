@@ -1,26 +1,23 @@
+import { type InterfaceOption, InterfaceTextError, parseOptions, problemOf } from './interface-text.ts'
 import type { InterfaceKind } from './open-netif.ts'
 import { openReplay, type ReplayOptions } from './replay.ts'
 
-type Target = Pick<ReplayOptions, 'speed' | 'timing' | 'record'> & { file: string }
+const SPEED: InterfaceOption<Pick<ReplayOptions, 'speed' | 'timing'>> = {
+  form: 'speed=N|max (0.001 to 1000000)',
+  parse(text) {
+    if (text === 'max') return { timing: 'fast' }
+    const isNumber = /^\d{1,7}(\.\d{1,3})?$/.test(text) && Number(text) >= 0.001 && Number(text) <= 1e6
+    return isNumber ? { speed: Number(text) } : undefined
+  },
+}
+const RECORD: InterfaceOption<string> = { form: 'record=FILE', parse: (text) => (text === '' ? undefined : text) }
 
-/** `FILE,speed=10,record=FILE`; a comma that no option follows belongs to the file's name. */
-function parseReplay(text: string): Target | undefined {
-  const target: Target = { file: text }
-  for (;;) {
-    const [, before, name, value] = /^(.*),(speed|record)=([^,]*)$/s.exec(target.file) ?? []
-    if (name === undefined) return target.file === '' ? undefined : target
-    if (name === 'record') {
-      if (target.record !== undefined || value === '') return undefined
-      target.record = value!
-    } else {
-      if (target.speed !== undefined || target.timing !== undefined) return undefined
-      if (value === 'max') target.timing = 'fast'
-      else if (/^\d{1,7}(\.\d{1,3})?$/.test(value!) && Number(value) >= 0.001 && Number(value) <= 1e6)
-        target.speed = Number(value)
-      else return undefined
-    }
-    target.file = before!
-  }
+/** @throws InterfaceTextError */
+function parseReplay(text: string): Pick<ReplayOptions, 'speed' | 'timing' | 'record'> & { file: string } {
+  const { address: file, options } = parseOptions(text, { speed: SPEED, record: RECORD })
+  if (file === '') throw new InterfaceTextError('a file', 'nothing')
+  const { speed, record } = options
+  return { file, ...speed, ...(record === undefined ? {} : { record }) }
 }
 
 export const REPLAY_KIND: InterfaceKind = {
@@ -28,12 +25,7 @@ export const REPLAY_KIND: InterfaceKind = {
   label: 'replay of',
   placeholder: 'FILE[,speed=N|max][,record=FILE]',
   doc: 'the frames of a pcap or pcapng file, with their timing, N times as fast, or as fast as it goes',
-  accepts: (target) => parseReplay(target) !== undefined,
+  problem: (target) => problemOf(() => parseReplay(target)),
   nameOf: () => 'replay',
-  open: async (target, { memory, clock }) => {
-    const options = parseReplay(target)
-    if (options === undefined)
-      throw new TypeError(`an interface replay:${REPLAY_KIND.placeholder}, not replay:${target}`)
-    return openReplay({ ...options, memory, clock })
-  },
+  open: async (target, { memory, clock }) => openReplay({ ...parseReplay(target), memory, clock }),
 }

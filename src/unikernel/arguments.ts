@@ -37,9 +37,17 @@ export type EndpointArgument = Common & Default<string> & { type: 'endpoint' }
  */
 export type DurationArgument = Common & Default<string> & { type: 'duration'; minimum?: number; maximum?: number }
 export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choices: readonly string[] }
-/** Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does, or closer by the text. */
+/**
+ * Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does, or closer by the text.
+ * `complaint` may say in its own words what is wrong with a text: "expected this, not that".
+ */
 export type CustomArgument = Common &
-  Default<string> & { type: 'custom'; expected: string | ((text?: string) => string); parse: (text: string) => unknown }
+  Default<string> & {
+    type: 'custom'
+    expected: string | ((text?: string) => string)
+    parse: (text: string) => unknown
+    complaint?: (text: string) => string | undefined
+  }
 
 export type ArgumentDeclaration =
   | StringArgument

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { IpAddress, IpPrefix } from '../address/index.ts'
-import { expectedInterface, interfaceKinds, isInterface, parseInterface } from '../netif/index.ts'
+import { expectedInterface, interfaceKinds, interfaceProblem, parseInterface } from '../netif/index.ts'
 import { parseValue } from './argument-types.ts'
 import { type ArgumentValues, BadArgument } from './arguments.ts'
 import { parseDestination, TRANSPORTS } from './destination.ts'
@@ -10,7 +10,7 @@ import { NAME_ARGUMENTS } from './name-arguments.ts'
 import { SYSLOG_FACILITIES, type SyslogFacility } from './syslog.ts'
 
 function parseInterfaceText(text: string): string | undefined {
-  return isInterface(text) ? text : undefined
+  return interfaceProblem(text) === undefined ? text : undefined
 }
 
 /** A host name's labels, RFC 1123, section 2.1: what DHCP and a log can carry. */
@@ -86,8 +86,9 @@ export function bootArguments(application: string) {
     },
     interface: {
       type: 'custom',
-      expected: expectedInterface,
+      expected: expectedInterface(),
       parse: parseInterfaceText,
+      complaint: interfaceProblem,
       placeholder: 'NAME',
       default: 'tap0',
       doc: `the tap device, or another way to reach a network: ${interfaceKinds()}`,

@@ -167,7 +167,10 @@ function parseOption(option: Option, text: string): unknown {
 function parseText({ declaration }: Option, from: string, text: string): unknown {
   const value = parseValue(declaration, text)
   if (value === undefined) {
-    throw new BadArgument(`${from}: expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}`)
+    const complaint = declaration.type === 'custom' ? declaration.complaint?.(text) : undefined
+    throw new BadArgument(
+      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}`}`,
+    )
   }
   return value
 }

@@ -47,6 +47,11 @@ describe('the command line', () => {
     [['exec', '--interface', 'lo'], 'expected -- and a command'],
     [['exec', '--ipv4', 'x', '--', 'node'], "--ipv4: expected a host's IPv4 address"],
     [['exec', '--loud', '--', 'node'], 'unknown argument --loud'],
+    [
+      ['exec', '--interface', 'tap0,queues=17', '--', 'node'],
+      '--interface: expected queues=N (1 to 16), not "queues=17"',
+    ],
+    [['dhcp', '--interface', 'packet:lo,foo=1'], '-i: expected nothing behind the comma, not "foo=1"'],
     [['sandbox'], `missing required argument 'COMMAND'`],
     [['sandbox', '--loud', '--', 'true'], `unknown option '--loud'`],
     [

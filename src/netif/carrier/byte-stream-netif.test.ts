@@ -223,7 +223,24 @@ describe('listening', () => {
     await netif.close()
     expect(existsSync(path)).toBe(false)
     writeFileSync(path, 'a file')
-    await expect(openByteStream({ path, listen: true })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await expect(openByteStream({ path, listen: true })).rejects.toThrow(
+      `listen EADDRINUSE (${path} is a file and no socket)`,
+    )
+    await expect(openByteStream({ path })).rejects.toThrow(`connect ENOTSOCK (${path} is a file and no socket)`)
+  })
+
+  test.each([true, false])('in a folder that is not there, or is none (listen: %s)', async (listen) => {
+    const call = listen ? 'listen' : 'connect'
+    await expect(openByteStream({ path: `${path}/sock`, listen })).rejects.toThrow(
+      `${call} ENOENT (there is no folder ${path})`,
+    )
+    writeFileSync(path, 'a file')
+    await expect(openByteStream({ path: `${path}/sock`, listen })).rejects.toThrow(
+      `${call} ENOTDIR (${path} is no folder)`,
+    )
+    await expect(openByteStream({ path: `/${'x'.repeat(107)}`, listen })).rejects.toThrow(
+      'the path of a UNIX socket has 1 to 107 bytes, not 108',
+    )
   })
 })
 

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { integerInRange, SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import { ByteStreamNetif, type ByteStreamNetifOptions, type PeerSource } from './byte-stream-netif.ts'
 import { connectOnSystem } from './system-sockets.ts'
+import { checkUnixPath, pathProblem } from './unix-path.ts'
 
 /** A UNIX socket by its path, or a TCP port. */
 export type StreamAddress = { path: string } | { host?: string; port: number }
@@ -19,8 +20,6 @@ export type ByteStreamOptions = ByteStreamNetifOptions &
     reconnect?: number
   }
 
-/** sockaddr_un has 108 bytes with the zero at its end, unix(7). */
-const LONGEST_PATH = 107
 const LOOPBACK = '127.0.0.1'
 /** Frames do not wait for more of them; another end whose machine is gone is noticed some time, and makes room for the next one. */
 const TCP_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
@@ -39,10 +38,7 @@ export async function openByteStream(options: ByteStreamOptions): Promise<ByteSt
     integerInRange('reconnect', reconnect, 10, 3_600_000)
   }
   if ('path' in options) {
-    const bytes = Buffer.byteLength(options.path)
-    if (bytes === 0 || bytes > LONGEST_PATH) {
-      throw new RangeError(`the path of a UNIX socket has 1 to ${LONGEST_PATH} bytes, not ${bytes}`)
-    }
+    checkUnixPath(options.path)
   } else {
     integerInRange('port', options.port, listen ? 0 : 1, 65_535)
   }
@@ -78,14 +74,17 @@ class Connecting implements PeerSource {
       this.#try(netif)
       return
     }
-    await new Promise<void>((resolve, reject) => {
+    const connected = new Promise<void>((resolve, reject) => {
       const socket = this.#connect()
-      socket.once('error', (error) => reject(addressError(error, 'connect', this.#address)))
+      socket.once('error', reject)
       socket.once('connect', () => {
         socket.removeAllListeners('error')
         netif.use(socket)
         resolve()
       })
+    })
+    await connected.catch(async (error) => {
+      throw await addressError(error, 'connect', this.#address)
     })
   }
 
@@ -162,7 +161,7 @@ class Listening implements PeerSource {
       await this.#listen()
     } catch (error) {
       if (!('path' in this.#address) || !(await removeStale(this.#address.path, error as NodeJS.ErrnoException))) {
-        throw addressError(error as NodeJS.ErrnoException, 'listen', this.#address)
+        throw await addressError(error as NodeJS.ErrnoException, 'listen', this.#address)
       }
       await this.#listen()
     }
@@ -223,9 +222,14 @@ function textOf(address: StreamAddress): string {
   return 'path' in address ? address.path : `${address.host ?? LOOPBACK} port ${address.port}`
 }
 
-function addressError(error: NodeJS.ErrnoException, syscall: string, address: StreamAddress): SystemError {
-  const code = (error.code ?? 'EIO') as SystemErrorCode
-  return new SystemError(code, syscall, { hint: hintFor(code, textOf(address)), cause: error })
+async function addressError(
+  error: NodeJS.ErrnoException,
+  syscall: string,
+  address: StreamAddress,
+): Promise<SystemError> {
+  const problem = 'path' in address ? await pathProblem(address.path, syscall) : null
+  const code = problem?.code ?? ((error.code ?? 'EIO') as SystemErrorCode)
+  return new SystemError(code, syscall, { hint: problem?.hint ?? hintFor(code, textOf(address)), cause: error })
 }
 
 function hintFor(code: string, where: string): string {
@@ -238,6 +242,8 @@ function hintFor(code: string, where: string): string {
     case 'EACCES':
     case 'EPERM':
       return `no permission for ${where}`
+    case 'EPROTOTYPE':
+      return `${where} is a socket of another type, of datagrams maybe`
     default:
       return where
   }

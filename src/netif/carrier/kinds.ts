@@ -1,70 +1,78 @@
 import { isIP, isIPv6 } from 'node:net'
+import { InterfaceTextError, integerOption, parseOptions, problemOf } from '../interface-text.ts'
 import type { InterfaceKind, OpenNetifContext } from '../open-netif.ts'
 import { openByteStream } from './byte-stream-peers.ts'
 import { LARGEST_DATAGRAM_MTU, openDatagram } from './datagram.ts'
-import { parseHostAndPort, parseTarget, type Target } from './target.ts'
+import { COMMON, CONNECTING, type HostAndPort, parseHostAndPort } from './target.ts'
+import { LONGEST_PATH } from './unix-path.ts'
 import { openWebSocket } from './web-socket.ts'
 
-const COMMON = ['mac', 'mtu'] as const
-const CONNECTING = [...COMMON, 'reconnect'] as const
 const LOOPBACK = '127.0.0.1'
-/** sockaddr_un, unix(7). */
-const LONGEST_PATH = 107
 
 function unixTarget(text: string, allowed: typeof COMMON | typeof CONNECTING) {
-  const target = parseTarget(text, allowed)
-  if (target === undefined || Buffer.byteLength(target.address) > LONGEST_PATH) return undefined
-  return { path: target.address, ...optionsOf(target) }
+  const { address: path, options } = parseOptions(text, allowed)
+  checkPath(path)
+  return { path, ...options }
+}
+
+function checkPath(path: string): void {
+  const bytes = Buffer.byteLength(path)
+  if (bytes === 0) throw new InterfaceTextError('the path of a socket', 'nothing')
+  if (bytes > LONGEST_PATH)
+    throw new InterfaceTextError(`the path of a socket, ${LONGEST_PATH} bytes at most`, `one of ${bytes}`)
 }
 
 function tcpTarget(text: string, allowed: typeof COMMON | typeof CONNECTING, defaultHost?: string) {
-  const target = parseTarget(text, allowed)
-  const address = target === undefined ? undefined : parseHostAndPort(target.address, defaultHost)
-  return address === undefined ? undefined : { ...address, ...optionsOf(target!) }
+  const { address, options } = parseOptions(text, allowed)
+  const found = parseHostAndPort(address, defaultHost)
+  if (found === undefined)
+    throw new InterfaceTextError(`${defaultHost === undefined ? 'HOST:PORT' : '[HOST:]PORT'}`, JSON.stringify(address))
+  return { ...found, ...options }
 }
 
-function udpTarget(text: string) {
-  const target = parseTarget(text, [...COMMON, 'local'])
-  const remote = target === undefined ? undefined : parseHostAndPort(target.address)
-  if (remote === undefined || isIP(remote.host) === 0 || (target!.mtu ?? 0) > LARGEST_DATAGRAM_MTU) return undefined
-  const local = parseHostAndPort(target!.local ?? '', isIPv6(remote.host) ? '::1' : LOOPBACK)
-  if (local === undefined || isIP(local.host) !== isIP(remote.host)) return undefined
-  return { ...optionsOf(target!), remote, local }
+const LOCAL = {
+  form: 'local=[ADDRESS:]PORT',
+  // Whose default depends on the family of the other end.
+  parse: (text: string) => (parseHostAndPort(text, LOOPBACK) === undefined ? undefined : text),
+}
+const UDP = { local: LOCAL, mac: COMMON.mac, mtu: integerOption('mtu', 68, LARGEST_DATAGRAM_MTU) } as const
+
+function udpTarget(text: string): { remote: HostAndPort; local: HostAndPort } {
+  const { address, options } = parseOptions(text, UDP)
+  const remote = parseHostAndPort(address)
+  if (remote === undefined || isIP(remote.host) === 0)
+    throw new InterfaceTextError('ADDRESS:PORT of the other end', JSON.stringify(address))
+  if (options.local === undefined) throw new InterfaceTextError(`${LOCAL.form} behind a comma`, 'nothing')
+  const local = parseHostAndPort(options.local, isIPv6(remote.host) ? '::1' : LOOPBACK)
+  if (local === undefined || isIP(local.host) !== isIP(remote.host))
+    throw new InterfaceTextError(`${LOCAL.form} of the family of ${remote.host}`, JSON.stringify(options.local))
+  return { ...options, remote, local }
 }
 
 /** @param scheme `ws` or `wss`, which stands before the colon */
 function webSocketTarget(scheme: string, text: string) {
-  const target = parseTarget(text, CONNECTING)
-  const url = `${scheme}:${target?.address}`
+  const { address, options } = parseOptions(text, CONNECTING)
+  const url = `${scheme}:${address}`
   // A WebSocket takes no fragment, and would find a host in a path where there is no `//`.
-  if (target === undefined || !/^\/\/[^/]/.test(target.address) || url.includes('#') || !URL.canParse(url))
-    return undefined
-  return { ...optionsOf(target), url }
+  if (!/^\/\/[^/]/.test(address) || url.includes('#') || !URL.canParse(url))
+    throw new InterfaceTextError(`${scheme}://HOST[:PORT]/PATH`, JSON.stringify(url))
+  return { ...options, url }
 }
 
-function optionsOf({ address: _, ...options }: Target) {
-  return options
-}
-
-/** One that is made of how its target is read, and how what was read is opened. */
+/** One that is made of how its target is read, and how what was read is opened. @param parse throws InterfaceTextError */
 function carrier<T>(
   kind: string,
   describe: Pick<InterfaceKind, 'label' | 'placeholder' | 'doc'>,
-  parse: (target: string) => T | undefined,
+  parse: (target: string) => T,
   open: (target: T, context: OpenNetifContext) => ReturnType<InterfaceKind['open']>,
 ): InterfaceKind {
   return {
     kind,
     ...describe,
-    accepts: (target) => parse(target) !== undefined,
+    problem: (target) => problemOf(() => parse(target)),
     // A path or a port is no zone of an address; of several in one process each has its own stack.
     nameOf: () => kind,
-    open: async (target, context) => {
-      const parsed = parse(target)
-      if (parsed === undefined)
-        throw new TypeError(`an interface ${kind}:${describe.placeholder}, not ${kind}:${target}`)
-      return await open(parsed, context)
-    },
+    open: async (target, context) => await open(parse(target), context),
   }
 }
 

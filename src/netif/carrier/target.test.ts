@@ -1,36 +1,77 @@
 import { describe, expect, test } from 'vitest'
-import { isInterface, parseInterface } from '../open-netif.ts'
-import { parseHostAndPort, parseTarget } from './target.ts'
+import { VirtualClock } from '../../clock/index.ts'
+import { PacketMemory } from '../../packet/index.ts'
+import { parseOptions, problemOf } from '../interface-text.ts'
+import { interfaceProblem, isInterface, openNetif, parseInterface } from '../open-netif.ts'
+import { COMMON, CONNECTING, parseHostAndPort } from './target.ts'
 
 describe('options behind an address', () => {
-  const all = ['mac', 'mtu', 'reconnect', 'local'] as const
-
   test('are read from the end', () => {
-    const target = parseTarget('/run/a,b=c,reconnect=1.5s,mtu=9000,mac=02:00:00:00:00:07', all)
-    expect(target).toMatchObject({ address: '/run/a,b=c', reconnect: 1500, mtu: 9000 })
-    expect(`${target?.mac}`).toBe('02:00:00:00:00:07')
-    expect(parseTarget('/run/a', all)).toEqual({ address: '/run/a' })
+    const { address, options } = parseOptions('/run/a,b.c,reconnect=1.5s,mtu=9000,mac=02:00:00:00:00:07', CONNECTING)
+    expect({ address, ...options }).toMatchObject({ address: '/run/a,b.c', reconnect: 1500, mtu: 9000 })
+    expect(`${options.mac}`).toBe('02:00:00:00:00:07')
+    expect(parseOptions('/run/a', CONNECTING)).toEqual({ address: '/run/a', options: {} })
+  })
+
+  test('two commas are one of the address', () => {
+    expect(parseOptions('/run/a,,b=c,,,mtu=9000', COMMON)).toEqual({ address: '/run/a,b=c,', options: { mtu: 9000 } })
+    expect(parseOptions('/run/a,,mtu=9000', COMMON)).toEqual({ address: '/run/a,mtu=9000', options: {} })
   })
 
   test.each([
-    ['/a,mtu=67'],
-    ['/a,mtu=65522'],
-    ['/a,mtu=1e3'],
-    ['/a,mtu=1500,mtu=1500'],
-    ['/a,mac=01:00:5e:00:00:01'],
-    ['/a,mac=x'],
-    ['/a,reconnect=1'],
-    ['/a,reconnect=9ms'],
-    ['/a,reconnect=2h'],
-    ['/a,local='],
-    [',mtu=1500'],
-    [''],
-  ])('%j is refused', (text) => {
-    expect(parseTarget(text, all)).toBeUndefined()
+    ['/a,mtu=67', 'expected mtu=N (68 to 65521), not "mtu=67"'],
+    ['/a,mtu=65522', 'expected mtu=N (68 to 65521), not "mtu=65522"'],
+    ['/a,mtu=1e3', 'expected mtu=N (68 to 65521), not "mtu=1e3"'],
+    ['/a,mtu', 'expected mtu=N (68 to 65521), not "mtu"'],
+    ['/a,mtu=1500,mtu=1500', 'expected mtu once, not twice'],
+    ['/a,mac=01:00:5e:00:00:01', 'expected mac=ADDRESS (of one station), not "mac=01:00:5e:00:00:01"'],
+    ['/a,mac=x', 'expected mac=ADDRESS (of one station), not "mac=x"'],
+    ['/a,reconnect=1', 'expected reconnect=DURATION (10ms to 1h), not "reconnect=1"'],
+    ['/a,reconnect=9ms', 'expected reconnect=DURATION (10ms to 1h), not "reconnect=9ms"'],
+    ['/a,reconnect=2h', 'expected reconnect=DURATION (10ms to 1h), not "reconnect=2h"'],
+  ])('%j: %s', (text, problem) => {
+    expect(problemOf(() => parseOptions(text, CONNECTING))).toBe(problem)
   })
 
-  test('one that the kind has not is refused', () => {
-    expect(parseTarget('/a,reconnect=1s', ['mtu'])).toBeUndefined()
+  test.each([
+    ['tap0,foo=1', 'expected queues=N (1 to 16) behind the comma, not "foo=1"'],
+    ['tap9,', 'expected queues=N (1 to 16) behind the comma, not nothing'],
+    ['tap0,queues=2,', 'expected queues=N (1 to 16) behind the comma, not nothing'],
+    ['tap0,queues=17', 'expected queues=N (1 to 16), not "queues=17"'],
+    ['tap0,queues=', 'expected queues=N (1 to 16), not "queues="'],
+    ['tap0,QUEUES=4', 'expected queues=N (1 to 16) behind the comma, not "QUEUES=4"'],
+    ['tun:tun0,foo=1', 'expected nothing behind the comma, not "foo=1"'],
+    ['packet:lo,foo=1', 'expected nothing behind the comma, not "foo=1"'],
+    ['packet:', 'expected an interface\'s name of 1 to 15 characters such as tap0, not ""'],
+    [
+      'unix-listen:/p,foo=1',
+      'expected mac=ADDRESS (of one station) or mtu=N (68 to 65521) behind the comma, not "foo=1"',
+    ],
+    [
+      'unix-listen:/p,reconnect=1s',
+      'expected mac=ADDRESS (of one station) or mtu=N (68 to 65521) behind the comma, not "reconnect=1s"',
+    ],
+    [`unix:/${'x'.repeat(107)}`, 'expected the path of a socket, 107 bytes at most, not one of 108'],
+    ['unix:', 'expected the path of a socket, not nothing'],
+    ['tcp:5000', 'expected HOST:PORT, not "5000"'],
+    ['udp:127.0.0.1:5000', 'expected local=[ADDRESS:]PORT behind a comma, not nothing'],
+    ['udp:127.0.0.1:5000,local=', 'expected local=[ADDRESS:]PORT, not "local="'],
+    [
+      'udp:127.0.0.1:5000,local=[::1]:5001',
+      'expected local=[ADDRESS:]PORT of the family of 127.0.0.1, not "[::1]:5001"',
+    ],
+    ['ws:relay', 'expected ws://HOST[:PORT]/PATH, not "ws:relay"'],
+    ['replay:a.pcap,speed=0', 'expected speed=N|max (0.001 to 1000000), not "speed=0"'],
+    ['replay:,speed=2', 'expected a file, not nothing'],
+  ])('%s: %s', (text, problem) => {
+    expect(interfaceProblem(text)).toBe(problem)
+  })
+
+  test('what is opened by a program says the same', async () => {
+    const context = { memory: new PacketMemory({ smallSlots: 16, largeSlots: 4 }), clock: new VirtualClock() }
+    await expect(openNetif('tap0,foo=1', context)).rejects.toThrow(
+      'interface tap0,foo=1: expected queues=N (1 to 16) behind the comma, not "foo=1"',
+    )
   })
 })
 
