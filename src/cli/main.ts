@@ -86,7 +86,14 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
         "them. What the program starts itself has the operating system's network.",
     )
     .usage('[boot arguments] -- COMMAND [ARGUMENTS]')
-    .argument('[words...]', 'boot arguments as those of `tapstack run FILE --help`, then -- and the program')
+    .argument('[words...]')
+    // To commander all of them are one list.
+    .configureHelp({
+      visibleArguments: () => [
+        new Argument('[boot arguments...]', 'as `run FILE --help` lists them, those about the network and its log'),
+        new Argument('<COMMAND>', 'the program to run, with its arguments; its exit code is passed on'),
+      ],
+    })
     .passThroughOptions()
     .allowUnknownOption()
     .action(async (given: string[]) => {

@@ -30,6 +30,7 @@ export {
   devices,
   type HappyEyeballsConnector,
   type HttpClient,
+  type HttpHandler,
   type HttpListener,
   type HttpRequest,
   type HttpResponse,

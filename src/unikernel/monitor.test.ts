@@ -15,14 +15,15 @@ import { measurementLines } from './line-protocol.ts'
 import { run } from './run.ts'
 import { type UnikernelContext, unikernel } from './unikernel.ts'
 
-test('lines: what is not to be taken for structure, whole numbers and others, and long ones in parts', () => {
+test('lines: what is not to be taken for structure, integers and others by what they are, and long ones in parts', () => {
   const measurement = {
     name: 'a b,c',
     tags: { vm: 'web-1', where: 'x=y z' },
-    fields: { count: 3, share: 0.25, none: Number.NaN },
+    fields: { count: 3, large: 2 ** 60, none: Number.NaN },
+    fractions: { share: 0.25, whole: 2, nothing: Number.NaN },
   }
   expect(measurementLines(measurement, 1_700_000_000_000_000_001n, 1_000)).toEqual([
-    'a\\ b\\,c,vm=web-1,where=x\\=y\\ z count=3i,share=0.25 1700000000000000001\n',
+    'a\\ b\\,c,vm=web-1,where=x\\=y\\ z share=0.25,whole=2,count=3i,large=1152921504606846976i 1700000000000000001\n',
   ])
   const fields = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`field${i}`, i]))
   const lines = measurementLines({ name: 'm', tags: {}, fields }, 5n, 40)
@@ -84,6 +85,13 @@ test('--monitor: what the process uses and the layers count, over TCP, at once, 
     expect(Math.abs(time - begun)).toBeLessThan(20_000)
   }
   const last = (name: string) => measured.filter((each) => each.name === name).at(-1)!
+  // A server keeps the type of a field: none may change it, whatever its value.
+  for (const { name, fields } of measured) {
+    for (const [key, value] of Object.entries(fields)) {
+      const isFraction = name === 'process'
+      expect(value, `${name} ${key}`).toMatch(isFraction ? /^[\d.e-]+$/ : /^-?\d+i$/)
+    }
+  }
   expect(Number.parseInt(last('memory').fields.residentSet, 10)).toBeGreaterThan(10_000_000)
   expect(Number(last('process').fields.uptimeSeconds)).toBeGreaterThan(0)
   expect(last('log').fields).toMatchObject({ warning: '1i', info: '1i', error: '0i' })

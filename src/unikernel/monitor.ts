@@ -89,11 +89,12 @@ export class Monitor {
     const tags = { vm: this.#options.name }
     const { packets: _packets, ...memory } = this.#options.lifecycle.memory()
     const loop = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(loop, this.#loop)
+    const { utilization: eventLoopUtilization } = performance.eventLoopUtilization(loop, this.#loop)
+    const uptimeSeconds = process.uptime()
     this.#loop = loop
     const { error, warn: warning, app, info, debug } = this.#logged
     return [
-      { name: 'process', tags, fields: { uptimeSeconds: process.uptime(), eventLoopUtilization: utilization } },
+      { name: 'process', tags, fields: {}, fractions: { uptimeSeconds, eventLoopUtilization } },
       { name: 'memory', tags, fields: memory },
       { name: 'log', tags, fields: { error, warning, app, info, debug } },
       ...this.#stacks.flatMap(({ stack, group }) => ofStack(stack, group === null ? tags : { ...tags, stack: group })),

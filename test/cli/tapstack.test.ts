@@ -22,6 +22,7 @@ describe('the command line', () => {
   test.each([
     [['--help']],
     [['run', '--help']],
+    [['exec', '--help']],
     [['sandbox', '--help']],
     [['demo', '--help']],
     [['dhcp', '--help']],
@@ -31,6 +32,11 @@ describe('the command line', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('Usage: tapstack')
     expect(stderr).toBe('')
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    // What stands under "Arguments" has a name that the first line has.
+    const [usage] = stdout.split('\n')
+    const [, operands = ''] = /^Arguments:\n((?: .*\n)+)/m.exec(stdout) ?? []
+    for (const [, name] of operands.matchAll(/^ {2}(\S+(?: \S+)*) {2}/gm)) expect(usage).toContain(name)
   })
 
   test.each([

@@ -6,7 +6,15 @@ import type { Clock, Random } from '../../clock/index.ts'
 import { type CreateStackOptions, SocketStack, type Stack } from '../../stack/index.ts'
 import { run } from '../run.ts'
 import { type Unikernel, unikernel } from '../unikernel.ts'
-import { type BlockDevice, device, devices, type HttpServer, type KeyValueStore } from './index.ts'
+import {
+  type BlockDevice,
+  device,
+  devices,
+  type HttpClient,
+  type HttpHandler,
+  type HttpServer,
+  type KeyValueStore,
+} from './index.ts'
 
 let folder: string
 
@@ -277,4 +285,85 @@ test('HTTP: a server, and a client that asks it by name', async () => {
     },
   })
   expect(await runWith(application)).toMatchObject({ code: 0, stderr: '' })
+})
+
+describe('an HTTP handler that fails costs its own request alone', () => {
+  const stack = devices.stack()
+
+  /** What a client hears of `/first`, `/second` and so on, over one connection where that lasts. */
+  async function served(handler: HttpHandler, ask: (url: string, client: HttpClient) => Promise<unknown>) {
+    let heard: unknown
+    const application = unikernel({
+      name: 'trial',
+      devices: { server: devices.httpServer({ stack }), client: devices.httpClient({ stack }) },
+      async start({ server, client }) {
+        const { local, close } = await server.serve({ port: 0 }, (request, response) =>
+          request.url === '/fine' ? response.end('fine') : handler(request, response),
+        )
+        heard = await ask(`http://127.0.0.1:${local.port}`, client)
+        // The others are served as before.
+        expect((await client.request(`http://127.0.0.1:${local.port}/fine`)).text()).toBe('fine')
+        await close()
+      },
+    })
+    const { code, stderr } = await runWith(application)
+    expect(code).toBe(0)
+    return { heard, lines: stderr.split('\n').slice(0, -1) }
+  }
+  const line = (message: string) =>
+    expect.stringMatching(new RegExp(`warn  trial: an HTTP handler failed error="${message} at .*" method=GET url=/x$`))
+  const mistake = () => {
+    throw new TypeError('a mistake')
+  }
+
+  test.each<[string, HttpHandler]>([
+    ['throws', mistake],
+    ['rejects', async () => mistake()],
+    [
+      'rejects later, its headers set',
+      async (_request, response) => {
+        response.setHeader('Content-Length', 5)
+        response.statusMessage = 'Fine'
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        mistake()
+      },
+    ],
+  ])('%s: 500, and one line', async (_how, handler) => {
+    const { heard, lines } = await served(handler, async (url, client) => {
+      const { status, headers, body } = await client.request(`${url}/x`)
+      return [status, headers['content-length'], body.length]
+    })
+    expect(heard).toEqual([500, '0', 0])
+    expect(lines).toEqual([line('a mistake')])
+  })
+
+  test('after it has begun to answer: the connection is reset', async () => {
+    const handler: HttpHandler = async (_request, response) => {
+      response.write('some')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      mistake()
+    }
+    const { heard, lines } = await served(handler, (url, client) =>
+      client.request(`${url}/x`).catch(({ code }) => code),
+    )
+    expect(heard).toBe('ECONNRESET')
+    expect(lines).toEqual([line('a mistake')])
+  })
+
+  test('after its answer: that stays', async () => {
+    const handler: HttpHandler = (_request, response) => {
+      response.end('done')
+      mistake()
+    }
+    const { heard, lines } = await served(handler, async (url, client) => (await client.request(`${url}/x`)).text())
+    expect(heard).toBe('done')
+    expect(lines).toEqual([line('a mistake')])
+  })
+
+  test('what it writes after the end', async () => {
+    const handler: HttpHandler = (_request, response) => response.end('done') && response.write('more')
+    const { heard, lines } = await served(handler, async (url, client) => (await client.request(`${url}/x`)).text())
+    expect(heard).toBe('done')
+    expect(lines).toEqual([expect.stringContaining('an HTTP handler failed error="write after end"')])
+  })
 })

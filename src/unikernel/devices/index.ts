@@ -20,7 +20,7 @@ export {
   devicesInOrder,
 } from './device.ts'
 export type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts'
-export type { HttpListener, HttpServer, ServeOptions } from './http-server.ts'
+export type { HttpHandler, HttpListener, HttpServer, ServeOptions } from './http-server.ts'
 export type { KeyValueStore, KeyValueStoreOptions } from './key-value-store.ts'
 export type { HappyEyeballsConnector } from './name-devices.ts'
 export {
