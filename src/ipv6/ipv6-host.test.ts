@@ -43,7 +43,7 @@ class Link {
     packet.destination3 = 1
     packet.hopLimit = 255
     packet.multicast = packet.linkMulticast = true
-    host.discovery.receiveControl(packet, message[0])
+    host.discovery.messages.receiveControl(packet, message[0])
     packet.release()
   }
 }

@@ -2,12 +2,9 @@ export { type NeighborDiscoveryCounters, newNeighborDiscoveryCounters } from './
 export { type AddressOrigin, AddressState, InterfaceAddress } from './interface-address.ts'
 export type { FormAddress } from './interface-addresses.ts'
 export { Neighbor, NeighborState } from './neighbor.ts'
-export {
-  NeighborDiscovery,
-  type NeighborDiscoveryHost,
-  type NeighborDiscoveryOptions,
-  type RouterRole,
-} from './neighbor-discovery.ts'
+export { NeighborDiscovery } from './neighbor-discovery.ts'
+export type { NeighborDiscoveryHost, RouterRole } from './neighbor-discovery-host.ts'
+export type { NeighborDiscoveryOptions } from './neighbor-discovery-options.ts'
 export type { Advertised, NetworkConfiguration } from './network-configuration.ts'
 export type { LinkParameters } from './parameters.ts'
 export type { OnLinkPrefix, PrefixList } from './prefix-list.ts'
