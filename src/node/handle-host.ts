@@ -1,6 +1,7 @@
 import type { DirectStack } from '../stack/index.ts'
 import { EventLoopHold } from './event-loop.ts'
 import type { Lookup } from './lookup.ts'
+import { installWrapHandle } from './stack-tls.ts'
 import { Turns } from './turns.ts'
 
 /** What the handles of one stack share. */
@@ -25,6 +26,8 @@ const hosts = new WeakMap<DirectStack, HandleHost>()
 export function handleHost(stack: DirectStack): HandleHost {
   let host = hosts.get(stack)
   if (host === undefined) {
+    // Also where Node's own `tls` is used over a socket of the stack.
+    installWrapHandle()
     host = new HandleHost(stack)
     hosts.set(stack, host)
   }

@@ -55,7 +55,9 @@ export function installWrapHandle(everybody: HandleHost | null = null): void {
       own = new TcpHandle(connecting)
     }
     if (own !== null) Object.assign(own, { [ownerSymbol]: this })
-    return original.call(this, wrap, own ?? handle, hasActiveWrite)
+    const below = own ?? handle
+    if (below instanceof TcpHandle) below.isBelowTls = true
+    return original.call(this, wrap, below, hasActiveWrite)
   }
 }
 

@@ -7,6 +7,8 @@ import { joined } from './waiting-writes.ts'
 import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 
 export abstract class WritingTcpHandle extends TcpHandleBase {
+  /** Set by whoever puts TLS above this handle. */
+  isBelowTls = false
   /** Bytes written past C++. */
   #written = 0
 
@@ -30,8 +32,11 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     if (refusal !== 0) return refusal
     const connection = this.connection!
     for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
-    if (this.#push(connection)) process.nextTick(finishWrite, this, request)
-    else this.#waitForRoom(connection, request, true)
+    if (!this.#push(connection)) this.#waitForRoom(connection, request, true)
+    // HTTP/2 sends nothing more, not even the GOAWAY of a session that is destroyed, before it hears of the last write. TLS
+    // cannot hear of it from within, and Node's own requests are never told before `write` has returned.
+    else if (canWriteAtOnce && !this.isBelowTls) this.finishWrite(request, 0)
+    else process.nextTick(finishWrite, this, request)
     return 0
   }
 

@@ -8,6 +8,7 @@ import { http } from './cases/http.ts'
 import { httpClients } from './cases/http-clients.ts'
 import { httpServers } from './cases/http-servers.ts'
 import { http2 } from './cases/http2.ts'
+import { http2Endings } from './cases/http2-endings.ts'
 import { https } from './cases/https.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { classes } from './cases/net-classes.ts'
@@ -36,6 +37,7 @@ const SUITES: Record<string, Cases> = {
   tls,
   https,
   http2,
+  'http2: endings': http2Endings,
 }
 
 const nodes = new SocketStack()
