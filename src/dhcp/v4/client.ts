@@ -17,16 +17,19 @@ import {
 } from '../../clock/index.ts'
 import { integerInRange } from '../../errors/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
-import { TransmitLimit } from '../v6/transmit-limit.ts'
+import { RestartDelay } from '../restart-delay.ts'
+import { awaitsAcknowledgment, awaitsRefusal } from './awaited-answers.ts'
 import type { Dhcpv4ClientOptions, Dhcpv4EndReason, Dhcpv4Events, Dhcpv4State } from './client-interface.ts'
-import { type ClientProfile, clientMessage, type MessageContent } from './client-messages.ts'
+import { clientProfile } from './client-profile.ts'
 import { MessageType } from './codes.ts'
 import { newDhcpv4Counters } from './counters.ts'
-import { isDomainName } from './domain-search.ts'
 import { type Dhcpv4Lease, isUsable, leaseFrom } from './lease.ts'
+import { logLease, logLoss, logRefusal } from './lease-log.ts'
+import { delayInPhase, leasePhase, nextLeaseEvent } from './lease-phase.ts'
 import { Offers } from './offers.ts'
 import { LeaseMemory, type RememberedLease } from './remembered-lease.ts'
-import { delayAfter, renewalDelay } from './retransmission.ts'
+import { delayAfter } from './retransmission.ts'
+import { Transaction } from './transaction.ts'
 import type { AddressProber, Dhcpv4Receiver, Dhcpv4Transport } from './transport.ts'
 import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
 
@@ -36,8 +39,6 @@ const MAX_REQUESTS = 4
 const MAX_REBOOT_REQUESTS = 2
 /** RFC 2131, section 3.1, 5: the least time between a DHCPDECLINE and the next search. */
 const DECLINE_DELAY: Microseconds = 10 * SECOND
-/** After rounds that came to nothing the next one waits, twice as long each time, up to this. */
-const LONGEST_RESTART_DELAY: Microseconds = 600 * SECOND
 /** Searches without an offer after which a host may help itself: about 12 seconds. */
 const UNANSWERED_DISCOVERS = 2
 /** RFC 8925, section 3.4. */
@@ -54,19 +55,16 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   readonly #prober: AddressProber | null
   readonly #memory: LeaseMemory | null
   readonly #log: Log
-  #profile: ClientProfile
   readonly #offerWait: Microseconds
-  readonly #limit: TransmitLimit
+  readonly #transaction: Transaction
   readonly #timer = new Timer(this)
   readonly #offers = new Offers()
+  /** What was refused the first time may be asked for again at once. */
+  readonly #restartDelay = new RestartDelay(1)
   #state: Dhcpv4State = 'stopped'
   /** Grows with each start, so that what a store answers to an earlier one is known. */
   #run = 0
-  /** Of the exchange under way; -1 for none. */
-  #transactionId = -1
-  #transmissions = 0
-  /** When the search began; of the first request; when to send again. */
-  #searchingSince: Microseconds = 0
+  /** When the first request went out; when to send again. */
   #requestedAt: Microseconds = 0
   #sendAt: Microseconds = 0
   /** The field secs of the last DHCPDISCOVER, which the request repeats (RFC 2131, section 3.1, 3). */
@@ -76,35 +74,21 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #lease: Dhcpv4Lease | null = null
   /** What a server has said last about addresses without one. */
   #mayAutoConfigure = true
-  /** Rounds without a lease that lasted. */
-  #failedRounds = 0
 
   /** @throws RangeError or TypeError for an option that cannot be */
   constructor(options: Dhcpv4ClientOptions) {
-    const { transport, clock, hostName = null, clientId = null } = options
-    if (hostName !== null && !isDomainName(hostName))
-      throw new TypeError(`not a host name: ${JSON.stringify(hostName)}`)
-    if (clientId !== null) integerInRange('the length of clientId', clientId.length, 2, 255)
+    const { transport, clock, random } = options
+    const profile = clientProfile(options)
     this.#offerWait = integerInRange('offerWait', options.offerWait ?? DEFAULT_OFFER_WAIT, 0, LONGEST_OFFER_WAIT)
     this.#transport = transport
     this.#clock = clock
-    this.#random = options.random
+    this.#random = random
     this.#events = options.events
     this.#prober = options.prober ?? null
     this.#log = options.log ?? SILENT
     const { store = null } = options
     this.#memory = store === null ? null : new LeaseMemory(store, clock, this.#log)
-    this.#limit = new TransmitLimit(clock)
-    this.#profile = {
-      mac: options.mac,
-      clientId,
-      hostName,
-      rapidCommit: options.rapidCommit ?? true,
-      broadcast: options.broadcast ?? false,
-      ipv6Only: options.ipv6Only ?? false,
-      autoConfigure: options.autoConfigure ?? false,
-      maximumSize: Math.min(transport.maximumMessage + 28, 65_535),
-    }
+    this.#transaction = new Transaction(transport, clock, random, this.counters, profile)
   }
 
   get state(): Dhcpv4State {
@@ -125,8 +109,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   start(): void {
     if (this.#state !== 'stopped') return
     this.#state = 'init'
-    this.#failedRounds = 0
-    this.#searchingSince = this.#clock.now()
+    this.#restartDelay.reset()
+    this.#transaction.since = this.#clock.now()
     this.#transport.open(this)
     const run = ++this.#run
     if (this.#memory === null) this.#discover()
@@ -145,7 +129,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     if (this.#state === 'stopped') return
     this.#run++
     this.#state = 'stopped'
-    this.#transactionId = -1
+    this.#transaction.end()
     this.#lease = null
     this.#clock.disarm(this.#timer)
     this.#prober?.cancel()
@@ -163,10 +147,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       return
     }
     const address = lease.address.address
-    const content = { clientAddress: address, serverId: lease.serverId, seconds: 0 }
-    this.#newTransaction()
-    this.#transport.send(this.#build(MessageType.Release, content), address, lease.serverId)
-    this.counters.sent++
+    this.#transaction.begin()
+    this.#transaction.release(address, lease.serverId)
     this.#memory?.forget()
     this.#log.info('the lease is released', { address: lease.address.toString() })
     this.stop()
@@ -188,8 +170,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   /** The interface may be on another network now: asks whether the address still belongs there, RFC 2131, section 3.7. */
   linkChanged(): void {
     if (this.#state === 'stopped') return
-    this.#failedRounds = 0
-    this.#searchingSince = this.#clock.now()
+    this.#restartDelay.reset()
+    this.#transaction.since = this.#clock.now()
     const lease = this.#lease
     if (lease !== null) this.#reboot({ address: lease.address, serverId: lease.serverId, isOver: false })
     else if (this.#state !== 'probing' && this.#state !== 'declining') this.#discover()
@@ -197,7 +179,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   /** The interface has another address now. The identifier stays, by which servers know us. */
   changeMac(mac: MacAddress): void {
-    this.#profile = { ...this.#profile, mac }
+    this.#transaction.profile = { ...this.#transaction.profile, mac }
   }
 
   onTimer(): void {
@@ -205,7 +187,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       case 'init':
       case 'declining':
       case 'ipv6-only':
-        this.#searchingSince = this.#clock.now()
+        this.#transaction.since = this.#clock.now()
         this.#discover()
         return
       case 'selecting':
@@ -213,7 +195,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
         else this.#discoverAgain()
         return
       case 'requesting':
-        if (this.#transmissions < MAX_REQUESTS) this.#sendRequest()
+        if (this.#transaction.transmissions < MAX_REQUESTS) this.#sendRequest()
         else this.#restart()
         return
       case 'rebooting':
@@ -226,7 +208,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   receiveDatagram(bytes: Uint8Array): void {
     if (this.#state === 'stopped') return
-    const message = receiveServerMessage(bytes, this.#profile, this.#transactionId, this.counters)
+    const message = receiveServerMessage(bytes, this.#transaction.profile, this.#transaction.id, this.counters)
     if (message === null) return
     if (message.type === MessageType.Offer) this.#offered(message)
     else if (message.type === MessageType.Ack) this.#acknowledged(message)
@@ -238,23 +220,23 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #discover(): void {
     this.#state = 'selecting'
     this.#mayAutoConfigure = true
-    this.#newTransaction()
+    this.#transaction.begin()
     this.#offers.clear(this.#remembered?.address.address ?? null)
     this.#discoverAgain()
   }
 
   #discoverAgain(): void {
-    if (this.#transmissions === UNANSWERED_DISCOVERS) {
+    if (this.#transaction.transmissions === UNANSWERED_DISCOVERS) {
       const run = this.#run
       this.#log.warn('no DHCP server answers; the search goes on')
       this.#events.unanswered?.(this.#mayAutoConfigure)
       if (run !== this.#run || this.#state !== 'selecting') return
     }
-    this.#seconds = this.#elapsed()
+    this.#seconds = this.#transaction.elapsed
     const requestedAddress = this.#remembered?.address.address ?? null
     this.#requestedAt = this.#clock.now()
-    this.#broadcast(MessageType.Discover, { seconds: this.#seconds, requestedAddress })
-    this.#armFor(delayAfter(this.#transmissions, this.#random))
+    this.#transaction.broadcast(MessageType.Discover, { seconds: this.#seconds, requestedAddress })
+    this.#armFor(delayAfter(this.#transaction.transmissions, this.#random))
   }
 
   #offered(message: ServerMessage): void {
@@ -264,7 +246,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     }
     if (this.#takesIpv6Only(message)) return
     const { autoConfigure } = message.options
-    if (this.#profile.autoConfigure && autoConfigure !== null && message.yourAddress.isUnspecified) {
+    if (this.#transaction.profile.autoConfigure && autoConfigure !== null && message.yourAddress.isUnspecified) {
       // RFC 2563, section 2.3: no address, and whether to take one oneself.
       this.#mayAutoConfigure = autoConfigure
       return
@@ -284,7 +266,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   /** With the transaction of the offer, RFC 2131, table 5. */
   #request(offer: ServerMessage): void {
     this.#state = 'requesting'
-    this.#transmissions = 0
+    this.#transaction.transmissions = 0
     this.#requested = { address: offer.yourAddress, serverId: offer.serverId }
     this.#requestedAt = this.#clock.now()
     this.#sendRequest()
@@ -292,7 +274,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   #reboot({ address }: RememberedLease): void {
     this.#state = 'rebooting'
-    this.#newTransaction()
+    this.#transaction.begin()
     this.#seconds = 0
     this.#requested = { address: address.address, serverId: null }
     this.#requestedAt = this.#clock.now()
@@ -302,26 +284,21 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #sendRequest(): void {
     const { address, serverId } = this.#requested!
     const content = { seconds: this.#seconds, requestedAddress: address, serverId: serverId ?? undefined }
-    this.#broadcast(MessageType.Request, content)
-    this.#armFor(delayAfter(this.#transmissions, this.#random))
+    this.#transaction.broadcast(MessageType.Request, content)
+    this.#armFor(delayAfter(this.#transaction.transmissions, this.#random))
   }
 
   #rebootTimer(): void {
     const lease = this.#lease
     if (lease !== null && this.#clock.now() >= lease.expiresAt) this.#expire(lease)
-    else if (this.#transmissions < MAX_REBOOT_REQUESTS) this.#sendRequest()
+    else if (this.#transaction.transmissions < MAX_REBOOT_REQUESTS) this.#sendRequest()
     else if (lease !== null) this.#bind(lease)
     else this.#discover()
   }
 
   #acknowledged(message: ServerMessage): void {
-    const isCommitted = this.#state === 'selecting' && this.#profile.rapidCommit && message.options.rapidCommit
-    const isAsked =
-      this.#state === 'rebooting' ||
-      this.#state === 'renewing' ||
-      this.#state === 'rebinding' ||
-      (this.#state === 'requesting' && this.#requested?.serverId?.equals(message.serverId) === true)
-    if (!isCommitted && !isAsked) {
+    const { rapidCommit } = this.#transaction.profile
+    if (!awaitsAcknowledgment(this.#state, message, this.#requested?.serverId ?? null, rapidCommit)) {
       this.counters.unexpected++
       return
     }
@@ -332,7 +309,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       return
     }
     const lease = leaseFrom(message, message.serverId, this.#requestedAt, this.#random)
-    this.#transactionId = -1
+    this.#transaction.end()
     if (this.#lease?.address.address.equals(lease.address.address)) this.#prolong(lease)
     else this.#check(lease)
   }
@@ -371,9 +348,13 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #decline(lease: Dhcpv4Lease): void {
     const { address } = lease.address
     this.#state = 'declining'
-    this.#newTransaction()
-    this.#broadcast(MessageType.Decline, { seconds: 0, requestedAddress: address, serverId: lease.serverId })
-    this.#transactionId = -1
+    this.#transaction.begin()
+    this.#transaction.broadcast(MessageType.Decline, {
+      seconds: 0,
+      requestedAddress: address,
+      serverId: lease.serverId,
+    })
+    this.#transaction.end()
     this.#remembered = null
     this.#memory?.forget()
     this.#armFor(DECLINE_DELAY)
@@ -385,7 +366,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   #bind(lease: Dhcpv4Lease): void {
     this.#state = 'bound'
-    this.#transactionId = -1
+    this.#transaction.end()
     this.#remembered = { address: lease.address, serverId: lease.serverId, isOver: false }
     this.#armLease(lease)
   }
@@ -401,7 +382,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     }
     this.#lease = lease
     // A lease that lasts until T1 is a good one.
-    this.#failedRounds = 0
+    this.#restartDelay.reset()
     this.#bind(lease)
     if (from === 'renewing') {
       this.#tell('the lease is renewed', lease)
@@ -416,39 +397,31 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #leaseTimer(): void {
     const lease = this.#lease
     if (lease === null) return
-    const now = this.#clock.now()
-    if (now >= lease.expiresAt) this.#expire(lease)
-    else if (now >= lease.rebindAt) this.#prolongBy('rebinding', lease, lease.rebindAt, lease.expiresAt)
-    else if (now >= lease.renewAt) this.#prolongBy('renewing', lease, lease.renewAt, lease.rebindAt)
-    else this.#armLease(lease)
+    const phase = leasePhase(lease, this.#clock.now())
+    if (phase === 'expired') this.#expire(lease)
+    else if (phase === 'bound') this.#armLease(lease)
+    else this.#prolongBy(phase, lease)
   }
 
   /** Asks for more time, for the first time or again. RFC 2131, section 4.4.5. */
-  #prolongBy(state: 'renewing' | 'rebinding', lease: Dhcpv4Lease, begin: Microseconds, end: Microseconds): void {
+  #prolongBy(state: 'renewing' | 'rebinding', lease: Dhcpv4Lease): void {
     const now = this.#clock.now()
     if (this.#state !== state) {
       this.#state = state
-      this.#newTransaction()
-      this.#searchingSince = now
+      this.#transaction.begin()
+      this.#transaction.since = now
       this.#sendAt = now
     }
     if (now >= this.#sendAt) {
-      const { address } = lease.address
       this.#requestedAt = now
-      const bytes = this.#build(MessageType.Request, { clientAddress: address, seconds: this.#elapsed() })
-      const everybody = state === 'rebinding'
-      if (this.#mayTransmit()) this.#transport.send(bytes, address, everybody ? IpAddress.BROADCAST_V4 : lease.serverId)
-      this.#sendAt = now + renewalDelay(end - now, end - begin)
+      this.#transaction.prolong(lease.address.address, state === 'rebinding' ? IpAddress.BROADCAST_V4 : lease.serverId)
+      this.#sendAt = now + delayInPhase(lease, state, now)
     }
     this.#armLease(lease)
   }
 
   #armLease(lease: Dhcpv4Lease): void {
-    const { expiresAt, rebindAt, renewAt } = lease
-    let next = expiresAt
-    if (this.#state === 'bound') next = renewAt
-    else if (this.#state === 'renewing') next = Math.min(this.#sendAt, rebindAt)
-    else if (this.#state === 'rebinding') next = Math.min(this.#sendAt, expiresAt)
+    const next = nextLeaseEvent(lease, this.#state, this.#sendAt)
     if (next === Number.POSITIVE_INFINITY) this.#clock.disarm(this.#timer)
     else this.#clock.arm(this.#timer, next)
   }
@@ -456,26 +429,21 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #expire(lease: Dhcpv4Lease): void {
     this.#lose(lease, 'expired')
     if (this.#state === 'stopped') return
-    this.#searchingSince = this.#clock.now()
+    this.#transaction.since = this.#clock.now()
     this.#discover()
   }
 
   /** RFC 2131, section 4.4.5 and others: back to INIT. */
   #refused(message: ServerMessage): void {
     const asked = this.#state === 'requesting' ? this.#requested?.serverId : this.#lease?.serverId
-    const isFromOther = asked !== null && asked !== undefined && !asked.equals(message.serverId)
-    const isAsked = this.#state === 'rebooting' || this.#state === 'rebinding'
-    if (!isAsked && ((this.#state !== 'requesting' && this.#state !== 'renewing') || isFromOther)) {
+    if (!awaitsRefusal(this.#state, message, asked ?? null)) {
       this.counters.unexpected++
       return
     }
     this.counters.refusals++
     const wasRebooting = this.#state === 'rebooting'
-    this.#log.warn('a DHCP server refuses the address', {
-      server: message.serverId.toString(),
-      ...(message.options.message === null ? {} : { message: message.options.message }),
-    })
-    this.#transactionId = -1
+    logRefusal(this.#log, message)
+    this.#transaction.end()
     this.#remembered = null
     this.#memory?.forget()
     if (this.#lease !== null) this.#lose(this.#lease, 'refused')
@@ -489,14 +457,14 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   /** RFC 8925, section 3.2: an answer that asks who can to do without IPv4. */
   #takesIpv6Only({ options }: ServerMessage): boolean {
-    if (!this.#profile.ipv6Only || options.ipv6OnlyWait === null) return false
+    if (!this.#transaction.profile.ipv6Only || options.ipv6OnlyWait === null) return false
     this.counters.ipv6Only++
     const wait = Math.max(options.ipv6OnlyWait * SECOND, LEAST_IPV6_ONLY_WAIT)
     this.#log.info('the network asks to do without IPv4', { seconds: wait / SECOND })
     if (this.#lease !== null) this.#lose(this.#lease, 'refused')
     if (this.#state === 'stopped') return true
     this.#state = 'ipv6-only'
-    this.#transactionId = -1
+    this.#transaction.end()
     this.#armFor(wait)
     this.#events.ipv6Only?.(wait / SECOND)
     return true
@@ -505,52 +473,18 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   /** From the beginning, and slower each time that this leads nowhere. */
   #restart(): void {
     this.#state = 'init'
-    this.#transactionId = -1
-    const delay = this.#failedRounds === 0 ? 0 : 2 ** Math.min(this.#failedRounds - 1, 20) * SECOND
-    this.#failedRounds++
-    this.#armFor(Math.min(delay, LONGEST_RESTART_DELAY))
+    this.#transaction.end()
+    this.#armFor(this.#restartDelay.next())
   }
 
   /** The address is ours no longer. */
   #lose(lease: Dhcpv4Lease, reason: Dhcpv4EndReason): void {
     this.#lease = null
-    this.#transactionId = -1
+    this.#transaction.end()
     this.#clock.disarm(this.#timer)
     if (reason === 'expired') this.#memory?.forget()
-    const fields = { address: lease.address.toString(), reason }
-    if (reason === 'replaced') this.#log.info('the lease is replaced by another', fields)
-    else this.#log.warn(reason === 'expired' ? 'the lease has expired' : 'the lease has ended', fields)
+    logLoss(this.#log, lease, reason)
     this.#events.expired(lease, reason)
-  }
-
-  #newTransaction(): void {
-    this.#transactionId = this.#random.int32() >>> 0
-    this.#transmissions = 0
-  }
-
-  #elapsed(): number {
-    return Math.min(Math.floor((this.#clock.now() - this.#searchingSince) / SECOND), 0xffff)
-  }
-
-  #build(type: MessageType, content: Omit<MessageContent, 'transactionId'>): Uint8Array {
-    return clientMessage(type, this.#profile, { ...content, transactionId: this.#transactionId })
-  }
-
-  #broadcast(type: MessageType, content: Omit<MessageContent, 'transactionId'>): void {
-    const bytes = this.#build(type, content)
-    if (this.#mayTransmit()) this.#transport.broadcast(bytes)
-  }
-
-  /** Counts a transmission. @returns false if there are too many, whatever servers do */
-  #mayTransmit(): boolean {
-    if (this.#transmissions > 0) this.counters.retransmitted++
-    this.#transmissions++
-    if (this.#limit.take() > 0) {
-      this.counters.rateLimited++
-      return false
-    }
-    this.counters.sent++
-    return true
   }
 
   #armFor(delay: Microseconds): void {
@@ -558,14 +492,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   }
 
   #tell(what: string, lease: Dhcpv4Lease): void {
-    const { address, duration, serverId } = lease
-    const isForever = duration === Number.POSITIVE_INFINITY
-    const fields = {
-      address: address.toString(),
-      server: serverId.toString(),
-      seconds: isForever ? 'for ever' : duration,
-    }
-    this.#log.info(what, fields)
+    logLease(this.#log, what, lease)
     this.#memory?.remember(lease)
   }
 }

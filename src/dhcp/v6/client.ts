@@ -9,6 +9,8 @@
 import type { IpAddress } from '../../address/index.ts'
 import { type Clock, type Microseconds, Timer, type TimerHandler } from '../../clock/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
+import { RestartDelay } from '../restart-delay.ts'
+import { TransmitLimit } from '../transmit-limit.ts'
 import { advertisementFrom, ServerSelection } from './advertisement.ts'
 import { Binding, type Dhcpv6LeaseTimes } from './binding.ts'
 import { Bindings } from './bindings.ts'
@@ -33,8 +35,6 @@ import {
   SOLICIT,
   withMaximumTimeout,
 } from './parameters.ts'
-import { RestartDelay } from './restart-delay.ts'
-import { TransmitLimit } from './transmit-limit.ts'
 import type { DhcpReceiver, DhcpTransport } from './transport.ts'
 import { receiveServerMessage, type ServerMessage } from './validate-message.ts'
 

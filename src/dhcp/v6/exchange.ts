@@ -1,9 +1,9 @@
 /** Reliability of exchanges that a client begins, RFC 8415, section 15. */
 
 import { type Clock, MILLISECOND, type Microseconds, type Random, Timer, type TimerHandler } from '../../clock/index.ts'
+import type { TransmitLimit } from '../transmit-limit.ts'
 import type { Dhcpv6Counters } from './counters.ts'
 import type { RetransmissionParameters } from './parameters.ts'
-import type { TransmitLimit } from './transmit-limit.ts'
 
 /** RAND is within this of zero. */
 const RANDOMIZATION = 0.1

@@ -2,6 +2,7 @@
 
 import { type Clock, type Microseconds, type Random, SECOND, Timer, type TimerHandler } from '../../clock/index.ts'
 import { type Log, SILENT } from '../../log/index.ts'
+import { TransmitLimit } from '../transmit-limit.ts'
 import { buildMessage } from './build-message.ts'
 import { ALL_RELAY_AGENTS_AND_SERVERS, INFINITE_SECONDS, MessageType, OptionCode, StatusCode } from './codes.ts'
 import { configurationFrom, type Dhcpv6Configuration } from './configuration.ts'
@@ -15,7 +16,6 @@ import {
   maximumTimeoutFrom,
   withMaximumTimeout,
 } from './parameters.ts'
-import { TransmitLimit } from './transmit-limit.ts'
 import type { DhcpReceiver, DhcpTransport } from './transport.ts'
 import { receiveServerMessage } from './validate-message.ts'
 

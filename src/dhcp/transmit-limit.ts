@@ -1,4 +1,4 @@
-import { type Clock, type Microseconds, SECOND } from '../../clock/index.ts'
+import { type Clock, type Microseconds, SECOND } from '../clock/index.ts'
 
 /** RFC 8415, section 14.1 suggests twenty packets in twenty seconds. */
 const BURST = 20

@@ -1,0 +1,90 @@
+import type { IpAddress } from '../../address/index.ts'
+import { type Clock, type Microseconds, type Random, SECOND } from '../../clock/index.ts'
+import { TransmitLimit } from '../transmit-limit.ts'
+import { type ClientProfile, clientMessage, type MessageContent } from './client-messages.ts'
+import { MessageType } from './codes.ts'
+import type { Dhcpv4Counters } from './counters.ts'
+import type { Dhcpv4Transport } from './transport.ts'
+
+/** The most that the field secs holds, RFC 2131, section 2. */
+const LONGEST_ELAPSED = 0xffff
+
+/** What a client says to servers until it is answered, under one number: RFC 2131, sections 2 and 4.1. */
+export class Transaction {
+  /** The field xid; -1 while nothing is asked. */
+  id = -1
+  /** So many times a message was sent; also those count that the rate did not let out. */
+  transmissions = 0
+  /** When the client began to look for an address, or for more time. */
+  since: Microseconds = 0
+  profile: ClientProfile
+  readonly #transport: Dhcpv4Transport
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #counters: Dhcpv4Counters
+  readonly #limit: TransmitLimit
+
+  constructor(
+    transport: Dhcpv4Transport,
+    clock: Clock,
+    random: Random,
+    counters: Dhcpv4Counters,
+    profile: ClientProfile,
+  ) {
+    this.#transport = transport
+    this.#clock = clock
+    this.#random = random
+    this.#counters = counters
+    this.profile = profile
+    this.#limit = new TransmitLimit(clock)
+  }
+
+  begin(): void {
+    this.id = this.#random.int32() >>> 0
+    this.transmissions = 0
+  }
+
+  /** Answers are of no interest any more. */
+  end(): void {
+    this.id = -1
+  }
+
+  /** The field secs: whole seconds since the search began. */
+  get elapsed(): number {
+    return Math.min(Math.floor((this.#clock.now() - this.since) / SECOND), LONGEST_ELAPSED)
+  }
+
+  broadcast(type: MessageType, content: Omit<MessageContent, 'transactionId'>): void {
+    const bytes = this.#build(type, content)
+    if (this.#mayTransmit()) this.#transport.broadcast(bytes)
+  }
+
+  /** DHCPREQUEST for more time with an address that we have, RFC 2131, section 4.4.5. */
+  prolong(address: IpAddress, server: IpAddress): void {
+    const bytes = this.#build(MessageType.Request, { clientAddress: address, seconds: this.elapsed })
+    if (this.#mayTransmit()) this.#transport.send(bytes, address, server)
+  }
+
+  /** DHCPRELEASE, RFC 2131, section 4.4.6: sent whatever was sent before, since nothing follows. */
+  release(address: IpAddress, server: IpAddress): void {
+    const content = { clientAddress: address, serverId: server, seconds: 0 }
+    this.#transport.send(this.#build(MessageType.Release, content), address, server)
+    this.#counters.sent++
+  }
+
+  #build(type: MessageType, content: Omit<MessageContent, 'transactionId'>): Uint8Array {
+    return clientMessage(type, this.profile, { ...content, transactionId: this.id })
+  }
+
+  /** Counts a transmission. @returns false if there are too many, whatever servers do */
+  #mayTransmit(): boolean {
+    if (this.transmissions > 0) this.#counters.retransmitted++
+    this.transmissions++
+    if (this.#limit.take() > 0) {
+      this.#counters.rateLimited++
+      return false
+    }
+    this.#counters.sent++
+    return true
+  }
+}
