@@ -1,6 +1,6 @@
 export { AddressLookup, type AddressOutcome, type LookupAddress } from './address-lookup.ts'
 export type { DnsAnswer } from './answer.ts'
-export { DnsError } from './api/dns-error.ts'
+export { type DnsError, dnsError, isDnsError } from './api/dns-error.ts'
 export { createDnsModule, type DnsHost, type DnsModule } from './api/dns-module.ts'
 export { type DestinationOrder, lookupError, ordered } from './api/lookup.ts'
 export { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'

@@ -175,7 +175,7 @@ describeWithNamespaces('real name servers', () => {
     expect(after[1].noPort - before[1].noPort).toBe(1)
   })
 
-  test('lookup gives what that of node:dns gives, which is the C library’s', async () => {
+  test('lookup and lookupService give what those of node:dns give, which are the C library’s', async () => {
     await using server = await dnsmasq(
       '--host-record=v4.test,10.0.0.4',
       '--host-record=v6.test,2001:db8::6',
@@ -223,13 +223,38 @@ describeWithNamespaces('real name servers', () => {
       'fe80::1%lo',
       '::ffff:1.2.3.4',
     ]
-    const asked = [
+    const looked = [
       ...[...names, ...odd].map((name) => [name, all]),
       ...['v4', 'v6', 'web', 'localhost', 'v4file', '1.2.3'].flatMap((name) =>
         [4, 6].map((family) => [name, { family }]),
       ),
       ...['v4', 'web', '1.2.3'].flatMap((name) => [8, 24].map((hints) => [name, { family: 6, hints, all: true }])),
       ...['ipv4first', 'ipv6first'].map((order) => ['web', { order, all: true }]),
+    ]
+    const addresses = [
+      '127.0.0.1',
+      '::1',
+      '10.0.0.4',
+      '10.0.0.8',
+      '10.0.0.9',
+      '10.0.0.77',
+      '2001:db8::6',
+      '2001:db8::9',
+    ]
+    const mapped = [
+      '::ffff:127.0.0.1',
+      '::ffff:10.0.0.4',
+      '::ffff:10.0.0.8',
+      'fe80::1%lo',
+      'ff02::1',
+      '0.0.0.0',
+      '::',
+      '::10.0.0.4',
+      '::10.0.0.8',
+    ]
+    const asked = [
+      ...looked.map((words) => ['lookup', ...words]),
+      ...[...addresses, ...mapped].map((address) => ['lookupService', address, 22]),
     ]
     const mounts = Object.keys(etc).map((name) => `mount --bind ${join(folder, name)} /etc/${name}`)
     const node = `${process.execPath} --import ${import.meta.resolve('tsx')} test/dns/programs/lookup-both.ts`
@@ -238,8 +263,8 @@ describeWithNamespaces('real name servers', () => {
     const { results, servers } = JSON.parse(stdout)
     expect(servers).toEqual(['10.0.0.1'])
     expect(results).toHaveLength(asked.length)
-    const theirs = results.map(({ name, options, node }: Record<string, unknown>) => ({ name, options, outcome: node }))
-    const ours = results.map(({ name, options, ours }: Record<string, unknown>) => ({ name, options, outcome: ours }))
+    const theirs = results.map(({ words, node }: Record<string, unknown>) => ({ words, outcome: node }))
+    const ours = results.map(({ words, ours }: Record<string, unknown>) => ({ words, outcome: ours }))
     expect(ours).toEqual(theirs)
   })
 

@@ -1,7 +1,10 @@
 /** The same questions to node:dns and to `stack.dns`: results, errors and their fields have to be the same. */
+import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import nodeDns from 'node:dns'
 import { createServer, type Server } from 'node:net'
+import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HostClock, SeededRandom } from '../../src/clock/index.ts'
 import { VirtualNetwork } from '../../src/netif/index.ts'
@@ -103,7 +106,8 @@ function described(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { name, message } = error
   const { errno, code, syscall, hostname } = error as NodeJS.ErrnoException & { hostname?: string }
-  return { name, message, errno, code, syscall, hostname, keys: Object.keys(error) }
+  const made = error.constructor.name
+  return { name, made, message, errno, code, syscall, hostname, keys: Object.keys(error) }
 }
 
 /** Of Node it would ask the machine's own servers, which are none of a test's business. */
@@ -375,6 +379,85 @@ describe.each(['socket', 'direct'])('on the %s stack', (kind) => {
     expect(ours.ADDRCONFIG).toBe(nodeDns.ADDRCONFIG)
     expect(ours.CANCELLED).toBe('ECANCELLED')
   })
+})
+
+/** What an observer is shown of these calls. */
+async function entriesOf(dns: Dns, act: (dns: Dns) => Promise<unknown>): Promise<unknown[]> {
+  const seen: PerformanceEntry[] = []
+  const observer = new PerformanceObserver((list) => seen.push(...list.getEntries()))
+  observer.observe({ entryTypes: ['dns'] })
+  try {
+    await act(dns)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    seen.push(...observer.takeRecords())
+  } finally {
+    observer.disconnect()
+  }
+  return seen.map((entry) => {
+    const { name, entryType, startTime, duration, detail } = entry as PerformanceEntry & { detail: unknown }
+    const wasNow = startTime > 0 && startTime <= performance.now() && duration >= 0 && duration < 60_000
+    return [entry.constructor.name, entryType, name, wasNow, ordered(detail)]
+  })
+}
+
+const OBSERVED: [what: string, act: (dns: Dns) => Promise<unknown>][] = [
+  ['resolve4', (dns) => called(dns, 'resolve4', ['www.test'])],
+  ['resolve4 with times to live', (dns) => called(dns, 'resolve4', ['www.test', { ttl: true }])],
+  ['resolve of a type', (dns) => called(dns, 'resolve', ['any.test', 'MX'])],
+  ['resolveAny', (dns) => called(dns, 'resolveAny', ['any.test'])],
+  ['reverse', (dns) => called(dns, 'reverse', ['10.0.0.1'])],
+  ['a question of promises', (dns) => promised(dns, 'resolve6', ['www.test', { ttl: true }])],
+  ['reverse of promises', (dns) => promised(dns, 'reverse', ['10.0.0.1'])],
+  ['lookup', (dns) => called(dns, 'lookup', ['localhost', 4])],
+  ['lookup of all', (dns) => called(dns, 'lookup', ['localhost', { all: true, family: 4, order: 'ipv4first' }])],
+  ['lookup with hints', (dns) => promised(dns, 'lookup', ['localhost', { family: 4, hints: nodeDns.V4MAPPED }])],
+  ['lookup of all of promises', (dns) => promised(dns, 'lookup', ['localhost', { family: 4, all: true }])],
+  ['lookupService', (dns) => called(dns, 'lookupService', ['127.0.0.1', 22])],
+  ['lookupService of promises', (dns) => promised(dns, 'lookupService', ['127.0.0.1', '80'])],
+  [
+    'what fails, and what needs no question',
+    async (dns) => {
+      await called(dns, 'resolve4', ['nosuchname.test'])
+      await promised(dns, 'lookup', ['127.0.0.1'])
+      await called(dns, 'lookup', [''])
+      await called(dns, 'resolve4', ['v4only.test'])
+    },
+  ],
+]
+
+describe.each(['socket', 'direct'])('what a PerformanceObserver sees of the %s stack', (kind) => {
+  test.each(OBSERVED)('%s', async (_what, act) => {
+    const theirs = await entriesOf(modules.node, act)
+    expect(theirs).toHaveLength(1)
+    expect(await entriesOf(modules[kind], act)).toEqual(theirs)
+  })
+
+  test('nothing that began before it observed', async () => {
+    for (const dns of [modules.node, modules[kind]]) {
+      const before = called(dns, 'resolve4', ['www.test'])
+      expect(await entriesOf(dns, () => before)).toEqual([])
+    }
+  })
+})
+
+test('DEP0118: a lookup of nothing is warned of once', async () => {
+  const program = `
+    import dns from 'node:dns'
+    const { SocketStack } = await import(${JSON.stringify(new URL('../../src/stack/index.ts', import.meta.url))})
+    const stack = new SocketStack()
+    process.on('warning', ({ name, code, message }) => console.log(JSON.stringify([name, code, message])))
+    for (const { promises, lookup } of [dns, stack.dns]) {
+      for (const name of ['', null, '127.0.0.1']) {
+        await promises.lookup(name)
+        await new Promise((done) => lookup(name, done))
+      }
+    }
+    await stack.close(0)`
+  const words = ['--no-warnings', '--import', import.meta.resolve('tsx'), '--input-type=module', '-e', program]
+  const lines = (await promisify(execFile)(process.execPath, words)).stdout.trim().split('\n')
+  expect(lines).toHaveLength(2)
+  expect(lines[0]).toContain('DEP0118')
+  expect(lines[1]).toBe(lines[0])
 })
 
 describe.each(['socket', 'direct'])('what the %s stack knows better than Node', (kind) => {

@@ -8,23 +8,31 @@ const GETADDRINFO_ERRNO: Readonly<Record<string, number>> = {
   ENOTFOUND: -3008,
 }
 
-/** An error as node:dns makes it: `errno`, `code`, `syscall`, and `hostname` if there is one. */
-export class DnsError extends Error {
-  /** As errno: the name is there, but has no address. libuv's EAI_NODATA, which Node calls ENOTFOUND as well. */
-  static readonly NO_ADDRESS = -3007
+/** As errno: the name is there, but has no address. libuv's EAI_NODATA, which Node calls ENOTFOUND as well. */
+export const NO_ADDRESS = -3007
 
+/** An error as node:dns makes it, which is of no class of its own. */
+export interface DnsError extends Error {
   readonly errno: number | undefined
   readonly code: string
   readonly syscall: string
-  declare readonly hostname?: string
+  readonly hostname?: string
+}
 
-  constructor(code: string, syscall: string, hostname: string, errno = errnoOf(code, syscall)) {
-    super(`${syscall} ${code}${hostname === '' ? '' : ` ${hostname}`}`)
-    this.errno = errno
-    this.code = code
-    this.syscall = syscall
-    if (hostname !== '') this.hostname = hostname
-  }
+const made = new WeakSet<Error>()
+
+/** Whether it says what became of a question, and not of a connection. */
+export function isDnsError(error: Error): error is DnsError {
+  return made.has(error)
+}
+
+/** @param hostname empty: it is not mentioned */
+export function dnsError(code: string, syscall: string, hostname: string, errno = errnoOf(code, syscall)): DnsError {
+  const error = new Error(`${syscall} ${code}${hostname === '' ? '' : ` ${hostname}`}`)
+  // In the order in which Node's have them.
+  Object.assign(error, { errno, code, syscall }, hostname === '' ? null : { hostname })
+  made.add(error)
+  return error as DnsError
 }
 
 function errnoOf(code: string, syscall: string): number | undefined {

@@ -1,7 +1,7 @@
 /** `stack.dns`: the API of node:dns and node:dns/promises on a stack of ours. */
 import { AsyncResource } from 'node:async_hooks'
 import dns from 'node:dns'
-import { nextTick } from 'node:process'
+import { emitWarning, nextTick } from 'node:process'
 import type { LookupAddress } from '../address-lookup.ts'
 import type { DnsClient, DnsClientOptions } from '../client.ts'
 import type { Hosts } from '../hosts.ts'
@@ -16,16 +16,18 @@ import {
   validatePort,
   validateString,
 } from './arguments.ts'
-import { DnsError } from './dns-error.ts'
+import { dnsError } from './dns-error.ts'
 import {
   knownAddresses,
   type LookupHost,
+  type LookupRequest,
   lookupAddresses,
   lookupRequest,
   RESULT_ORDERS,
   type ResultOrder,
 } from './lookup.ts'
 import { NODE_MAJOR } from './node-version.ts'
+import { beginEntry, type EndEntry } from './performance-entries.ts'
 import { KINDS_BY_TYPE, QUERY_KINDS, type QueryKind } from './query-kinds.ts'
 import { clientOptionsOf, type Done, ResolverCore, type ResolverOptions } from './resolver-core.ts'
 
@@ -45,6 +47,12 @@ export type DnsModule = typeof dns & {
   readonly client: DnsClient
 }
 
+/** What `lookupService` finds. */
+interface Service {
+  hostname: string
+  service: string
+}
+
 /** A question under way, for whoever asked in the style of callbacks: it keeps the asynchronous context. */
 class QueryRequest extends AsyncResource {
   readonly hostname: string
@@ -55,8 +63,11 @@ class QueryRequest extends AsyncResource {
   }
 
   /** What the callback throws is nobody's but the application's: it is thrown from the event loop. */
-  complete(callback: (...results: never[]) => unknown, ...results: unknown[]): void {
-    queueMicrotask(() => this.runInAsyncScope(callback as (...results: unknown[]) => unknown, this, ...results))
+  complete(callback: (...results: never[]) => unknown, results: readonly unknown[], after?: () => void): void {
+    queueMicrotask(() => {
+      this.runInAsyncScope(callback as (...results: unknown[]) => unknown, this, ...results)
+      after?.()
+    })
   }
 }
 
@@ -87,11 +98,12 @@ function kindOf(type: unknown): QueryKind {
 /** The methods of a resolver in the style of callbacks. */
 function callbackMethods(coreOf: (self: Any) => ResolverCore): Record<string, (...args: Any[]) => unknown> {
   const methods: Record<string, (...args: Any[]) => unknown> = {}
-  const start = (type: string, name: string, callback: Any, begin: (done: Done) => void): QueryRequest => {
-    const request = new QueryRequest(type, name)
+  const start = (syscall: string, name: string, ttl: boolean, callback: Any, begin: (done: Done) => void) => {
+    const request = new QueryRequest('QUERYWRAP', name)
+    const end = beginEntry('result', syscall, { host: name, ttl })
     begin((error, result) => {
-      if (error === null) request.complete(callback, null, result)
-      else request.complete(callback, error)
+      if (error === null) request.complete(callback, [null, result], () => end?.(result))
+      else request.complete(callback, [error])
     })
     return request
   }
@@ -99,7 +111,8 @@ function callbackMethods(coreOf: (self: Any) => ResolverCore): Record<string, (.
     if (callback === undefined) [options, callback] = [undefined, options]
     validateString(name, 'name')
     validateFunction(callback, 'callback')
-    return start('QUERYWRAP', name, callback, (done) => coreOf(self).query(kind, name, Boolean(options?.ttl), done))
+    const ttl = Boolean(options?.ttl)
+    return start(kind.syscall, name, ttl, callback, (done) => coreOf(self).query(kind, name, ttl, done))
   }
   for (const kind of QUERY_KINDS) {
     const named = {
@@ -118,7 +131,7 @@ function callbackMethods(coreOf: (self: Any) => ResolverCore): Record<string, (.
     validateString(address, 'name')
     validateFunction(callback, 'callback')
     const core = coreOf(this)
-    return start('QUERYWRAP', address, callback, (done) => core.reverse(address, 'getHostByAddr', done))
+    return start('getHostByAddr', address, false, callback, (done) => core.reverse(address, done))
   }
   return methods
 }
@@ -128,7 +141,9 @@ function promiseMethods(coreOf: (self: Any) => ResolverCore): Record<string, (..
   const methods: Record<string, (...args: Any[]) => unknown> = {}
   const query = (self: unknown, kind: QueryKind, name: unknown, options: Any) => {
     validateString(name, 'name')
-    return promised((done) => coreOf(self).query(kind, name, Boolean(options?.ttl), done))
+    const ttl = Boolean(options?.ttl)
+    const end = beginEntry('result', kind.syscall, { host: name, ttl })
+    return promised((done) => coreOf(self).query(kind, name, ttl, done), end)
   }
   for (const kind of QUERY_KINDS) {
     const named = {
@@ -145,18 +160,42 @@ function promiseMethods(coreOf: (self: Any) => ResolverCore): Record<string, (..
   }
   methods.reverse = function reverse(this: unknown, address: unknown) {
     validateString(address, 'name')
-    return promised((done) => coreOf(this).reverse(address, 'getHostByAddr', done))
+    const end = beginEntry('result', 'getHostByAddr', { host: address, ttl: false })
+    return promised((done) => coreOf(this).reverse(address, done), end)
   }
   return methods
 }
 
-function promised(begin: (done: Done) => void): Promise<unknown> {
+function promised(begin: (done: Done) => void, end: EndEntry | null): Promise<unknown> {
   return new Promise((resolve, reject) => {
     begin((error, result) => {
-      if (error === null) resolve(result)
-      else reject(error)
+      if (error !== null) {
+        reject(error)
+        return
+      }
+      resolve(result)
+      end?.(result)
     })
   })
+}
+
+function lookupEntry({ hostname, family, hints, order }: LookupRequest): EndEntry | null {
+  return beginEntry('addresses', 'lookup', { hostname, family, hints, verbatim: order === 'verbatim', order })
+}
+
+/** What an entry says of the addresses that were found. */
+function observedAddresses(addresses: readonly LookupAddress[], all: boolean): unknown[] {
+  return all ? [...addresses] : addresses.map(({ address }) => address)
+}
+
+let hasWarned = false
+
+/** DEP0118, which Node says once. */
+function warnOfNoName(hostname: unknown): void {
+  if (hasWarned) return
+  hasWarned = true
+  const what = `The provided hostname "${hostname}" is not a valid hostname`
+  emitWarning(`${what}, and is supported in the dns module solely for compatibility.`, 'DeprecationWarning', 'DEP0118')
 }
 
 /** The class `Resolver` of one stack, with the methods given. */
@@ -226,6 +265,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
       const [first] = addresses
       return first === undefined ? [null, request.family === 6 ? 6 : 4] : [first.address, first.family]
     }
+    if (!hostname) warnOfNoName(hostname)
     const known = knownAddresses(request)
     if (known !== null) {
       // Where in the order of things Node has it, too.
@@ -233,9 +273,13 @@ export function createDnsModule(host: DnsHost): DnsModule {
       return {}
     }
     const query = new QueryRequest('GETADDRINFOREQWRAP', request.hostname)
+    const end = lookupEntry(request)
     lookupAddresses(host, request, (error, addresses) => {
-      if (error !== null) query.complete(callback as never, error)
-      else query.complete(callback as never, null, ...results(addresses))
+      if (error !== null) query.complete(callback as never, [error])
+      else {
+        const after = () => end?.(observedAddresses(addresses, request.all))
+        query.complete(callback as never, [null, ...results(addresses)], after)
+      }
     })
     return query
   }
@@ -246,23 +290,34 @@ export function createDnsModule(host: DnsHost): DnsModule {
     if (refusal !== null) return Promise.reject(refusal)
     const result = (addresses: readonly LookupAddress[]) =>
       request.all ? addresses : (addresses[0] ?? { address: null, family: request.family === 6 ? 6 : 4 })
+    if (!hostname) warnOfNoName(hostname)
     const known = knownAddresses(request)
     if (known !== null) return Promise.resolve(result(known))
+    const end = lookupEntry(request)
     return new Promise((resolve, reject) => {
       lookupAddresses(host, request, (error, addresses) => {
-        if (error !== null) reject(error)
-        else resolve(result(addresses))
+        if (error !== null) {
+          reject(error)
+          return
+        }
+        resolve(result(addresses))
+        end?.(observedAddresses(addresses, request.all))
       })
     })
   }
   // What `util.promisify` makes of a function whose callback gets two results.
   Object.defineProperty(lookup, Symbol.for('nodejs.util.promisify.custom'), { value: lookupPromise })
 
-  const service = (address: string, port: number, done: Done) =>
-    core.reverse(address, 'getnameinfo', (error, names) => {
-      if (error === null) done(null, { hostname: (names as string[])[0], service: host.serviceName(port) })
-      else done(new DnsError(error.code === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getnameinfo', address))
+  /** @param named how an error names the address */
+  const service = (address: string, port: number, named: string, done: (error: Error | null, found: Service) => void) =>
+    core.nameOf(address, (names) => {
+      const isFound = typeof names !== 'string'
+      const found = { hostname: isFound ? names[0] : '', service: host.serviceName(port) }
+      if (isFound) done(null, found)
+      else done(dnsError(names === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getnameinfo', named), found)
     })
+  const serviceEntry = (address: string, port: number) =>
+    beginEntry('service', 'lookupService', { host: address, port })
 
   function lookupService(...args: unknown[]): object {
     if (args.length !== 3) throw missingArgs('address', 'port', 'callback')
@@ -271,12 +326,10 @@ export function createDnsModule(host: DnsHost): DnsModule {
     const number = validatePort(port)
     validateFunction(callback, 'callback')
     const query = new QueryRequest('GETNAMEINFOREQWRAP', address)
-    service(address, number, (error, result) => {
-      if (error !== null) query.complete(callback as never, error)
-      else {
-        const { hostname, service: name } = result as { hostname: string; service: string }
-        query.complete(callback as never, null, hostname, name)
-      }
+    const end = serviceEntry(address, number)
+    service(address, number, address, (error, { hostname, service: name }) => {
+      if (error !== null) query.complete(callback as never, [error])
+      else query.complete(callback as never, [null, hostname, name], () => end?.(hostname, name))
     })
     return query
   }
@@ -286,7 +339,18 @@ export function createDnsModule(host: DnsHost): DnsModule {
     const [address, port] = args
     validateServiceAddress(address)
     const number = validatePort(port)
-    return promised((done) => service(address, number, done))
+    const end = serviceEntry(address, number)
+    return new Promise((resolve, reject) => {
+      // Of Node its error does not say whose name was looked for.
+      service(address, number, '', (error, found) => {
+        if (error !== null) {
+          reject(error)
+          return
+        }
+        resolve(found)
+        end?.(found.hostname, found.service)
+      })
+    })
   }
 
   const shared = {

@@ -13,7 +13,7 @@ import {
   validateNumber,
   validateOneOf,
 } from './arguments.ts'
-import { DnsError } from './dns-error.ts'
+import { type DnsError, dnsError, NO_ADDRESS } from './dns-error.ts'
 import { legacyAddress } from './legacy-address.ts'
 
 export const RESULT_ORDERS = ['verbatim', 'ipv4first', 'ipv6first'] as const
@@ -119,7 +119,7 @@ export function lookupAddresses(
   }
   if (numeric !== null) {
     queueMicrotask(() => {
-      if (family === 6 && !mapped) done(new DnsError('EAI_ADDRFAMILY', 'getaddrinfo', hostname), [])
+      if (family === 6 && !mapped) done(dnsError('EAI_ADDRFAMILY', 'getaddrinfo', hostname), [])
       else finished([{ address: numeric, family: 4 }])
     })
     return () => {}
@@ -133,8 +133,8 @@ export function lookupAddresses(
 
 /** What `lookup` fails with. */
 export function lookupError(outcome: DnsErrorCode, hostname: string): DnsError {
-  if (outcome === 'ENODATA') return new DnsError('ENOTFOUND', 'getaddrinfo', hostname, DnsError.NO_ADDRESS)
-  return new DnsError(outcome === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getaddrinfo', hostname)
+  if (outcome === 'ENODATA') return dnsError('ENOTFOUND', 'getaddrinfo', hostname, NO_ADDRESS)
+  return dnsError(outcome === 'ENOTFOUND' ? 'ENOTFOUND' : 'EAI_AGAIN', 'getaddrinfo', hostname)
 }
 
 /** RFC 3493, section 6.1, AI_ADDRCONFIG: an address that is not the loopback's. */

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { IpAddress, type IpFamily } from '../../address/index.ts'
 import type { DnsClient, DnsOutcome } from '../client.ts'
+import type { DnsErrorCode } from '../codes.ts'
 import type { Hosts } from '../hosts.ts'
 import { questionName, reverseName } from '../name.ts'
 import { type DnsServer, formatServer, parseServer } from '../server.ts'
@@ -14,7 +15,7 @@ import {
   validatePort,
   validateString,
 } from './arguments.ts'
-import { DnsError } from './dns-error.ts'
+import { type DnsError, dnsError } from './dns-error.ts'
 import type { QueryKind } from './query-kinds.ts'
 
 /** Either an error or a result. */
@@ -61,6 +62,16 @@ function serverOf(text: string): DnsServer {
   return server
 }
 
+/** The interface that a link-local address is on has nothing to do with its names. */
+function addressOf(text: string): IpAddress | null {
+  return isIP(text) === 0 ? null : IpAddress.tryParse(text.replace(/%.*$/, ''))
+}
+
+/** What an IPv4-compatible address stands for (RFC 4291, section 2.5.5.1); `::1` is none. */
+function embeddedAddress({ family, word0, word1, word2, word3 }: IpAddress): IpAddress | null {
+  return family === 6 && (word0 | word1 | word2) === 0 && word3 !== 1 ? IpAddress.v4(word3) : null
+}
+
 export class ResolverCore {
   readonly client: DnsClient
   readonly #hosts: () => Hosts
@@ -75,7 +86,7 @@ export class ResolverCore {
   /** @param done is called once, and never from inside this call */
   query(kind: QueryKind, name: string, ttl: boolean, done: Done): void {
     const asked = questionName(name)
-    const failed = (code: string) => done(new DnsError(code, kind.syscall, name))
+    const failed = (code: string) => done(dnsError(code, kind.syscall, name))
     if (asked === null || /(^|\.)onion$/i.test(asked)) {
       queueMicrotask(() => failed(asked === null ? 'EBADNAME' : 'ENOTFOUND'))
       return
@@ -104,24 +115,41 @@ export class ResolverCore {
   }
 
   /** The names of an address: those of the hosts file, or else of its PTR records. @throws DnsError EINVAL */
-  reverse(text: string, syscall: string, done: Done): void {
-    const family = isIP(text)
-    // The interface that a link-local address is on has nothing to do with its names.
-    const address = family === 0 ? null : IpAddress.tryParse(text.replace(/%.*$/, ''))
-    if (address === null) throw new DnsError('EINVAL', syscall, text)
-    const here = this.#hosts().names(address.toString())
-    if (here.length > 0) {
-      queueMicrotask(() => done(null, [...here]))
+  reverse(text: string, done: Done): void {
+    const syscall = 'getHostByAddr'
+    const address = addressOf(text)
+    if (address === null) throw dnsError('EINVAL', syscall, text)
+    const question = reverseName(address, isIP(text) as IpFamily)
+    this.#names(this.#hosts().names(address.toString()), question, (outcome) => {
+      if (typeof outcome === 'string') done(dnsError(outcome, syscall, text))
+      else done(null, outcome)
+    })
+  }
+
+  /**
+   * For `lookupService`, as getnameinfo(3) of the C library does it: an IPv4 address in the form of an IPv6 one is nowhere in the
+   * hosts file, and its PTR record is that of the IPv4 address; `::` has none.
+   */
+  nameOf(text: string, done: (outcome: string[] | DnsErrorCode) => void): void {
+    const address = addressOf(text)!
+    const isMapped = isIP(text) === 6 && address.family === 4
+    if (address.family === 6 && address.isUnspecified) {
+      queueMicrotask(() => done('ENOTFOUND'))
       return
     }
-    this.#ask(reverseName(address, family as IpFamily), 'PTR', (outcome) => {
-      if (typeof outcome === 'string') done(new DnsError(outcome, syscall, text))
-      else if (outcome.code !== null) done(new DnsError('ENOTFOUND', syscall, text))
-      else
-        done(
-          null,
-          outcome.records.map(({ data }) => data),
-        )
+    const embedded = embeddedAddress(address)
+    this.#names(isMapped ? [] : this.#hosts().names(address.toString()), reverseName(embedded ?? address), done)
+  }
+
+  #names(here: readonly string[], question: string, done: (outcome: string[] | DnsErrorCode) => void): void {
+    if (here.length > 0) {
+      queueMicrotask(() => done([...here]))
+      return
+    }
+    this.#ask(question, 'PTR', (outcome) => {
+      if (typeof outcome === 'string') done(outcome)
+      else if (outcome.code !== null) done('ENOTFOUND')
+      else done(outcome.records.map(({ data }) => data as string))
     })
   }
 

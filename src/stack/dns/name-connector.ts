@@ -5,9 +5,11 @@ import {
   type AddressLookup,
   connectByName,
   type DestinationOrder,
-  DnsError,
+  type DnsError,
+  dnsError,
   type HappyEyeballsSettings,
   happyEyeballsSettings,
+  isDnsError,
   lookupError,
   ordered,
   questionName,
@@ -115,7 +117,7 @@ export class NameConnector {
 
 /** The error of the only attempt, all of them in the order of the attempts, or why there was none. */
 function failure(host: string, port: number, errors: readonly Error[]): Error {
-  const attempts = errors.filter((error) => !(error instanceof DnsError))
+  const attempts = errors.filter((error) => !isDnsError(error))
   if (attempts.length === 1) return attempts[0]
   if (attempts.length > 1) {
     const { code } = attempts[0] as SystemError
@@ -124,5 +126,5 @@ function failure(host: string, port: number, errors: readonly Error[]): Error {
     return Object.assign(new AggregateError(attempts, message), { code })
   }
   const unknown = errors.find((error) => (error as DnsError).code !== 'ENOTFOUND')
-  return unknown ?? errors[0] ?? new DnsError('EAI_AGAIN', 'getaddrinfo', host)
+  return unknown ?? errors[0] ?? dnsError('EAI_AGAIN', 'getaddrinfo', host)
 }
