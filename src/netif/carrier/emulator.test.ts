@@ -1,39 +1,85 @@
-import { EventEmitter } from 'node:events'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { FrameCollector, transmit } from '../../../test/support/packets.ts'
 import { frameOf, until } from '../../../test/support/wires.ts'
 import { PacketMemory } from '../../packet/index.ts'
 import { createStack } from '../../stack/index.ts'
-import { type EmulatorEvents, emulatorNetif } from '../index.ts'
+import { type EmulatorBus, type EmulatorEvents, emulatorNetif } from '../index.ts'
+
+type Listener = (frame: Uint8Array) => void
+
+/** One side of the bus of v86: what it sends is heard, in the call, by those that have registered at the other side. */
+class Connector implements EmulatorBus {
+  readonly listeners: { event: string; listener: Listener; thisValue: unknown }[] = []
+  pair: Connector | null = null
+
+  register(event: string, listener: Listener, thisValue?: unknown): void {
+    this.listeners.push({ event, listener, thisValue })
+  }
+
+  unregister(event: string, listener: Listener): void {
+    const at = this.listeners.findIndex((one) => one.event === event && one.listener === listener)
+    if (at >= 0) this.listeners.splice(at, 1)
+  }
+
+  send(event: string, frame: Uint8Array): void {
+    for (const one of [...(this.pair?.listeners ?? [])]) {
+      if (one.event === event) one.listener.call(one.thisValue, frame)
+    }
+  }
+}
 
 /** The surface of v86 that the adapter stands on, and the emulated card behind it. */
 class FakeEmulator implements EmulatorEvents {
-  readonly #events = new EventEmitter()
-  readonly bus = { send: (event: string, frame: Uint8Array) => void this.#events.emit(event, frame) }
-  /** What the emulated card sends lies in one piece of its memory. */
+  readonly bus = new Connector()
+  readonly cards = new Connector()
+  /** What an emulated NE2000 sends lies in one piece of its memory. */
   readonly #memory = new Uint8Array(2048)
 
-  add_listener(event: string, listener: (frame: Uint8Array) => void): void {
-    this.#events.on(event, listener)
+  constructor() {
+    this.bus.pair = this.cards
+    this.cards.pair = this.bus
   }
 
-  remove_listener(event: string, listener: (frame: Uint8Array) => void): void {
-    this.#events.off(event, listener)
+  add_listener(event: string, listener: Listener): void {
+    this.bus.register(event, listener, this)
+  }
+
+  remove_listener(event: string, listener: Listener): void {
+    this.bus.unregister(event, listener)
   }
 
   sendFromCard(frame: Uint8Array, card = 0): void {
     this.#memory.set(frame)
-    this.#events.emit(`net${card}-send`, this.#memory.subarray(0, frame.length))
+    this.cards.send(`net${card}-send`, this.#memory.subarray(0, frame.length))
   }
 
-  onCardReceives(receive: (frame: Uint8Array) => void, card = 0): void {
-    this.#events.on(`net${card}-receive`, receive)
+  onCardReceives(receive: Listener, card = 0): void {
+    this.cards.register(`net${card}-receive`, receive)
   }
 
   listeners(event: string): number {
-    return this.#events.listenerCount(event)
+    return this.bus.listeners.filter((one) => one.event === event).length
   }
 }
+
+test('the bus alone, as network_adapter is given it, and frames of another context', async () => {
+  const emulator = new FakeEmulator()
+  const netif = emulatorNetif(emulator.bus)
+  const inbox = new FrameCollector(netif)
+  const received: Uint8Array[] = []
+  emulator.onCardReceives((frame) => received.push(frame))
+  // As of an emulated virtio card: behind the header of the virtual queue.
+  const frame = runInNewContext('bytes => Uint8Array.from(bytes).subarray(12)')([...new Uint8Array(12), ...frameOf(60)])
+  expect(frame).not.toBeInstanceOf(Uint8Array)
+  emulator.cards.send('net0-send', frame)
+  await until(() => inbox.frames.length > 0, 'frames')
+  expect(inbox.take()).toEqual([frameOf(60)])
+  transmit(netif, frameOf(70))
+  expect(received).toEqual([frameOf(70)])
+  await netif.close()
+  expect(emulator.listeners('net0-send')).toBe(0)
+})
 
 test('frames of a card, copied out of its memory, as bursts; its cable is pulled by close', async () => {
   const memory = new PacketMemory({ smallSlots: 64, largeSlots: 4, debug: true })

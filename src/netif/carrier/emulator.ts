@@ -8,11 +8,15 @@ export interface EmulatorEvents {
   // biome-ignore lint/suspicious/noExplicitAny: the same
   remove_listener?(event: string, listener: (frame: any) => void): unknown
   /** The types of v86 leave it out, while its objects have it. */
-  readonly bus?: EmulatorBus
+  readonly bus?: Pick<EmulatorBus, 'send'>
 }
 
+/** The bus of an emulator itself, as v86 gives it to the function `network_adapter` of its options. */
 export interface EmulatorBus {
   send(event: string, frame: Uint8Array): unknown
+  register(event: string, listener: (frame: Uint8Array) => void, thisValue?: unknown): unknown
+  /** Older ones have none. */
+  unregister?(event: string, listener: (frame: Uint8Array) => void): unknown
 }
 
 export interface EmulatorOptions extends StreamNetifOptions {
@@ -28,34 +32,47 @@ export interface EmulatorOptions extends StreamNetifOptions {
  * const stack = await createStack({ netif: emulatorNetif(emulator), ipv4: '10.0.0.1/24' })
  * ```
  *
+ * It takes the bus alone as well: `emulatorNetif(emulator.bus)`.
+ *
  * Frames of one turn of the event loop are one burst; more than twice `queue` of them are dropped, and counted as
  * `receiveQueueFull`.
  * @throws RangeError; TypeError for an emulator without `bus`
  */
-export function emulatorNetif(emulator: EmulatorEvents, options: EmulatorOptions = {}): StreamNetif {
+export function emulatorNetif(emulator: EmulatorEvents | EmulatorBus, options: EmulatorOptions = {}): StreamNetif {
   const card = integerInRange('card', options.card ?? 0, 0, 255)
-  if (typeof emulator.bus?.send !== 'function')
-    throw new TypeError('an emulator has a bus to send to, as those of v86 have')
-  return new StreamNetif(new EmulatorStream(emulator, emulator.bus, `net${card}`), { name: `net${card}`, ...options })
+  return new StreamNetif(new EmulatorStream(busOf(emulator), `net${card}`), { name: `net${card}`, ...options })
+}
+
+function busOf(emulator: EmulatorEvents | EmulatorBus): EmulatorBus {
+  if ('register' in emulator) return emulator
+  const { bus } = emulator
+  if (typeof bus?.send !== 'function') throw new TypeError('an emulator has a bus to send to, as those of v86 have')
+  return {
+    send: (event, frame) => bus.send(event, frame),
+    register: (event, listener) => emulator.add_listener(event, listener),
+    unregister: (event, listener) => emulator.remove_listener?.(event, listener),
+  }
 }
 
 class EmulatorStream implements FrameStream {
-  readonly #emulator: EmulatorEvents
   readonly #bus: EmulatorBus
   readonly #card: string
   #listener: ((frame: Uint8Array) => void) | null = null
 
-  constructor(emulator: EmulatorEvents, bus: EmulatorBus, card: string) {
-    this.#emulator = emulator
+  constructor(bus: EmulatorBus, card: string) {
     this.#bus = bus
     this.#card = card
   }
 
   on(event: string, listener: (value: unknown) => void): void {
     if (event !== 'data') return
-    // It is a view of the emulated card's memory, which is written over with the next frame.
-    this.#listener = (frame) => listener(frame instanceof Uint8Array ? frame.slice() : frame)
-    this.#emulator.add_listener(`${this.#card}-send`, this.#listener)
+    this.#listener = (frame) => {
+      // Of an emulated NE2000 it is a view of the card's memory, which is written over with the next frame. An emulator in a
+      // context of its own has a Uint8Array of its own, too.
+      const isFrame = ArrayBuffer.isView(frame)
+      listener(isFrame ? new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength).slice() : frame)
+    }
+    this.#bus.register(`${this.#card}-send`, this.#listener, this)
   }
 
   write(frame: Uint8Array): boolean {
@@ -69,7 +86,7 @@ class EmulatorStream implements FrameStream {
   resume(): void {}
 
   destroy(): void {
-    if (this.#listener !== null) this.#emulator.remove_listener?.(`${this.#card}-send`, this.#listener)
+    if (this.#listener !== null) this.#bus.unregister?.(`${this.#card}-send`, this.#listener)
     this.#listener = null
   }
 }
