@@ -1,6 +1,6 @@
 /*
- * The addon's inner interfaces. It has eight parts: device.c opens taps and tuns, adopts and closes; packet.c opens other
- * interfaces, and interface.c follows what becomes of them; by-name.c asks and prepares for those that are opened elsewhere;
+ * The addon's inner interfaces. Its parts: device.c opens taps and tuns, adopts and closes; packet.c opens other
+ * interfaces, and interface.c follows what becomes of them; unix-datagram.c opens UNIX sockets; by-name.c asks and prepares for those that are opened elsewhere;
  * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; iteration.c watches the event
  * loop; module.c is what JavaScript sees.
  *
@@ -95,6 +95,8 @@ struct device {
   int claim;        /* a UNIX socket that holds our number among the users of the interface, or -1 */
   uv_timer_t *down; /* runs while the interface is down; NULL before it first was */
 
+  struct unix_peer *unix_peer; /* of a UNIX datagram socket with a path: unix-datagram.c; otherwise NULL */
+
   /* Bytes of virtio header before each frame: 0, 10 or 12. */
   uint32_t header_length;
   uint32_t offloads;
@@ -160,6 +162,14 @@ void packet_count_lost(struct device *device);
  */
 int interface_error(struct device *device);
 void interface_close(struct device *device);
+
+/* unix-datagram.c; from the socket at `local` to the one at `remote`, of at most 107 bytes each. As `device_open`. */
+int unix_datagram_open(struct addon *addon, napi_env env, const char *local, const char *remote, enum step *failed);
+/* Whether what could not be sent for this error is worth another try: the other end is there, maybe as another one. */
+bool unix_datagram_retry(struct device *device, int error);
+/* An error of the other end says nothing of ours. */
+void unix_datagram_clear_error(struct device *device);
+void unix_datagram_close(struct device *device);
 
 /* by-name.c; called by JavaScript as they are. */
 napi_value interface_query(napi_env env, napi_callback_info info);

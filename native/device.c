@@ -273,6 +273,7 @@ void device_close(struct device *device) {
   device->addon->devices[device->number] = NULL;
   uv_close((uv_handle_t *)device->poll, on_poll_closed);
   interface_close(device);
+  unix_datagram_close(device);
   close(device->fd);
   device->fd = -1;
 }

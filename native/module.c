@@ -101,6 +101,20 @@ static napi_value open_packet(napi_env env, napi_callback_info info) {
   return opened(env, addon, result, failed, values[4]);
 }
 
+static napi_value open_unix_datagram(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  struct addon *addon = arguments(env, info, values, 3);
+  char paths[2][109];
+  size_t length;
+  for (size_t i = 0; i < 2; i++)
+    if (napi_get_value_string_utf8(env, values[i], paths[i], sizeof(paths[i]), &length) != napi_ok || length == 0 ||
+        length > 107 || strlen(paths[i]) != length)
+      return number(env, -EINVAL);
+  enum step failed;
+  int result = unix_datagram_open(addon, env, paths[0], paths[1], &failed);
+  return opened(env, addon, result, failed, values[2]);
+}
+
 static napi_value filter(napi_env env, napi_callback_info info) {
   napi_value values[2];
   const struct device *device = device_arguments(env, info, values, 2);
@@ -327,6 +341,7 @@ NAPI_MODULE_INIT() {
       {"openQueue", open_queue},
       {"openTun", open_tun},
       {"openPacket", open_packet},
+      {"openUnixDatagram", open_unix_datagram},
       {"filter", filter},
       {"claim", claim},
       {"adopt", adopt},

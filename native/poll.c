@@ -127,7 +127,9 @@ static void receive(struct device *device) {
     if (result == -EAGAIN || !device->receiving)
       return;
     if (result < 0) {
-      if (device->carrier != CARRIER_PACKET || (result = interface_error(device)) < 0)
+      if (device->unix_peer != NULL)
+        unix_datagram_clear_error(device);
+      else if (device->carrier != CARRIER_PACKET || (result = interface_error(device)) < 0)
         poll_gone(device, result);
       return;
     }
@@ -142,6 +144,10 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   if (status < 0) {
     /* libuv reports any error condition of the descriptor as EBADF. For a tap it means that the interface is gone. */
     int result = device->carrier == CARRIER_PACKET ? interface_error(device) : -EBADFD;
+    if (device->unix_peer != NULL) {
+      unix_datagram_clear_error(device);
+      result = 0;
+    }
     if (result < 0)
       poll_gone(device, result);
     else
@@ -196,6 +202,8 @@ int poll_flush(struct device *device, uint32_t first, uint32_t count) {
     do
       written = write(device->fd, frame - header_length, length + header_length);
     while (written < 0 && errno == EINTR);
+    if (written < 0 && device->unix_peer != NULL && unix_datagram_retry(device, errno))
+      written = write(device->fd, frame, length);
     if (written >= 0)
       continue;
     if (errno == EAGAIN) {

@@ -21,6 +21,7 @@ const sources = [
   'module.c',
   'packet.c',
   'poll.c',
+  'unix-datagram.c',
   'addon.h',
   'libuv.h',
 ].map((name) => join(root, 'native', name))

@@ -14,9 +14,12 @@ export {
   type OpenWebSocketOptions,
   openByteStream,
   openDatagram,
+  openUnixDatagram,
   openWebSocket,
   type PeerSource,
   type StreamAddress,
+  type UnixDatagram,
+  type UnixDatagramOptions,
   type WebSocketOptions,
   webSocketNetif,
 } from './carrier/index.ts'

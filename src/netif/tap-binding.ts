@@ -24,6 +24,11 @@ export interface TapBinding {
    * @param ownAddress whether our end has another hardware address than the interface
    */
   openPacket(name: string, namespacePath: string, ownAddress: boolean, offload: boolean, details: Int32Array): number
+  /**
+   * Binds a UNIX datagram socket to one path, and sends to the one at the other, as soon and as often as there is one. Paths have up
+   * to 107 bytes. It is missing in an addon that is out of date.
+   */
+  openUnixDatagram?(local: string, remote: string, details: Int32Array): number
   /** A packet socket: from now on only frames for this address (6 bytes) and for groups come in. */
   filter(device: number, address: Uint8Array): number
   /** A packet socket: the least number from 0 on that no other, of whichever process, has claimed on that interface and holds. */
@@ -156,11 +161,16 @@ export function tapBinding(): TapBinding {
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
   if (binding.interfaceVersion !== INTERFACE_VERSION || binding.openQueue === undefined) {
-    throw new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
+    throw outdatedAddonError()
   }
   loaded = binding
   loadedFrom = (require('node-gyp-build') as { resolve(directory: string): string }).resolve(root)
   return binding
+}
+
+/** One that was built of older sources lacks what is asked of it. */
+export function outdatedAddonError(): Error {
+  return new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
 }
 
 /**

@@ -36,8 +36,9 @@ beforeAll(async () => {
     `dgram,local.type=inet,local.host=127.0.0.1,local.port=${TCP_PORT},` +
       `remote.type=inet,remote.host=127.0.0.1,remote.port=${TCP_PORT + 1}`,
     `socket,connect=127.0.0.1:${TCP_PORT + 2}`,
+    `dgram,local.type=unix,local.path=${folder}/guest,remote.type=unix,remote.path=${folder}/host`,
   ])
-  for (const card of [0, 1, 2, 3]) {
+  for (const card of [0, 1, 2, 3, 4]) {
     await guest.run(
       `ip address add 10.0.${card}.1/24 dev eth${card} && ip -6 address add fd00:c${card}::1/64 dev eth${card} && ` +
         `ip link set eth${card} up`,
@@ -138,11 +139,28 @@ test.each([
   expect(await guest.run(`echo hello | nc -w 5 fd00:c${card}::2 7`)).toBe('hello\n')
 })
 
-test('-netdev dgram over UDP: ping and wget of the dual-stack example', async () => {
-  await using service = serve('http', `udp:127.0.0.1:${TCP_PORT},local=${TCP_PORT + 1}`, 2)
-  await ready(service, 2)
-  expect(await guest.run('ping -c 3 10.0.2.2')).toContain('3 packets received, 0% packet loss')
-  for (const host of ['10.0.2.2', '[fd00:c2::2]']) {
+test.each([
+  ['UDP', () => `udp:127.0.0.1:${TCP_PORT},local=${TCP_PORT + 1}`, 2],
+  ['UNIX sockets', () => `unix-dgram:${folder}/guest,local=${folder}/host`, 4],
+  [
+    'UNIX sockets again, to the next process at the same path',
+    () => `unix-dgram:${folder}/guest,local=${folder}/host`,
+    4,
+  ],
+])('-netdev dgram over %s: ping and wget of the dual-stack example', async (_name, carrier, card) => {
+  await using service = serve('http', carrier(), card)
+  await ready(service, card)
+  expect(await guest.run(`ping -c 3 10.0.${card}.2`)).toContain('3 packets received, 0% packet loss')
+  for (const host of [`10.0.${card}.2`, `[fd00:c${card}::2]`]) {
     expect(await guest.run(`wget -q -O - 'http://${host}/'`)).toContain('Hello from http')
   }
+})
+
+test('-netdev dgram over UNIX sockets: four megabytes there and back', async () => {
+  await using service = serve('echo', `unix-dgram:${folder}/guest,local=${folder}/host`, 4)
+  await ready(service, 4)
+  await guest.run('dd if=/dev/urandom of=/tmp/sent bs=64k count=64')
+  const sums = await guest.run('nc 10.0.4.2 7 < /tmp/sent > /tmp/got; md5sum < /tmp/sent; md5sum < /tmp/got')
+  const [sent, got] = sums.trim().split('\n')
+  expect(got).toBe(sent)
 })

@@ -4,6 +4,7 @@ import type { InterfaceKind, OpenNetifContext } from '../open-netif.ts'
 import { openByteStream } from './byte-stream-peers.ts'
 import { LARGEST_DATAGRAM_MTU, openDatagram } from './datagram.ts'
 import { COMMON, CONNECTING, type HostAndPort, parseHostAndPort } from './target.ts'
+import { openUnixDatagram } from './unix-datagram.ts'
 import { LONGEST_PATH } from './unix-path.ts'
 import { openWebSocket } from './web-socket.ts'
 
@@ -20,6 +21,19 @@ function checkPath(path: string): void {
   if (bytes === 0) throw new InterfaceTextError('the path of a socket', 'nothing')
   if (bytes > LONGEST_PATH)
     throw new InterfaceTextError(`the path of a socket, ${LONGEST_PATH} bytes at most`, `one of ${bytes}`)
+}
+
+const LOCAL_PATH = { form: 'local=PATH', parse: (text: string) => (text === '' ? undefined : text) }
+const UNIX_DATAGRAM = { local: LOCAL_PATH, ...COMMON } as const
+
+function unixDatagramTarget(text: string) {
+  const { address: remote, options } = parseOptions(text, UNIX_DATAGRAM)
+  const { local } = options
+  checkPath(remote)
+  if (local === undefined) throw new InterfaceTextError(`${LOCAL_PATH.form} behind a comma`, 'nothing')
+  checkPath(local)
+  if (local === remote) throw new InterfaceTextError('a socket for each end', JSON.stringify(`local=${local}`))
+  return { ...options, local, remote }
 }
 
 function tcpTarget(text: string, allowed: typeof COMMON | typeof CONNECTING, defaultHost?: string) {
@@ -97,6 +111,16 @@ export const CARRIER_KINDS: readonly InterfaceKind[] = [
     },
     (target) => unixTarget(target, COMMON),
     (target, { memory }) => openByteStream({ ...target, memory, listen: true, name: 'unix-listen' }),
+  ),
+  carrier(
+    'unix-dgram',
+    {
+      label: 'UNIX datagram socket',
+      placeholder: 'PATH,local=PATH',
+      doc: "a frame in each datagram between two UNIX sockets, as QEMU's -netdev dgram has them",
+    },
+    unixDatagramTarget,
+    (target, { memory }) => openUnixDatagram({ ...target, memory }),
   ),
   carrier(
     'tcp',
