@@ -1,18 +1,11 @@
 import type { MacAddress } from '../address/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND } from '../clock/index.ts'
+import { WaitingPackets } from '../ethernet/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import type { ArpCounters } from './counters.ts'
 import { Neighbor, type NeighborOwner, NeighborState } from './neighbor.ts'
 import { NeighborCache } from './neighbor-cache.ts'
 
-/**
- * Packets that wait for one neighbour, in bytes of packet memory: the fragments of the largest datagram (46 at an MTU of
- * 1,500) have room. All together hold so much; after that each neighbour has the least number. Linux
- * (unres_qlen_bytes) has 212,992 bytes.
- */
-const QUEUE_LIMIT = 131_072
-const ALL_QUEUES_LIMIT = 524_288
-const LEAST_QUEUE = 3
 /** Linux: mcast_solicit and ucast_solicit. */
 const MAX_REQUESTS = 3
 /** Linux: retrans_time_ms. */
@@ -47,14 +40,14 @@ export class NeighborTable implements NeighborOwner {
   readonly #clock: Clock
   readonly #counters: ArpCounters
   readonly #cache: NeighborCache
-  /** Of packet memory, by packets that wait for all neighbours. */
-  #queuedBytes = 0
+  readonly #waiting: WaitingPackets
 
   /** @param size most entries */
   constructor(context: NeighborContext, size: number) {
     this.#context = context
     this.#clock = context.clock
     this.#counters = context.counters
+    this.#waiting = new WaitingPackets(context.counters)
     this.#cache = new NeighborCache(size)
   }
 
@@ -123,12 +116,12 @@ export class NeighborTable implements NeighborOwner {
         break
       case NeighborState.Failed:
         this.#become(neighbor, NeighborState.Incomplete, false)
-        this.#enqueue(neighbor, packet)
+        this.#waiting.add(neighbor.waiting, packet)
         neighbor.requests = 0
         this.#request(neighbor)
         return
       case NeighborState.Incomplete:
-        this.#enqueue(neighbor, packet)
+        this.#waiting.add(neighbor.waiting, packet)
         return
       case NeighborState.Dead:
         this.#counters.queueDropped++
@@ -236,10 +229,7 @@ export class NeighborTable implements NeighborOwner {
     this.#clock.disarm(neighbor.timer)
     neighbor.state = NeighborState.Dead
     neighbor.ready = false
-    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
-      this.#counters.queueDropped++
-      packet.release()
-    }
+    this.#waiting.drop(neighbor.waiting)
   }
 
   #become(neighbor: Neighbor, state: NeighborState, ready: boolean): void {
@@ -270,28 +260,12 @@ export class NeighborTable implements NeighborOwner {
     neighbor.changedAt = this.#clock.now()
   }
 
-  #enqueue(neighbor: Neighbor, packet: PacketBuffer): void {
-    const bytes = packet.limit - packet.base
-    while (
-      neighbor.queueLength >= LEAST_QUEUE &&
-      (neighbor.queueBytes + bytes > QUEUE_LIMIT || this.#queuedBytes + bytes > ALL_QUEUES_LIMIT)
-    ) {
-      // RFC 1122, 2.3.2.2: the latest packets are kept.
-      this.#counters.queueDropped++
-      this.#dequeue(neighbor)?.release()
-    }
-    neighbor.enqueue(packet)
-    this.#queuedBytes += bytes
-  }
-
-  #dequeue(neighbor: Neighbor): PacketBuffer | null {
-    const packet = neighbor.dequeue()
-    if (packet !== null) this.#queuedBytes -= packet.limit - packet.base
-    return packet
-  }
-
   #sendQueued(neighbor: Neighbor): void {
-    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
+    for (
+      let packet = this.#waiting.take(neighbor.waiting);
+      packet !== null;
+      packet = this.#waiting.take(neighbor.waiting)
+    ) {
       if (neighbor.ready) this.#context.sendPacket(packet, neighbor)
       else this.send(packet, neighbor)
     }
@@ -299,7 +273,11 @@ export class NeighborTable implements NeighborOwner {
 
   #fail(neighbor: Neighbor): void {
     this.#become(neighbor, NeighborState.Failed, false)
-    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
+    for (
+      let packet = this.#waiting.take(neighbor.waiting);
+      packet !== null;
+      packet = this.#waiting.take(neighbor.waiting)
+    ) {
       this.#counters.unreachableDropped++
       this.#context.packetUnreachable(packet)
       packet.release()

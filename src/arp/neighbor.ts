@@ -1,5 +1,5 @@
 import { Timer, type TimerHandler } from '../clock/index.ts'
-import type { PacketBuffer } from '../packet/index.ts'
+import { PacketQueue } from '../packet/index.ts'
 
 /**
  * What is known about a neighbour's reachability. RFC 1122, 2.3.2.1 asks that ARP entries are validated; as Linux does,
@@ -49,12 +49,8 @@ export class Neighbor implements TimerHandler {
   changedAt = 0
   readonly timer: Timer
 
-  /** Packets that wait for the address, oldest first, linked by `next`. */
-  queueHead: PacketBuffer | null = null
-  queueTail: PacketBuffer | null = null
-  queueLength = 0
-  /** Bytes of packet memory that they hold. */
-  queueBytes = 0
+  /** Packets that wait for the address. */
+  readonly waiting = new PacketQueue()
 
   readonly #owner: NeighborOwner
 
@@ -66,27 +62,5 @@ export class Neighbor implements TimerHandler {
 
   onTimer(): void {
     this.#owner.neighborTimer(this)
-  }
-
-  /** Appends a packet to those that wait, taking over a reference. */
-  enqueue(packet: PacketBuffer): void {
-    packet.next = null
-    if (this.queueTail === null) this.queueHead = packet
-    else this.queueTail.next = packet
-    this.queueTail = packet
-    this.queueLength++
-    this.queueBytes += packet.limit - packet.base
-  }
-
-  /** Takes the oldest waiting packet off the queue; its reference goes to the caller. */
-  dequeue(): PacketBuffer | null {
-    const packet = this.queueHead
-    if (packet === null) return null
-    this.queueHead = packet.next
-    if (this.queueHead === null) this.queueTail = null
-    packet.next = null
-    this.queueLength--
-    this.queueBytes -= packet.limit - packet.base
-    return packet
   }
 }

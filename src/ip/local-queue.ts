@@ -1,11 +1,17 @@
 import { type Clock, Timer, type TimerHandler } from '../clock/index.ts'
-import type { PacketBuffer } from '../packet/index.ts'
+import { type PacketBuffer, type PacketMemory, PacketQueue } from '../packet/index.ts'
 
 /** Who takes the packets off the queue again. */
 export interface LocalReceiver {
   /** One packet that we sent to ourselves, [start, end) beginning at the IP header. Borrowed for the call. */
   receiveLocal(packet: PacketBuffer): void
   endOfLocalBurst(): void
+}
+
+export interface LocalQueueCounters {
+  sentLocal: number
+  localQueueFull: number
+  noMemory: number
 }
 
 /**
@@ -18,56 +24,64 @@ export class LocalQueue implements TimerHandler {
   readonly #clock: Clock
   readonly #receiver: LocalReceiver
   readonly #timer = new Timer(this)
-  #head: PacketBuffer | null = null
-  #tail: PacketBuffer | null = null
-  #length = 0
+  readonly #memory: PacketMemory
+  readonly #counters: LocalQueueCounters
+  readonly #queue = new PacketQueue()
 
-  constructor(clock: Clock, receiver: LocalReceiver, limit: number) {
+  /** @param limit packets */
+  constructor(
+    clock: Clock,
+    receiver: LocalReceiver,
+    limit: number,
+    memory: PacketMemory,
+    counters: LocalQueueCounters,
+  ) {
     this.#clock = clock
     this.#receiver = receiver
     this.limit = limit
+    this.#memory = memory
+    this.#counters = counters
   }
 
-  get length(): number {
-    return this.#length
-  }
-
-  /** Takes over a reference if there is room. @returns whether there was */
-  add(packet: PacketBuffer): boolean {
-    if (this.#length >= this.limit) return false
-    packet.next = null
-    if (this.#tail === null) this.#head = packet
-    else this.#tail.next = packet
-    this.#tail = packet
-    this.#length++
+  /** Takes over a reference; without room, or memory, the packet is dropped. */
+  send(packet: PacketBuffer): void {
+    let sent = packet
+    if (packet.references > 1) {
+      // The sender keeps the packet and its fields; the receiver needs fields of its own.
+      const copy = this.#memory.copy(packet)
+      packet.release()
+      if (copy === null) {
+        this.#counters.noMemory++
+        return
+      }
+      sent = copy
+    }
+    if (this.#queue.length >= this.limit) {
+      this.#counters.localQueueFull++
+      sent.release()
+      return
+    }
+    sent.link = sent.start
+    sent.linkMulticast = false
+    this.#queue.add(sent)
+    this.#counters.sentLocal++
     if (!this.#timer.armed) this.#clock.arm(this.#timer, this.#clock.now())
-    return true
   }
 
   onTimer(): void {
-    for (let left = this.#length; left > 0; left--) {
-      const packet = this.#take()
+    for (let left = this.#queue.length; left > 0; left--) {
+      const packet = this.#queue.take()
       if (packet === null) break
       this.#receiver.receiveLocal(packet)
       packet.release()
     }
     this.#receiver.endOfLocalBurst()
-    if (this.#length > 0 && !this.#timer.armed) this.#clock.arm(this.#timer, this.#clock.now())
+    if (this.#queue.length > 0 && !this.#timer.armed) this.#clock.arm(this.#timer, this.#clock.now())
   }
 
   /** Releases all that waits. */
   clear(): void {
     this.#clock.disarm(this.#timer)
-    for (let packet = this.#take(); packet !== null; packet = this.#take()) packet.release()
-  }
-
-  #take(): PacketBuffer | null {
-    const packet = this.#head
-    if (packet === null) return null
-    this.#head = packet.next
-    if (this.#head === null) this.#tail = null
-    packet.next = null
-    this.#length--
-    return packet
+    for (let packet = this.#queue.take(); packet !== null; packet = this.#queue.take()) packet.release()
   }
 }

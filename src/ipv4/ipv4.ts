@@ -72,7 +72,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#paths = new Paths(this, arp, clock, random, ethernet.mtu, cacheSize)
     this.#local = this.#paths.local
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
-    this.#localQueue = new LocalQueue(clock, this, limit)
+    this.#localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
     this.#output = new Output(ethernet, arp, random, this.#local, this.counters, this.#localQueue)
     this.#input = new Input(this, this.#paths, this.counters, options)
     this.#paths.onLeaving((address) => {

@@ -119,7 +119,7 @@ export class Output implements FragmentSink {
     this.#pushHeader(packet, path, protocol, hopLimit, trafficClass, identification, flagsAndOffset)
     let neighbor = path.neighbor
     if (neighbor === null) {
-      this.#sendLocal(packet)
+      this.#localQueue.send(packet)
       return
     }
     this.#counters.sent++
@@ -166,7 +166,7 @@ export class Output implements FragmentSink {
       return
     }
     this.#pushHeader(copy, path, protocol, hopLimit, trafficClass, 0, wire.DONT_FRAGMENT)
-    this.#sendLocal(copy)
+    this.#localQueue.send(copy)
   }
 
   /** See `Ipv4.sendWithRouterAlert`. */
@@ -182,27 +182,6 @@ export class Output implements FragmentSink {
     this.#counters.sent++
     const mac = multicastMac(group)
     this.#ethernet.send(packet, mac.high, mac.low, EtherType.Ipv4)
-  }
-
-  #sendLocal(packet: PacketBuffer): void {
-    if (packet.references > 1) {
-      // The sender keeps the packet and its fields; the receiver needs fields of its own.
-      const copy = this.#memory.copy(packet)
-      packet.release()
-      if (copy === null) {
-        this.#counters.noMemory++
-        return
-      }
-      packet = copy
-    }
-    packet.link = packet.start
-    packet.linkMulticast = false
-    if (this.#localQueue.add(packet)) {
-      this.#counters.sentLocal++
-      return
-    }
-    this.#counters.localQueueFull++
-    packet.release()
   }
 
   /** See `Ipv4.sendFrame`. */

@@ -81,7 +81,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
     this.#paths = new Paths(this, clock, random, ethernet.mtu, cacheSize)
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
-    this.#localQueue = new LocalQueue(clock, this, limit)
+    this.#localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
     this.#input = new Input(this, this.#paths.local, this.counters, options)
     this.#output = new Output(ethernet, random, this.#paths, this.counters, this.#localQueue)
     this.#paths.onLeaving((address) => {

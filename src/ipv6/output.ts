@@ -116,7 +116,7 @@ export class Output implements FragmentSink {
       return
     }
     this.#pushHeader(copy, path, protocol, hopLimit, trafficClass, 0)
-    this.#sendLocal(copy)
+    this.#localQueue.send(copy)
   }
 
   #sendWhole(
@@ -130,7 +130,7 @@ export class Output implements FragmentSink {
     this.#pushHeader(packet, path, nextHeader, hopLimit, trafficClass, flowLabel)
     let nextHop = path.nextHop
     if (nextHop === null) {
-      this.#sendLocal(packet)
+      this.#localQueue.send(packet)
       return
     }
     this.#counters.sent++
@@ -147,27 +147,6 @@ export class Output implements FragmentSink {
     if (nextHop.isDead) nextHop = path.nextHop = resolver.neighbor(path.nextHopAddress)
     if (nextHop.ready) this.#ethernet.send(packet, nextHop.macHigh, nextHop.macLow, EtherType.Ipv6)
     else resolver.send(packet, nextHop)
-  }
-
-  #sendLocal(packet: PacketBuffer): void {
-    if (packet.references > 1) {
-      // The sender keeps the packet and its fields; the receiver needs fields of its own.
-      const copy = this.#memory.copy(packet)
-      packet.release()
-      if (copy === null) {
-        this.#counters.noMemory++
-        return
-      }
-      packet = copy
-    }
-    packet.link = packet.start
-    packet.linkMulticast = false
-    if (this.#localQueue.add(packet)) {
-      this.#counters.sentLocal++
-      return
-    }
-    this.#counters.localQueueFull++
-    packet.release()
   }
 
   /** See `Ipv6Link.sendControl`. */

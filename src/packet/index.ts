@@ -8,3 +8,4 @@ export {
   RECEIVE_OFFSET,
   SMALL_SLOT,
 } from './packet-memory.ts'
+export { PacketQueue } from './packet-queue.ts'

@@ -1,5 +1,6 @@
 import type { IpAddress, MacAddress } from '../../address/index.ts'
 import { type Clock, type Microseconds, type Random, SECOND } from '../../clock/index.ts'
+import { WaitingPackets } from '../../ethernet/index.ts'
 import type { PacketBuffer } from '../../packet/index.ts'
 import type { NeighborResolver, NextHop } from '../neighbor-resolver.ts'
 import type { NeighborDiscoveryCounters } from './counters.ts'
@@ -7,14 +8,6 @@ import { Neighbor, type NeighborOwner, NeighborState } from './neighbor.ts'
 import { NeighborEntries } from './neighbor-entries.ts'
 import type { LinkParameters } from './parameters.ts'
 
-/**
- * Packets that wait for one neighbour, in bytes of packet memory: the fragments of the largest datagram (46 at an MTU of
- * 1,500) have room. All together hold so much; after that each neighbour has the least number. RFC 4861, 7.2.2, asks
- * for one packet; Linux (unres_qlen_bytes) has 212,992 bytes.
- */
-const QUEUE_LIMIT = 131_072
-const ALL_QUEUES_LIMIT = 524_288
-const LEAST_QUEUE = 3
 /** RFC 4861, section 10: MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT. */
 const MAX_MULTICAST_SOLICIT = 3
 const MAX_UNICAST_SOLICIT = 3
@@ -55,14 +48,14 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
   readonly #entries: NeighborEntries
   readonly #maxResolving: number
   #resolving = 0
-  /** Of packet memory, by packets that wait for all neighbours. */
-  #queuedBytes = 0
+  readonly #waiting: WaitingPackets
 
   /** @param size most entries */
   constructor(context: NeighborCacheContext, size: number) {
     this.#context = context
     this.#clock = context.clock
     this.#counters = context.counters
+    this.#waiting = new WaitingPackets(context.counters)
     this.#entries = new NeighborEntries(size, context.random)
     this.#maxResolving = Math.max(1, Math.floor(size / RESOLVING_SHARE))
   }
@@ -130,11 +123,11 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
         break
       case NeighborState.Failed:
         // RFC 4861, 7.2.2.
-        this.#enqueue(neighbor, packet)
+        this.#waiting.add(neighbor.waiting, packet)
         this.#resolve(neighbor)
         return
       case NeighborState.Incomplete:
-        this.#enqueue(neighbor, packet)
+        this.#waiting.add(neighbor.waiting, packet)
         return
       case NeighborState.Dead:
         this.#counters.queueDropped++
@@ -268,10 +261,7 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     this.#entries.remove(neighbor)
     this.#clock.disarm(neighbor.timer)
     this.#become(neighbor, NeighborState.Dead, false)
-    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
-      this.#counters.queueDropped++
-      packet.release()
-    }
+    this.#waiting.drop(neighbor.waiting)
   }
 
   #become(neighbor: Neighbor, state: NeighborState, ready: boolean): void {
@@ -344,28 +334,12 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     neighbor.macLow = mac.low
   }
 
-  #enqueue(neighbor: Neighbor, packet: PacketBuffer): void {
-    const bytes = packet.limit - packet.base
-    while (
-      neighbor.queueLength >= LEAST_QUEUE &&
-      (neighbor.queueBytes + bytes > QUEUE_LIMIT || this.#queuedBytes + bytes > ALL_QUEUES_LIMIT)
-    ) {
-      // RFC 4861, 7.2.2: the newest replaces the oldest.
-      this.#counters.queueDropped++
-      this.#dequeue(neighbor)?.release()
-    }
-    neighbor.enqueue(packet)
-    this.#queuedBytes += bytes
-  }
-
-  #dequeue(neighbor: Neighbor): PacketBuffer | null {
-    const packet = neighbor.dequeue()
-    if (packet !== null) this.#queuedBytes -= packet.limit - packet.base
-    return packet
-  }
-
   #sendQueued(neighbor: Neighbor): void {
-    for (let packet = this.#dequeue(neighbor); packet !== null; packet = this.#dequeue(neighbor)) {
+    for (
+      let packet = this.#waiting.take(neighbor.waiting);
+      packet !== null;
+      packet = this.#waiting.take(neighbor.waiting)
+    ) {
       if (neighbor.ready) this.#context.sendPacket(packet, neighbor)
       else this.send(packet, neighbor)
     }
@@ -374,8 +348,8 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
   #fail(neighbor: Neighbor): void {
     this.#become(neighbor, NeighborState.Failed, false)
     // Who is told of a packet may send another, which waits for the next round.
-    for (let count = neighbor.queueLength; count > 0; count--) {
-      const packet = this.#dequeue(neighbor)
+    for (let count = neighbor.waiting.length; count > 0; count--) {
+      const packet = this.#waiting.take(neighbor.waiting)
       if (packet === null) break
       this.#counters.unreachableDropped++
       this.#context.packetUnreachable(packet)
