@@ -3,7 +3,8 @@ import { integerInRange } from '../errors/index.ts'
 import { type PacketBuffer, PacketMemory } from '../packet/index.ts'
 import { queueOf } from './flow-queue.ts'
 import { type FrameReceiver, type Netif, type NetifCounters, type NetifFeatures, newNetifCounters } from './netif.ts'
-import { Tap, type TapOptions } from './tap.ts'
+import { Tap } from './tap.ts'
+import type { TapOptions } from './tap-opening.ts'
 
 /** Each holds slots of packet memory. */
 export const MAXIMUM_QUEUES = 16
