@@ -30,7 +30,13 @@ export {
 } from './dhcp/index.ts'
 export * from './dns/index.ts'
 export { AbortError, SystemError, type SystemErrorCode, type SystemErrorDetails } from './errors/index.ts'
-export * from './ethernet/index.ts'
+export {
+  ETHERNET_HEADER_LENGTH,
+  Ethernet,
+  type EthernetCounters,
+  type EthernetHandler,
+  EtherType,
+} from './ethernet/index.ts'
 export * from './icmp/index.ts'
 export * from './inspect/index.ts'
 export * from './ip/index.ts'
@@ -62,7 +68,18 @@ export {
 export * from './log/index.ts'
 export * from './netif/index.ts'
 export { moveNodeOnto, NodeModules } from './node/index.ts'
-export * from './packet/index.ts'
+export {
+  ChecksumState,
+  HEADROOM,
+  LARGE_SLOT,
+  PacketBuffer,
+  PacketMemory,
+  type PacketMemoryCounters,
+  type PacketMemoryOptions,
+  RECEIVE_OFFSET,
+  Segmentation,
+  SMALL_SLOT,
+} from './packet/index.ts'
 export * from './stack/index.ts'
 export * from './tcp/index.ts'
 export * from './udp/index.ts'

@@ -78,7 +78,7 @@ export interface Flow extends AsyncIterable<Buffer>, AsyncDisposable {
    */
   info(): TcpInfo
   /** Web Streams over the same flow. */
-  readonly readable: ReadableStream<Uint8Array>
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>
   readonly writable: WritableStream<Uint8Array>
   /**
    * The flow as a Node stream with the surface of a `net.Socket` (`FlowSocket`), for `http`, its agents and other libraries.

@@ -9,13 +9,14 @@ import type { Flow } from './stack.ts'
  * It is a default stream and not a byte stream: a byte stream takes the ArrayBuffer of each chunk away from its owner,
  * and a flow's chunk may be a part of a larger one.
  */
-export function readableOf(flow: Flow): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
+export function readableOf(flow: Flow): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         const data = await flow.read()
         if (data === null) controller.close()
-        else controller.enqueue(data)
+        // A flow's chunks are the application's own, never shared memory, as CompressionStream and its like want them.
+        else controller.enqueue(data as Buffer<ArrayBuffer>)
       },
       cancel() {
         return flow.shutdown('read')

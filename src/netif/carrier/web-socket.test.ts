@@ -61,7 +61,7 @@ describe.each(CLASSES)('by %s', (_name, WebSocketClass) => {
     expect(client).toMatchObject({ name: 'ws', mtu: 1400 })
     const atClient = new FrameCollector(client)
     await until(() => sockets.length === 1, 'connection')
-    const service = keep(webSocketNetif(sockets[0] as unknown as FrameWebSocket, { memory }))
+    const service = keep(webSocketNetif(sockets[0], { memory }))
     const atService = new FrameCollector(service)
     const frames = Array.from({ length: 50 }, (_, i) => frameOf(14 + i * 30, i))
     transmit(client, ...frames)
@@ -126,7 +126,7 @@ describe.each(CLASSES)('by %s', (_name, WebSocketClass) => {
 test('another end that does not agree to the end holds nobody for long', async () => {
   const { url, sockets } = await server()
   const socket = new WebSocket(url)
-  const netif = webSocketNetif(socket as unknown as FrameWebSocket, { memory })
+  const netif = webSocketNetif(socket, { memory })
   await once(socket, 'open')
   await until(() => sockets.length === 1, 'connection')
   sockets[0]!.pause()

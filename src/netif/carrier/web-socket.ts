@@ -10,7 +10,9 @@ export interface FrameWebSocket {
   readonly bufferedAmount: number
   send(data: Uint8Array): void
   close(code?: number, reason?: string): void
-  addEventListener(type: string, listener: (event: never) => void): void
+  addEventListener(type: 'open' | 'error', listener: () => void): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void
   /** Those of `ws`; where they are missing, what arrives too fast is dropped and counted. */
   pause?(): void
   resume?(): void

@@ -46,7 +46,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   #finisher: Completion | null = null
   #closed: Waiter<void> | null = null
   #duplex: FlowDuplex | null = null
-  #readable: ReadableStream<Uint8Array> | null = null
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null
   #writable: WritableStream<Uint8Array> | null = null
   #local: Endpoint | null = null
   #remote: Endpoint | null = null
@@ -350,7 +350,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
     return this.connection.info()
   }
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#readable ??= readableOf(this)
     return this.#readable
   }

@@ -51,7 +51,7 @@ export class SocketFlow implements Flow {
   #drain: Waiter<void> | null = null
   #finish: Waiter<void> | null = null
   #discardTimer: NodeJS.Timeout | null = null
-  #readable: ReadableStream<Uint8Array> | null = null
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null
   #writable: WritableStream<Uint8Array> | null = null
 
   /** @param socket connected, made with `allowHalfOpen` */
@@ -294,7 +294,7 @@ export class SocketFlow implements Flow {
     })
   }
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#readable ??= readableOf(this)
     return this.#readable
   }
