@@ -62,9 +62,17 @@ export interface IpProtocolHandler {
   addressLeaving?(address: IpAddress): void
 }
 
+/** Which sources of its groups a host listens to, for whichever socket. */
+export interface GroupSources {
+  /** Whether a packet to a group is from a source that anybody wants to hear. */
+  wants(packet: PacketBuffer): boolean
+}
+
 /** An internet layer of either family, as transports see it. */
 export interface Ip {
   readonly family: IpFamily
+  /** Null: all of them. */
+  groupSources: GroupSources | null
   readonly memory: PacketMemory
   /** Addresses that we answer on, with their prefixes. */
   readonly addresses: readonly IpPrefix[]

@@ -57,6 +57,7 @@ export class Igmp implements IpProtocolHandler, ReportingProtocol, TimerHandler 
     this.reports = new ReportPacker(this.#messages, this.counters)
     this.#reporting = new GroupReporting(this, options)
     ip.addProtocol(IpProtocol.Igmp, this)
+    ip.groupSources = this.#reporting
     ip.onAddress((type) => {
       // Routers and switches may not have taken what came from 0.0.0.0.
       if (type === 'added') this.#reporting.reportAnew()

@@ -4,6 +4,7 @@ import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import {
+  type GroupSources,
   type Ip,
   type IpErrorKind,
   type IpProtocolHandler,
@@ -52,6 +53,7 @@ export interface Ipv4Options {
  */
 export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHandler {
   readonly family = 4
+  groupSources: GroupSources | null = null
   readonly memory: PacketMemory
   readonly counters: Ipv4Counters = newIpv4Counters()
   readonly #ethernet: Ethernet

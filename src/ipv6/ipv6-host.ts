@@ -90,6 +90,7 @@ export class Ipv6Host implements NeighborDiscoveryHost, SourceSelector {
       ...multicast,
       log: this.#log,
     })
+    ipv6.groupSources = this.multicast
     ipv6.setNeighborResolver(ipv6.hasLinkLayer ? this.discovery : OTHER_END)
     ipv6.setRouteDiscovery(this.discovery)
     ipv6.setSourceSelector(this)

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import {
+  type GroupSources,
   type Ip,
   IpErrorKind,
   type IpProtocolHandler,
@@ -54,6 +55,7 @@ export interface Ipv6Options {
  */
 export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   readonly family = 6
+  groupSources: GroupSources | null = null
   readonly memory: PacketMemory
   readonly clock: Clock
   readonly random: Random

@@ -79,6 +79,10 @@ export class MulticastListener implements ControlHandler, ReportingProtocol, Tim
     return this.#reporting.accepts(group, source)
   }
 
+  wants(packet: PacketBuffer): boolean {
+    return this.#reporting.wants(packet)
+  }
+
   /** Whether anybody listens to this group, be it to some sources only. */
   isJoined(group: IpAddress): boolean {
     return this.#reporting.isJoined(group)

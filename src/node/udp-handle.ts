@@ -11,13 +11,11 @@ import type { UdpBinding, UdpReceiver } from '../udp/index.ts'
 import { DatagramQueue } from './datagram-queue.ts'
 import { errorNumber } from './error-numbers.ts'
 import type { HandleHost } from './handle-host.ts'
-import { LOOPBACK_NAME } from './interfaces.ts'
 import type { NodeRequest } from './internals.ts'
 import { type GroupRequest, groupRequest, MulticastGroups } from './multicast-groups.ts'
 import {
   addressText,
   describe,
-  loopback,
   parseAddress,
   reachable,
   type SocketAddress,
@@ -25,6 +23,7 @@ import {
   type ZonedAddress,
 } from './socket-addresses.ts'
 import type { TurnTaker } from './turns.ts'
+import { reasonOf, refusalToBind, refusalToConnect, refusalToSend } from './udp-addresses.ts'
 import { type BufferSizeContext, UdpOptions } from './udp-options.ts'
 
 /** Flags of `bind`: UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR and UV_UDP_REUSEPORT of libuv. */
@@ -102,7 +101,9 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
 
   bind(text: string, port: number, flags = 0): number {
     const parsed = parseAddress(text, this.#family)
-    if (parsed === null || !this.#isOurZone(parsed) || this.#bound !== null) return errorNumber('EINVAL')
+    if (parsed === null || this.#bound !== null) return errorNumber('EINVAL')
+    const refused = refusalToBind(this.#host.stack, parsed)
+    if (refused !== null) return errorNumber(refused)
     const { address } = parsed
     const takesBoth = this.#family === 6 && address.family === 6 && address.isUnspecified && (flags & IPV6_ONLY) === 0
     const spread = (flags & REUSE_PORT) !== 0
@@ -115,19 +116,14 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     return status
   }
 
-  /** What Linux looks up by its name is the interface of a link-local address. */
-  #isOurZone({ address, zone }: ZonedAddress): boolean {
-    if (zone === '' || zone === this.#host.stack.zone) return true
-    return zone === LOOPBACK_NAME && address.isMulticast ? true : !address.isLinkLocal
-  }
-
   connect(text: string, port: number): number {
     const parsed = parseAddress(text, this.#family)
-    if (parsed === null || !this.#isOurZone(parsed)) return errorNumber('EINVAL')
+    if (parsed === null) return errorNumber('EINVAL')
     const failure = this.#ensureBound()
     if (failure !== 0) return failure
     const address = this.#peer(parsed)
-    const refused = this.#refusal(address)
+    const to = { address, zone: parsed.zone }
+    const refused = refusalToConnect(this.#host.stack, to, this.#bound!.address, this.#family)
     if (refused !== null) return errorNumber(refused)
     const status = this.#rebind(this.#binding!.port, { address, port })
     if (status === 0) this.#isConnected = true
@@ -176,30 +172,6 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     return peer.isMulticast ? this.#options.multicastSourceOf(peer.family) : null
   }
 
-  /** Where Linux says something else than our layers of a socket that is bound to a loopback address; null: it was sent. */
-  #reason(code: SystemErrorCode, destination: IpAddress): SystemErrorCode | null {
-    const { address } = this.#bound!
-    if (code !== 'EADDRNOTAVAIL' || !address?.isLoopback) return code
-    const failure = this.#wayTo(destination)
-    if (failure !== null) return failure
-    // ip_route_output refuses it. Of IPv6 it would leave, for nobody to answer: RFC 4291, section 2.5.3 forbids it.
-    return address.family === 4 ? 'EINVAL' : null
-  }
-
-  /** Why there is none, or null. */
-  #wayTo(destination: IpAddress): SystemErrorCode | null {
-    const { ipv4, ipv6 } = this.#host.stack
-    const path = (destination.family === 4 ? ipv4 : ipv6?.ipv6)?.path(destination) ?? 'ENETUNREACH'
-    return typeof path === 'string' ? path : null
-  }
-
-  /** Why Linux sends nothing there from where this socket is bound, before it looks for a way. */
-  #refusal(destination: IpAddress): SystemErrorCode | null {
-    const bound = this.#bound!.address
-    if (this.#family === 4 || bound === null || bound.family === destination.family) return null
-    return bound.family === 6 ? 'ENETUNREACH' : (this.#wayTo(destination) ?? 'EAFNOSUPPORT')
-  }
-
   /** Where the unspecified address leads: to this host, over the family that the socket is bound to. */
   #peer({ address }: ZonedAddress): IpAddress {
     return reachable(address, this.#bound?.address?.family ?? this.#family)
@@ -232,6 +204,11 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     const data = count === 1 ? bytesOf(list[0]) : Buffer.concat(list.slice(0, count).map(bytesOf))
     if (data.length > LARGEST_DATAGRAM) return errorNumber('EMSGSIZE')
     const [port, text] = words
+    if (typeof port !== 'number' && this.#binding!.isRefused()) {
+      // On Linux the loopback has answered before the datagram counts as sent.
+      this.error(IpErrorKind.PortUnreachable)
+      return data.length + 1
+    }
     const status = typeof port === 'number' ? this.#sendTo(data, text as string, port) : this.#binding!.send(data)
     if (status !== null) return typeof status === 'number' ? status : errorNumber(status)
     const { ethernet } = this.#host.stack
@@ -244,12 +221,12 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     const parsed = parseAddress(text, this.#family)
     if (parsed === null) return errorNumber('EINVAL')
     const address = this.#peer(parsed)
-    const refused = this.#refusal(address)
+    const { stack } = this.#host
+    const bound = this.#bound!.address
+    const refused = refusalToSend(stack, { address, zone: parsed.zone }, bound, this.#family)
     if (refused !== null) return refused
-    // By its zone a group is reached over another interface than the usual one.
-    const via = address.isMulticast && parsed.zone === LOOPBACK_NAME ? loopback(6) : null
-    const failure = this.#binding!.send(data, address, port, via)
-    return failure === null ? null : this.#reason(failure, address)
+    const failure = this.#binding!.send(data, address, port)
+    return failure === null ? null : reasonOf(stack, failure, address, bound)
   }
 
   getSendQueueSize(): number {

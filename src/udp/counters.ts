@@ -9,6 +9,8 @@ export interface UdpCounters {
   checksum: number
   /** No checksum over IPv6, where RFC 8200, section 8.1 demands one. */
   noChecksum: number
+  /** To a group, from a source of it that no socket of this host listens to. */
+  unwantedSource: number
   /** Nobody is bound to the port. */
   noPort: number
   /** Datagrams passed to the internet layer. */
@@ -30,6 +32,7 @@ export function newUdpCounters(): UdpCounters {
     badLength: 0,
     checksum: 0,
     noChecksum: 0,
+    unwantedSource: 0,
     noPort: 0,
     sent: 0,
     noMemory: 0,

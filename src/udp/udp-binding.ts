@@ -162,6 +162,15 @@ export class UdpBinding {
     return this.#udp.transmit(this, path, destination === null ? this.remotePort : port, data.length, data, null)
   }
 
+  /**
+   * Whether a datagram to the peer of this connected binding would only come back to a port of this host that nobody has. It
+   * counts as one that was sent.
+   */
+  isRefused(): boolean {
+    const path = this.#pathTo(null, null)
+    return typeof path !== 'string' && path.isLocal && this.#udp.isRefused(this, path)
+  }
+
   /** As `send`, over a way that the caller has. */
   sendOver(path: Path, port: number, data: Uint8Array): UdpSendError | null {
     return this.#udp.transmit(this, path, port, data.length, data, null)

@@ -197,6 +197,23 @@ export class Udp implements IpProtocolHandler {
     return null
   }
 
+  /** For bindings only: whether nobody would take what it sends to its peer, which is this host. */
+  isRefused(binding: UdpBinding, { source, destination }: Path): boolean {
+    if (destination.isMulticast) return false
+    for (let other = this.#ports.get(binding.remotePort) ?? null; other !== null; other = other.next) {
+      const { word0, word1, word2, word3 } = destination
+      if (
+        other.match(word0, word1, word2, word3, source.word0, source.word1, source.word2, source.word3, binding.port) >
+        0
+      ) {
+        return false
+      }
+    }
+    this.counters.sent++
+    this.counters.noPort++
+    return true
+  }
+
   /** RFC 1112, section 6.1: with a TTL of the sender's choice, and back to us where we listen to the group ourselves. */
   #sendToGroup(binding: UdpBinding, packet: PacketBuffer, path: Path): void {
     const { multicastHopLimit, multicastLoopback } = binding
@@ -229,7 +246,9 @@ export class Udp implements IpProtocolHandler {
     const remotePort = wire.sourcePort(bytes, at)
     const first = this.#ports.get(wire.destinationPort(bytes, at)) ?? null
     if (packet.multicast) {
-      this.#deliverToAll(first, packet, remotePort)
+      // As Linux (ip_check_mc_rcu, ipv6_chk_mcast_addr), which looks at what the host listens to before who listens.
+      if (ip.groupSources === null || ip.groupSources.wants(packet)) this.#deliverToAll(first, packet, remotePort)
+      else this.counters.unwantedSource++
       return
     }
     const binding = this.#best(first, packet, remotePort)

@@ -3,6 +3,7 @@ import { SocketStack } from '../../src/stack/index.ts'
 import { type Cases, observe } from './behaviour.ts'
 import { datagramBinding } from './cases/datagram-binding.ts'
 import { datagramOptions } from './cases/datagram-options.ts'
+import { datagramSending } from './cases/datagram-sending.ts'
 import { datagrams } from './cases/datagrams.ts'
 import { http } from './cases/http.ts'
 import { httpClients } from './cases/http-clients.ts'
@@ -31,6 +32,7 @@ const SUITES: Record<string, Cases> = {
   dgram: datagrams,
   'dgram: binding': datagramBinding,
   'dgram: options': datagramOptions,
+  'dgram: sending': datagramSending,
   http,
   'http: clients': httpClients,
   'http: servers': httpServers,

@@ -14,6 +14,8 @@ import {
   type TimerHandler,
 } from '../../clock/index.ts'
 import { integerInRange, SystemError } from '../../errors/index.ts'
+import type { PacketBuffer } from '../../packet/index.ts'
+import type { GroupSources } from '../ip.ts'
 import { AddressSet } from './address-set.ts'
 import { GroupTable } from './group-table.ts'
 import { Membership } from './membership.ts'
@@ -62,7 +64,7 @@ export interface GroupReportingOptions {
   maximumSources?: number
 }
 
-export class GroupReporting implements TimerHandler {
+export class GroupReporting implements TimerHandler, GroupSources {
   readonly #protocol: ReportingProtocol
   readonly #clock: Clock
   readonly #random: Random
@@ -119,6 +121,14 @@ export class GroupReporting implements TimerHandler {
   accepts(group: IpAddress, source: IpAddress): boolean {
     const filter = this.#groups.get(group)?.filter
     return filter !== undefined && passes(filter, source.word0, source.word1, source.word2, source.word3)
+  }
+
+  /** What is said of nowhere, 224.0.0.1 and what reaches no router, is heard from everybody. */
+  wants(packet: PacketBuffer): boolean {
+    const { destination0, destination1, destination2, destination3, source0, source1, source2, source3 } = packet
+    const group = this.#groups.find(destination0, destination1, destination2, destination3)
+    if (group === null || !group.isListening || !this.#protocol.isReported(group.address)) return true
+    return passes(group.filter, source0, source1, source2, source3)
   }
 
   /** Whether anybody listens to this group, be it to some sources only. */

@@ -26,8 +26,18 @@ function shown(address: string): string {
   return address.replace(/^fe80::[^%]+/, 'link-local')
 }
 
+/** A port that nobody has. */
+const NOBODY = 7
+
+/** The address that hosts of the link know us by. */
+async function linkLocal(on: Surroundings): Promise<string> {
+  const socket = on.track(on.dgram.createSocket('udp6'))
+  await new Promise<void>((resolve) => socket.connect(NOBODY, `fe80::9%${ZONE}`, () => resolve()))
+  return socket.address().address.replace(/%.*/, '')
+}
+
 /** What a send to somewhere says. */
-function sent(on: Surroundings, socket: Socket, address: string, port = 7): Promise<void> {
+function sent(on: Surroundings, socket: Socket, address: string, port = NOBODY): Promise<void> {
   return new Promise((resolve) => {
     socket.send('x', port, address, (error, bytes) => {
       on.log('to', address, error, bytes)
@@ -214,5 +224,89 @@ export const datagramNetwork: Cases = {
     const stranger = on.track(on.dgram.createSocket('udp6'))
     stranger.bind(0, own.replace(/%.*/, '%nothing'))
     on.log((await event<NodeJS.ErrnoException>(stranger, 'error')).code)
+  },
+  async 'link-local: binding, sending and connecting by zones and without'(on) {
+    const own = await linkLocal(on)
+    const zones = ['', `%${ZONE}`, '%lo', '%nobody', '%1']
+    for (const zone of zones) {
+      const socket = on.track(on.dgram.createSocket('udp6'))
+      const failed = event<NodeJS.ErrnoException>(socket, 'error')
+      socket.bind(0, `${own}${zone}`)
+      const outcome = await Promise.race([event(socket, 'listening'), failed])
+      on.log(
+        'bound',
+        zone,
+        outcome instanceof Error ? (outcome as NodeJS.ErrnoException).code : shown(socket.address().address),
+      )
+    }
+    for (const from of [undefined, `${own}%${ZONE}`, 'fd00::2', '::1', '::ffff:10.0.0.2']) {
+      const sender = await bound(on, 'udp6', 0, from)
+      const told = on.log
+      const inform = (...words: unknown[]) => told(from === undefined ? 'any' : shown(from), ...words)
+      for (const host of ['fe80::9', own, 'ff02::1', 'ff01::1', 'ff05::1', 'ff0e::1']) {
+        for (const zone of zones) {
+          const outcome = await new Promise((resolve) => {
+            sender.send('x', NOBODY, `${host}${zone}`, (error) => resolve(error === null ? 'sent' : error.message))
+          })
+          inform('send', shown(`${host}${zone}`), String(outcome).replace(own, 'own'))
+        }
+      }
+      // RFC 4291, section 2.5.3 forbids what Linux allows: to come from there.
+      if (from === '::1') continue
+      for (const host of ['fe80::9', own, 'ff02::1', 'ff01::1', 'ff05::1', 'ff0e::1']) {
+        for (const zone of zones) {
+          const client = await bound(on, 'udp6', 0, from)
+          client.on('error', () => {})
+          const outcome = await new Promise((resolve) => {
+            client.connect(NOBODY, `${host}${zone}`, ((error?: Error) =>
+              resolve(error?.message ?? 'connected')) as never)
+          })
+          const here = outcome === 'connected' ? [client.address().address, client.remoteAddress().address] : []
+          inform('connect', shown(`${host}${zone}`), String(outcome).replace(own, 'own'), ...here.map(shown))
+          client.close()
+        }
+      }
+    }
+  },
+  async 'multicast: a host hears what one of its sockets wants to hear, and who has not joined hears all of that'(on) {
+    for (const group of ['232.1.1.2', 'ff35::115']) {
+      const type = group.includes(':') ? 'udp6' : 'udp4'
+      const [usual, stranger] = type === 'udp4' ? ['10.0.0.2', '10.0.0.9'] : ['fd00::2', 'fd00::9']
+      const sender = await bound(on, type, 0, usual)
+      const passive = await bound(on, type)
+      const { port } = passive.address()
+      const joined = await bound(on, type, port)
+      const narrow = await bound(on, type, port, group)
+      const heard: string[] = []
+      passive.on('message', (message) => heard.push(`passive ${message}`))
+      joined.on('message', (message) => heard.push(`joined ${message}`))
+      narrow.on('message', (message) => heard.push(`narrow ${message}`))
+      const say = async (what: string) => {
+        await new Promise<void>((resolve) => sender.send(what, port, group, () => resolve()))
+        await wait(10)
+        on.log(what, heard.splice(0).sort())
+      }
+      await say('to nobody')
+      joined.addSourceSpecificMembership(stranger, group)
+      await say('from another than is wanted')
+      joined.addSourceSpecificMembership(usual, group)
+      await say('from one that is wanted')
+      joined.dropSourceSpecificMembership(usual, group)
+      await say('that is wanted no longer')
+      const other = await bound(on, type)
+      other.addSourceSpecificMembership(usual, group)
+      await say('that a socket of another port wants')
+      other.addSourceSpecificMembership(stranger, group)
+      other.dropSourceSpecificMembership(usual, group)
+      await say('that nobody wants')
+      other.close()
+      const all = await bound(on, type)
+      all.addMembership(group)
+      await say('that a socket of another port wants as all else')
+      all.dropMembership(group)
+      await say('that it wants no longer')
+      joined.close()
+      await say('to nobody again')
+    }
   },
 }
