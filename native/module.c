@@ -303,6 +303,13 @@ static napi_value watch_iterations(napi_env env, napi_callback_info info) {
   return number(env, iteration_watch(env, values[0], values[1]));
 }
 
+/* Gives back the memory of an ArrayBuffer now, where the garbage collector would some time: it is empty from now on. */
+static napi_value free_buffer(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  arguments(env, info, values, 1);
+  return number(env, napi_detach_arraybuffer(env, values[0]) == napi_ok ? 0 : -EINVAL);
+}
+
 /* Two joined sockets, one frame a message: what `adopt` also takes, and what tests without a device run on. */
 static napi_value socket_pair(napi_env env, napi_callback_info info) {
   napi_value values[2];
@@ -362,6 +369,7 @@ NAPI_MODULE_INIT() {
       {"queryInterface", interface_query},
       {"sendFrame", interface_send},
       {"callInNamespace", namespace_call},
+      {"freeBuffer", free_buffer},
       {"socketPair", socket_pair},
   };
   /* Guards the numbers that libuv.h takes for granted. */

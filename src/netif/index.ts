@@ -54,7 +54,7 @@ export { openReplay, type ReplayCounters, ReplayNetif, type ReplayOptions } from
 export { SoftwareOffload, type SoftwareOffloadCounters } from './software-offload.ts'
 export { type FrameStream, StreamNetif, type StreamNetifOptions, type WebFrameStreams } from './stream-netif.ts'
 export { Tap } from './tap.ts'
-export { loadAddon } from './tap-binding.ts'
+export { freeBuffer, loadAddon } from './tap-binding.ts'
 export type { TapOptions } from './tap-opening.ts'
 export { openTun, type Tun, type TunOptions } from './tun.ts'
 export { VirtualNetwork, type VirtualNetworkOptions, type VirtualPortOptions } from './virtual-network.ts'

@@ -85,6 +85,8 @@ export interface TapBinding {
   sendFrame(name: string, frame: Uint8Array): number
   /** Calls a function in the network namespace of that path. Throws what it throws. */
   callInNamespace(path: string, action: () => void): number
+  /** Gives back the memory of a buffer that nobody looks at any more; it is empty from now on. -EINVAL for one that cannot be. */
+  freeBuffer(buffer: ArrayBuffer): number
   /** Two joined sockets, sequenced-packet or datagram, that `adopt` takes. */
   socketPair(sequenced: boolean, descriptors: Int32Array): number
 }
@@ -160,7 +162,7 @@ export function tapBinding(): TapBinding {
     const why = process.platform === 'linux' ? 'is not built or does not load' : 'exists for Linux only'
     throw new Error(`tapstack's native addon ${why}: run "node scripts/build-native.mjs" in its folder`, { cause })
   }
-  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.openQueue === undefined) {
+  if (binding.interfaceVersion !== INTERFACE_VERSION || binding.freeBuffer === undefined) {
     throw outdatedAddonError()
   }
   loaded = binding
@@ -171,6 +173,16 @@ export function tapBinding(): TapBinding {
 /** One that was built of older sources lacks what is asked of it. */
 export function outdatedAddonError(): Error {
   return new Error(`tapstack's native addon is out of date: run "node scripts/build-native.mjs" in its folder`)
+}
+
+/**
+ * Gives back the memory of a large buffer that nobody will look at any more, which otherwise is garbage that a young collection
+ * does not count, so that bulk traffic would fault new pages in all the time. Without the addon nothing happens.
+ */
+export function freeBuffer(bytes: Uint8Array): void {
+  // Only what is a buffer of its own, of which nobody else sees a part.
+  if (loaded === null || bytes.byteLength !== bytes.buffer.byteLength) return
+  loaded.freeBuffer(bytes.buffer as ArrayBuffer)
 }
 
 /**

@@ -1,10 +1,14 @@
 /** A TCP handle as Node writes to it and ends it, through C++ (JSStream) or past it, where a write is complete at once. */
+import { freeBuffer } from '../netif/index.ts'
 import type { Connection } from '../tcp/index.ts'
 import { errorNumber } from './error-numbers.ts'
 import type { NodeRequest } from './internals.ts'
 import { TcpHandleBase } from './tcp-handle-base.ts'
 import { joined } from './waiting-writes.ts'
 import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
+
+/** Bytes from which on a write is copied into packets at once: what one TLS record carries. */
+const BULK = 16_384
 
 export abstract class WritingTcpHandle extends TcpHandleBase {
   /** Set by whoever puts TLS above this handle. */
@@ -31,7 +35,15 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     const refusal = this.#writeRefusal()
     if (refusal !== 0) return refusal
     const connection = this.connection!
-    for (let i = 0; i < chunks.length; i++) connection.enqueue(chunks[i])
+    let total = 0
+    for (let i = 0; i < chunks.length; i++) total += chunks[i].length
+    for (let i = 0; i < chunks.length; i++) {
+      const chunk = chunks[i]
+      const taken = total < BULK ? 0 : connection.enqueueCopy(chunk)
+      if (taken < chunk.length) connection.enqueue(chunk.subarray(taken))
+      // Made for us by C++, which needs the next one soon: in the same memory it finds it in the processor's cache.
+      else freeBuffer(chunk)
+    }
     if (!this.#push(connection)) this.#waitForRoom(connection, request, true)
     // HTTP/2 sends nothing more, not even the GOAWAY of a session that is destroyed, before it hears of the last write. TLS
     // cannot hear of it from within, and Node's own requests are never told before `write` has returned.
@@ -42,9 +54,9 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
 
   /**
    * @param given null from Node 26 on, which wants a request only for what has to wait, and then ours
-   * @param data kept until it is acknowledged
+   * @param data what is not the application's is kept until it is acknowledged
    */
-  #write(given: NodeRequest | null, data: Uint8Array): number | NodeRequest {
+  #write(given: NodeRequest | null, data: Uint8Array, isOfApplication: boolean): number | NodeRequest {
     const refusal = this.#writeRefusal()
     if (refusal !== 0) {
       noteWrite(0, true)
@@ -53,7 +65,9 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     const connection = this.connection!
     const { length } = data
     this.#written += length
-    connection.enqueue(data)
+    const taken = length < BULK ? 0 : connection.enqueueCopy(data)
+    // Whose write is complete may use its buffer again.
+    if (taken < length) connection.enqueue(isOfApplication ? copyOf(data, taken) : data.subarray(taken))
     const isDone = this.#push(connection)
     noteWrite(length, isDone)
     if (isDone) return 0
@@ -86,29 +100,36 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
 
   override writeBuffer(request: NodeRequest | null, buffer: Uint8Array): number | NodeRequest {
     if (!canWriteAtOnce) return super.writeBuffer(request, buffer)
-    // A copy: whose write is complete may use its buffer again.
-    return this.#write(request, Uint8Array.prototype.slice.call(buffer))
+    return this.#write(request, buffer, true)
   }
 
   override writev(request: NodeRequest | null, chunks: unknown[], allBuffers: boolean): number | NodeRequest {
     if (!canWriteAtOnce) return super.writev(request, chunks, allBuffers)
-    return this.#write(request, joined(chunks, allBuffers))
+    return this.#write(request, joined(chunks, allBuffers), false)
   }
 
   override writeUtf8String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf8')) : super.writeUtf8String(request, text)
+    return canWriteAtOnce
+      ? this.#write(request, Buffer.from(text, 'utf8'), false)
+      : super.writeUtf8String(request, text)
   }
 
   override writeLatin1String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeLatin1String(request, text)
+    return canWriteAtOnce
+      ? this.#write(request, Buffer.from(text, 'latin1'), false)
+      : super.writeLatin1String(request, text)
   }
 
   override writeAsciiString(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'latin1')) : super.writeAsciiString(request, text)
+    return canWriteAtOnce
+      ? this.#write(request, Buffer.from(text, 'latin1'), false)
+      : super.writeAsciiString(request, text)
   }
 
   override writeUcs2String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce ? this.#write(request, Buffer.from(text, 'utf16le')) : super.writeUcs2String(request, text)
+    return canWriteAtOnce
+      ? this.#write(request, Buffer.from(text, 'utf16le'), false)
+      : super.writeUcs2String(request, text)
   }
 
   onshutdown(request: NodeRequest): number {
@@ -158,6 +179,11 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     this.writes.finishAll(status)
     if (this.shutdownRequest !== null) this.#finishShutdown(this.shutdownRequest, status)
   }
+}
+
+/** `Buffer.prototype.slice` would make a view. */
+function copyOf(data: Uint8Array, from: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(data, from)
 }
 
 function finishWrite(handle: WritingTcpHandle, request: NodeRequest): void {

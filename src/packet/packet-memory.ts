@@ -89,6 +89,11 @@ export class PacketMemory {
     return this.smallSlots - this.#small.length + (this.largeSlots - this.#large.length)
   }
 
+  /** Whether half of the slots of both sizes are free: what a peer alone may pin, by not acknowledging it, takes no more. */
+  get isHalfFree(): boolean {
+    return this.#large.length * 2 >= this.largeSlots && this.#small.length * 2 >= this.smallSlots
+  }
+
   /**
    * A packet to build in, empty, with `HEADROOM` before it and room for at least `length` bytes behind that, and one
    * reference that the caller owns. Null when there is none free or `length` is over 65,536.

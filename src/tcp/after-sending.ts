@@ -3,10 +3,7 @@ import { type Microseconds, SECOND } from '../clock/index.ts'
 import type { Connection } from './connection.ts'
 import { type LossRecovery, mayProbe, pacingQuantum, probeTimeout } from './recovery/index.ts'
 import { NEVER } from './transmission-control-block.ts'
-import { HEADER_LENGTH, LONGEST_HEADER } from './wire.ts'
-
-/** The IP length field covers 64 KiB less one; the longest IPv4 and TCP headers come off. */
-const LARGEST_PAYLOAD = 65_535 - 60 - LONGEST_HEADER
+import { HEADER_LENGTH, LARGEST_PAYLOAD } from './wire.ts'
 
 /** How much may go as one segment for the device to cut: as much as fits; paced, about a millisecond's worth. */
 export function largestSegment(connection: Connection, recovery: LossRecovery): number {

@@ -18,6 +18,7 @@ import { LARGEST_SEGMENT, LEAST_SEGMENT } from './settings.ts'
 import { State } from './state.ts'
 import { runTimers } from './timers.ts'
 import { TransmissionControlBlock } from './transmission-control-block.ts'
+import { LARGEST_PAYLOAD } from './wire.ts'
 
 export class Connection extends TransmissionControlBlock {
   /** The sender's state, made when it is needed first. */
@@ -89,6 +90,21 @@ export class Connection extends TransmissionControlBlock {
   enqueue(chunk: Uint8Array): void {
     if (!this.canWrite) return
     this.#append(chunk, null)
+  }
+
+  /**
+   * As `enqueue`, but copies into packets that can be sent as they lie there, while there is memory for that.
+   * @returns how many of `bytes` are the caller's again; the others are not queued
+   */
+  enqueueCopy(bytes: Uint8Array): number {
+    if (!this.canWrite) return bytes.length
+    const { memory } = this.context
+    if (!memory.isHalfFree) return 0
+    if (this.sendBuffer === NOTHING_TO_SEND) this.sendBuffer = new SendBuffer()
+    const { segmentSize } = this
+    // On loopback one segment is longer than what a device is given to cut.
+    const most = segmentSize > LARGEST_PAYLOAD ? segmentSize : LARGEST_PAYLOAD - (LARGEST_PAYLOAD % segmentSize)
+    return this.sendBuffer.appendCopy(bytes, most, segmentSize, Math.max(this.unsent, 0), memory)
   }
 
   #append(chunk: Uint8Array, packet: PacketBuffer | null): void {

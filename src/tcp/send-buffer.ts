@@ -1,23 +1,26 @@
 /**
- * What an application has written and the peer has not yet acknowledged, as references to the application's own chunks.
- * Bytes are copied once, into the packet, and again only when they must be retransmitted. Offsets count from the first
- * unacknowledged byte.
+ * What an application has written and the peer has not yet acknowledged, as references to the application's own chunks, or
+ * copied into packet memory where it was written in bulk. Bytes are copied once, into the packet, and again only when they
+ * must be retransmitted. Offsets count from the first unacknowledged byte.
  */
-import type { PacketBuffer } from '../packet/index.ts'
+import { HEADROOM, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 
 /** Below this a loop beats `TypedArray.set`, which needs a view object made for each call. */
 const SHORT_COPY = 48
 
 /** One write. A list of them rather than an array: most connections have one at a time, and none while they are idle. */
 class Chunk {
-  readonly bytes: Uint8Array
-  /** Where the bytes were filled in packet memory (`writeInto`): the packet whose slot they lie in, otherwise null. */
+  bytes: Uint8Array
+  /** Where the bytes lie in packet memory (`writeInto`, `appendCopy`): the packet whose slot they lie in, otherwise null. */
   readonly packet: PacketBuffer | null
+  /** Whether what is written next may join it in its slot. */
+  readonly isOpen: boolean
   following: Chunk | null = null
 
-  constructor(bytes: Uint8Array, packet: PacketBuffer | null) {
+  constructor(bytes: Uint8Array, packet: PacketBuffer | null, isOpen: boolean) {
     this.bytes = bytes
     this.packet = packet
+    this.isOpen = isOpen
   }
 }
 
@@ -44,12 +47,81 @@ export class SendBuffer {
       packet?.release()
       return
     }
-    const chunk = new Chunk(bytes, packet)
+    this.#add(new Chunk(bytes, packet, false))
+    this.length += bytes.length
+  }
+
+  #add(chunk: Chunk): void {
     if (this.#last === null) this.#head = chunk
     else this.#last.following = chunk
     this.#last = chunk
     this.#cursor ??= chunk
-    this.length += bytes.length
+  }
+
+  /**
+   * Copies bytes into packets that can be sent as they lie there: each begins where a segment will begin, as long as those are
+   * of `segmentSize`.
+   * @param most bytes in one packet, 1 to 65,536
+   * @param unsent bytes at the end of the buffer that were never sent
+   * @returns how many of `bytes` were taken: fewer where packet memory is short
+   */
+  appendCopy(bytes: Uint8Array, most: number, segmentSize: number, unsent: number, memory: PacketMemory): number {
+    let taken = 0
+    while (taken < bytes.length) {
+      const last = this.#last
+      const room = last === null || !last.isOpen ? 0 : most - last.bytes.length
+      // Behind a packet that was sent but for a short rest nothing is added: the rest moves to where the next one begins.
+      const isJoining = room > 0 && (unsent >= last!.bytes.length || unsent >= segmentSize)
+      const count = isJoining
+        ? this.#extend(last!, bytes, taken, room, memory)
+        : this.#startPacket(bytes, taken, most, room > 0 ? unsent : 0, memory)
+      if (count === 0) break
+      this.length += count
+      taken += count
+      unsent += count
+    }
+    return taken
+  }
+
+  /** @returns how many of the bytes from `from` on now stand behind those of `chunk` */
+  #extend(chunk: Chunk, bytes: Uint8Array, from: number, room: number, memory: PacketMemory): number {
+    const count = Math.min(room, bytes.length - from)
+    const { length, byteOffset } = chunk.bytes
+    memory.bytes.set(part(bytes, from, count), byteOffset + length)
+    chunk.bytes = memory.bytes.subarray(byteOffset, byteOffset + length + count)
+    if (this.#cursor === null) {
+      this.#cursor = chunk
+      this.#cursorOffset = this.length - length
+    }
+    return count
+  }
+
+  /**
+   * Takes the last `rest` bytes, fewer than the last chunk has, and those from `from` on into a packet of their own.
+   * @returns how many of the latter; 0 without a free slot
+   */
+  #startPacket(bytes: Uint8Array, from: number, most: number, rest: number, memory: PacketMemory): number {
+    const packet = memory.takeLarge()
+    if (packet === null) return 0
+    const start = packet.base + HEADROOM
+    if (rest > 0) {
+      const last = this.#last!
+      const { byteOffset, length } = last.bytes
+      const cut = byteOffset + length - rest
+      memory.bytes.copyWithin(start, cut, cut + rest)
+      last.bytes = memory.bytes.subarray(byteOffset, cut)
+      if (this.#cursor === null) this.#cursorOffset = this.length - rest
+    }
+    const count = Math.min(most - rest, bytes.length - from)
+    memory.bytes.set(part(bytes, from, count), start + rest)
+    this.#add(new Chunk(memory.bytes.subarray(start, start + rest + count), packet, true))
+    return count
+  }
+
+  /** How many bytes from `offset` on, never sent before, lie together in one packet; 0 where they do not lie in packet memory. */
+  restOfPacket(offset: number): number {
+    if (this.#seek(offset) || this.#cursor === null || this.#cursor.packet === null) return 0
+    return this.#cursor.bytes.length - (offset - this.#cursorOffset)
   }
 
   /** Copies [offset, offset + length) to `target` at `position`. */
@@ -87,16 +159,16 @@ export class SendBuffer {
   }
 
   /**
-   * If [offset, offset + length) is exactly one chunk that was filled in packet memory, its packet, so that it can be
-   * sent without a copy, its bounds set to those bytes; otherwise null. Only while nobody else holds the packet: one that
-   * the device or another stack still looks at must not get new headers.
+   * If [offset, offset + length) is a chunk that lies in packet memory, or its beginning, its packet, so that it can be
+   * sent without a copy, its bounds set to those bytes; otherwise null, as before what follows such a beginning there is no room for
+   * headers. Only while nobody else holds the packet: one that the device or another stack still looks at must not get new headers.
    */
   packetAt(offset: number, length: number): PacketBuffer | null {
     const isAgain = this.#seek(offset)
     const chunk = isAgain ? this.#again : this.#cursor
     if (chunk === null || (isAgain ? this.#againOffset : this.#cursorOffset) !== offset) return null
     const { packet, bytes } = chunk
-    if (packet === null || packet.references !== 1 || bytes.length !== length) return null
+    if (packet === null || packet.references !== 1 || bytes.length < length) return null
     // A view of packet memory begins at its position there.
     packet.start = bytes.byteOffset
     packet.end = packet.start + length
@@ -160,6 +232,10 @@ export class SendBuffer {
     }
     return false
   }
+}
+
+function part(bytes: Uint8Array, from: number, count: number): Uint8Array {
+  return count === bytes.length ? bytes : bytes.subarray(from, from + count)
 }
 
 /** For every connection that has written nothing yet, so that those who never do cost no buffer. Nobody appends to it. */

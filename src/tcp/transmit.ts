@@ -99,7 +99,12 @@ function transmitNew(connection: Connection): void {
     const segmentSize = connection.segmentSize
     let length = Math.min(unsent, usable, largestSegment(connection, recovery))
     if (length < 0) length = 0
-    if (length > segmentSize && length < unsent) length -= length % segmentSize
+    if (length > segmentSize) {
+      if (length < unsent) length -= length % segmentSize
+      // No further than the packet in which it lies, so that what follows can be sent from where that lies.
+      const rest = buffer.restOfPacket(offset)
+      if (rest > 0 && rest < length && rest % segmentSize === 0) length = rest
+    }
     let last = length === unsent
     // FIN takes a place in the window like a byte.
     const withFin = last && finPending && usable > length

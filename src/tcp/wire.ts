@@ -16,6 +16,8 @@ const URGENT_POINTER = 18
 export const HEADER_LENGTH = 20
 /** The data offset counts 32-bit words in four bits. */
 export const LONGEST_HEADER = 60
+/** What one packet carries for the device to cut: the IP length field covers 64 KiB less one; the longest IPv4 and TCP headers come off. */
+export const LARGEST_PAYLOAD = 65_535 - 60 - LONGEST_HEADER
 
 /** Control bits, RFC 9293, section 3.1. */
 export const Flag = {

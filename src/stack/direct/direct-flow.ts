@@ -14,8 +14,6 @@ import { addressText } from './zones.ts'
 
 /** The most that one `read` returns. */
 const READ_LIMIT = 262_144
-/** `writeInto` fills packet memory in place only while this share of it is free: what is unacknowledged pins it. */
-const FREE_MEMORY_SHARE = 2
 
 /** Who takes the received bytes: nobody yet, `read`, `onData`, nobody any more, or a Node stream. */
 type Receiving = 'idle' | 'pull' | 'push' | 'discard' | 'duplex'
@@ -271,9 +269,7 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
 
   #packetFor(size: number): PacketBuffer | null {
     const { memory } = this.connection.context
-    if (memory.freeLarge * FREE_MEMORY_SHARE < memory.largeSlots) return null
-    if (memory.freeSmall * FREE_MEMORY_SHARE < memory.smallSlots) return null
-    return memory.allocate(size)
+    return memory.isHalfFree ? memory.allocate(size) : null
   }
 
   #writeRefusal(): Error | null {
