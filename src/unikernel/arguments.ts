@@ -16,10 +16,18 @@ interface Common {
   repeated?: boolean
 }
 
+interface Checked {
+  /**
+   * Whether what was given is right in this world, and not only as a text: a file that is there. Asked before anything starts, not
+   * for a default. @returns what is expected, as a phrase: `a file that is there`; undefined for a value that is right
+   */
+  check?: (text: string) => string | undefined
+}
+
 /** A default is written as a person would write it on the command line. */
 type Default<T> = { default?: T | readonly T[] }
 
-export type StringArgument = Common & Default<string> & { type: 'string' }
+export type StringArgument = Common & Checked & Default<string> & { type: 'string' }
 export type IntegerArgument = Common & Default<number> & { type: 'integer'; minimum?: number; maximum?: number }
 export type NumberArgument = Common & Default<number> & { type: 'number'; minimum?: number; maximum?: number }
 /** `--verbose`, `--no-verbose`, `--verbose=false`; false by default. */
@@ -42,11 +50,14 @@ export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choice
  * `complaint` may say in its own words what is wrong with a text: "expected this, not that".
  */
 export type CustomArgument = Common &
+  Checked &
   Default<string> & {
     type: 'custom'
     expected: string | ((text?: string) => string)
     parse: (text: string) => unknown
     complaint?: (text: string) => string | undefined
+    /** Whether it may be written as a number in a file with arguments; default false. */
+    isNumeric?: boolean
   }
 
 export type ArgumentDeclaration =

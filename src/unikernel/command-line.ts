@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { expectedBy, parseValue } from './argument-types.ts'
 import { type ArgumentDeclaration, type ArgumentDeclarations, type ArgumentValues, BadArgument } from './arguments.ts'
 import { nearestTo } from './nearest.ts'
-import type { Written } from './written.ts'
+import type { Written, WrittenValue } from './written.ts'
 
 /** `helloWorld` as it stands on the command line: `hello-world`. */
 export function optionName(name: string): string {
@@ -43,6 +43,7 @@ export async function parseArguments<const A extends ArgumentDeclarations>(
 ): Promise<Parsed<A>> {
   const options = readOptions(declarations, argv)
   const taken = new Set([...options.values()].filter(({ given }) => given.length > 0))
+  const configured = new Map<Option, Written>()
   for (const written of await elsewhere((name) => options.get(optionName(name))?.given.at(-1))) {
     const option = options.get(written.option)
     if (option === undefined) {
@@ -50,12 +51,20 @@ export async function parseArguments<const A extends ArgumentDeclarations>(
       continue
     }
     const { declaration } = option
+    const earlier = written.isConfigured ? configured.get(option) : undefined
+    if (earlier !== undefined) {
+      throw new BadArgument(
+        `${earlier.from} and ${written.key}: expected one of them, both are --${optionName(option.name)}`,
+      )
+    }
+    if (written.isConfigured) configured.set(option, written)
     if (written.isList && declaration.repeated !== true) {
       throw new BadArgument(`${written.from}: expected ${expectedBy(declaration)}, not a list`)
     }
     // What is wrong is said even where it does not count: it will the next time.
-    const values = written.texts.map((text) => parseText(option, written.from, text))
+    const values = written.values.map((value) => parseWritten(option, written.from, value))
     if (taken.has(option)) continue
+    for (const value of written.values) check(option, written.from, String(value))
     option.given = values
     taken.add(option)
   }
@@ -160,7 +169,42 @@ function textOf(
 }
 
 function parseOption(option: Option, text: string): unknown {
-  return parseText(option, `--${optionName(option.name)}`, text)
+  const from = `--${optionName(option.name)}`
+  const value = parseText(option, from, text)
+  check(option, from, text)
+  return value
+}
+
+/** What stands in a file may be a number, or true or false: where one is wanted. A text may be anything, as on the command line. */
+function parseWritten(option: Option, from: string, value: WrittenValue): unknown {
+  const { declaration } = option
+  const fits = typeof value === 'boolean' ? declaration.type === 'boolean' : takesNumber(declaration)
+  if (typeof value !== 'string' && !fits) {
+    const inQuotes = declaration.type === 'boolean' || takesNumber(declaration) ? '' : ', in quotes'
+    const what = typeof value === 'boolean' ? `${value}` : `the number ${value}`
+    throw new BadArgument(`${from}: expected ${expectedBy(declaration)}${inQuotes}, not ${what}`)
+  }
+  return parseText(option, from, String(value))
+}
+
+function takesNumber(declaration: ArgumentDeclaration): boolean {
+  switch (declaration.type) {
+    case 'integer':
+    case 'number':
+    case 'port':
+    case 'duration':
+      return true
+    case 'custom':
+      return declaration.isNumeric === true
+    default:
+      return false
+  }
+}
+
+/** @throws BadArgument if what it names is not what it has to be */
+function check({ declaration }: Option, from: string, text: string): void {
+  const expected = 'check' in declaration ? declaration.check?.(text) : undefined
+  if (expected !== undefined) throw new BadArgument(`${from}: expected ${expected}, not ${JSON.stringify(text)}`)
 }
 
 /** @param from what a complaint names */

@@ -17,7 +17,11 @@ export async function compositionOf(
   argv: readonly string[],
   sandboxInterface?: string,
 ): Promise<Graph> {
-  const declared = Object.entries(declarationsOf(unikernel)).map(([name, each]) => [name, { ...each, required: false }])
+  const declared = Object.entries(declarationsOf(unikernel)).map(([name, each]) => [
+    name,
+    // What is not there yet can be described as well.
+    { ...each, required: false, check: undefined },
+  ])
   const values = (await parseArguments(Object.fromEntries(declared), argv, async () => [])) as RunValues
   const graph = new GraphBuilder()
   const root = graph.add('application', unikernel.name)

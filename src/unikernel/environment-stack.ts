@@ -3,12 +3,14 @@ import { parseArgs } from 'node:util'
 import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions } from '../stack/index.ts'
 import type { ArgumentDeclaration } from './arguments.ts'
-import { type BootValues, bootArguments, checkTogether, isSocket, PROCESS_ARGUMENTS } from './boot-arguments.ts'
+import { type BootValues, bootArguments, isSocket, PROCESS_ARGUMENTS } from './boot-arguments.ts'
 import { optionName, parseArguments } from './command-line.ts'
-import { readConfigFile } from './config-file.ts'
+import { writtenElsewhere } from './elsewhere.ts'
+import { checkTogether } from './fitting-together.ts'
 import { createLogs } from './logs.ts'
 import { stackOptions } from './stack-arguments.ts'
-import { variableName, writtenInEnvironment } from './written.ts'
+import { unusedOfStack } from './unused-arguments.ts'
+import { variableName } from './written.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -42,11 +44,7 @@ export async function stackOfEnvironment(
   sandboxInterface: string | undefined,
 ): Promise<EnvironmentStack> {
   const declared = declarations()
-  const parsed = await parseArguments(declared, [], async () => {
-    const variables = writtenInEnvironment(environment, declared)
-    const file = variables.find(({ option }) => option === 'config')?.texts[0]
-    return [...(file === undefined ? [] : await readConfigFile(file)), ...variables]
-  })
+  const parsed = await parseArguments(declared, [], () => writtenElsewhere(undefined, environment, declared))
   const isLoopback = parsed.interface === LOOPBACK
   const values = { ...parsed, name: NAME } as unknown as BootValues & { given: ReadonlySet<string> }
   const ownInterface = isLoopback ? LOOPBACK : sandboxInterface
@@ -58,6 +56,7 @@ export async function stackOfEnvironment(
     colour: false,
     write: (line) => process.stderr.write(line),
   })
+  for (const each of unusedOfStack(values, ownInterface)) logs('unikernel').warn(each)
   if (isSocket(values)) return { options: null, isLoopback, logs }
   const options = await stackOptions(values, logs, ownInterface, new AbortController().signal)
   // Nobody is there who could advertise anything.

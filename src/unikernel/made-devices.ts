@@ -2,11 +2,19 @@ import type { Clock, Random } from '../clock/index.ts'
 import type { CreateStackOptions, Stack } from '../stack/index.ts'
 import type { BootValues } from './boot-arguments.ts'
 import type { Reports } from './crash-report.ts'
-import { type Device, devicesInOrder, isStackDevice, type StackDevice, valuesOfStack } from './devices/index.ts'
+import {
+  type Device,
+  devicesInOrder,
+  inGroupOf,
+  isStackDevice,
+  type StackDevice,
+  valuesOfStack,
+} from './devices/index.ts'
 import type { Logs } from './logs.ts'
-import { stackOptions, warnOfUnused } from './stack-arguments.ts'
+import { stackOptions } from './stack-arguments.ts'
 import { TrackedStack } from './tracked-stack.ts'
 import type { Unikernel } from './unikernel.ts'
+import { unusedOfStack } from './unused-arguments.ts'
 
 export type RunValues = BootValues & Readonly<Record<string, unknown>> & { given: ReadonlySet<string> }
 
@@ -61,7 +69,7 @@ export class MadeDevices {
     try {
       for (const device of devices) {
         const own = valuesOfStack(device, values)
-        warnOfUnused(own, logs('unikernel'))
+        for (const each of unusedOfStack(own, sandboxInterface)) logs('unikernel').warn(inGroupOf(device, each))
         const settings = await stackOptions(own, logs, sandboxInterface, signal)
         // Whoever brings a way to make stacks of their own has frames of their own, too.
         const isOurs = this.#options.createStack === undefined && settings.net === 'direct'

@@ -147,7 +147,7 @@ test('--monitor=tls:// and --monitor-ca: encrypted, to whoever has the certifica
 test.each([
   ['--monitor=10.0.0.1:0', '--monitor: expected a server such as .*, not "10.0.0.1:0"'],
   ['--monitor-interval=10ms', '--monitor-interval: expected a duration .* from 100ms to 24h, not "10ms"'],
-  ['--monitor-ca=x', '--monitor-ca: expected only with --monitor tls://'],
+  ['--monitor-ca=x', '--monitor-ca: expected a file that is there, not "x"'],
 ])('%s is refused', async (word, line) => {
   let said = ''
   const world = { stdout: { write: () => {} }, stderr: { write: (text: string) => (said += text) }, environment: {} }

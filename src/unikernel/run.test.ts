@@ -57,6 +57,9 @@ class ShownStack extends SocketStack {
   }
 }
 
+/** Whoever could make it does not. */
+const CAPTURE = join(tmpdir(), 'b.pcapng')
+
 /** Until a signal comes. */
 const untilStopped = async ({ signal }: { signal: AbortSignal }) => {
   await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -75,7 +78,7 @@ describe('boot arguments', () => {
 
   test('all of them', async () => {
     const trial = new Trial()
-    const argv = ['--interface=tap7', '--ipv4', '10.1.0.5/16', '--ipv4-gateway=10.1.0.1', '--capture', 'a/b.pcapng']
+    const argv = ['--interface=tap7', '--ipv4', '10.1.0.5/16', '--ipv4-gateway=10.1.0.1', '--capture', CAPTURE]
     let name = ''
     const start = (context: { name: string }) => {
       name = context.name
@@ -87,7 +90,7 @@ describe('boot arguments', () => {
         interface: 'tap7',
         ipv4: '10.1.0.5/16',
         ipv4Gateway: '10.1.0.1',
-        capture: 'a/b.pcapng',
+        capture: CAPTURE,
         logs: expect.any(Function),
       },
     ])
@@ -220,9 +223,9 @@ describe('boot arguments', () => {
     expect(await refused('--ipv6-gateway=fe80::1%eth0')).toMatch(/expected a router on tap0, not "fe80::1%eth0"/)
     expect(trial.created).toEqual([])
     expect(await trial.start({}, '--ipv4-only', '--ipv6=fd00::2/64')).toBe(0)
-    expect(trial.stderr).toMatch(/without effect with --ipv4-only unused=\["ipv6"\]/)
+    expect(trial.stderr).toMatch(/: --ipv6 has no effect with --ipv4-only\n/)
     expect(await trial.start({}, '--ipv6-only', '--ipv4=10.0.0.5/24', '--ipv4-gateway=10.9.0.1')).toBe(0)
-    expect(trial.stderr).toMatch(/without effect with --ipv6-only unused=\["ipv4","ipv4Gateway"\]/)
+    expect(trial.stderr).toMatch(/: --ipv4, --ipv4-gateway have no effect with --ipv6-only\n/)
   })
 
   test('the application can ask what is logged, and change it', async () => {
@@ -264,7 +267,7 @@ error tcp: six
     expect(refused.stderr).toMatch(/^trial: --capture: expected only with --net direct.*\n$/)
     const warned = new Trial()
     expect(await warned.start({}, '--net=socket', '--interface=tap9')).toBe(0)
-    expect(warned.stderr).toMatch(/warn {2}unikernel: without effect with --net socket unused=\["interface"\]/)
+    expect(warned.stderr).toMatch(/warn {2}unikernel: --interface has no effect with --net socket\n/)
   })
 
   test.each(['--help=1', '--help=true', '-h'])('%s shows the help, and starts nothing', async (help) => {
@@ -323,8 +326,8 @@ describe('where arguments stand', () => {
     const trial = new Trial()
     trial.environment = environment
     let seen: Record<string, unknown> = {}
-    const start = (context: { arguments: object }) => {
-      seen = { ...context.arguments }
+    const start = ({ arguments: own, name }: { arguments: object; name: string }) => {
+      seen = { ...own, name }
     }
     const code = await trial.start({ arguments: declared as never, start }, ...argv)
     return { code, stderr: trial.stderr, seen, created: trial.created[0] }
@@ -332,10 +335,11 @@ describe('where arguments stand', () => {
 
   test('the command line counts before the file, the file before the environment, that before the default', async () => {
     const file = write('order.toml', 'hello-world = "file"\nname = "of-file"\ninterface = "tap3"\n')
-    const environment = { TAPSTACK_HELLO_WORLD: 'variable', TAPSTACK_NAME: 'of-variable', TAPSTACK_GRACE: '7s' }
+    const environment = { TAPSTACK_HELLO_WORLD: 'variable', TAPSTACK_NAME: 'of-variable', TAPSTACK_IDLE: '7s' }
     expect(await valuesFrom(environment)).toMatchObject({ seen: { helloWorld: 'variable', name: 'of-variable' } })
-    const { seen, created } = await valuesFrom(environment, '--config', file, '--name', 'of-line')
-    expect(seen).toMatchObject({ helloWorld: 'file', name: 'of-line', grace: 7_000 })
+    const { seen, created, stderr } = await valuesFrom(environment, '--config', file, '--name', 'of-line')
+    expect(stderr).toBe('')
+    expect(seen).toMatchObject({ helloWorld: 'file', name: 'of-line', idle: 7_000 })
     expect(created).toMatchObject({ interface: 'tap3', dhcp: { hostName: 'of-line' } })
   })
 
@@ -362,6 +366,24 @@ ipv4 = "10.0.0.9/24"
     }
   })
 
+  test('numbers are for numbers, true and false for switches, texts for anything', async () => {
+    const json = '{"idle": 3000000000, "delay": 0, "dnsCacheSize": 5, "ipv4Only": true, "dnsTimeout": "2s"}'
+    expect(await valuesFrom({}, '--config', write('numbers.json', json))).toMatchObject({
+      seen: { idle: 3_000 },
+      created: { ipv4Only: true, dns: { cacheSize: 5, timeout: 2_000 } },
+    })
+    const texts = '{"idle": "3000000000", "delay": "0", "dnsCacheSize": "5", "ipv4Only": "true"}'
+    expect(await valuesFrom({}, '--config', write('texts.json', texts))).toMatchObject({
+      seen: { idle: 3_000 },
+      created: { ipv4Only: true, dns: { cacheSize: 5 } },
+    })
+  })
+
+  test('start gets the arguments of the application, and no others', async () => {
+    const { seen } = await valuesFrom({}, '--grace=5s', '--idle=1s')
+    expect(seen).toEqual({ helloWorld: 'none', upstream: [], publicIpv4: undefined, idle: 1_000, name: 'trial' })
+  })
+
   test('the environment: lists by commas, an empty variable is none, and it may name the file', async () => {
     const file = write('named.toml', 'idle = "250ms"')
     const environment = { TAPSTACK_UPSTREAM: '10.0.0.1:80, 10.0.0.2:80', TAPSTACK_IPV4: '', TAPSTACK_CONFIG: file }
@@ -380,6 +402,28 @@ ipv4 = "10.0.0.9/24"
     ['c.toml', 'name = ["a", "b"]', /^trial: .*c\.toml: name: expected a host name such as web-1, not a list\n$/],
     ['d.toml', 'ipv4 = \n', /^trial: --config: .*d\.toml, line 1: .+\n$/],
     ['e.json', '{ "name": ', /^trial: --config: .*e\.json: .+\n$/],
+    ['i.toml', 'name = 42', /^trial: .*i\.toml: name: expected a host name .*, in quotes, not the number 42\n$/],
+    ['j.json', '{"helloWorld": true}', /^trial: .*j\.json: helloWorld: expected a text, in quotes, not true\n$/],
+    ['k.json', '{"net": 4}', /^trial: .*k\.json: net: expected one of direct, .*, in quotes, not the number 4\n$/],
+    ['l.toml', 'ipv6-only = 1', /^trial: .*l\.toml: ipv6-only: expected true or false, not the number 1\n$/],
+    ['m.toml', 'idle = true', /^trial: .*m\.toml: idle: expected a duration [^,]*, .*, not true\n$/],
+    [
+      'n.toml',
+      'ipv4-gateway = "10.0.0.1"\nipv4Gateway = "10.0.0.3"',
+      /^trial: .*n\.toml: ipv4-gateway and ipv4Gateway: expected one of them, both are --ipv4-gateway\n$/,
+    ],
+    [
+      'o.toml',
+      'public-ipv4 = "10.0.0.2/24"\n[public]\nipv4 = "10.0.0.3/24"',
+      /^trial: .*o\.toml: public-ipv4 and public\.ipv4: expected one of them, both are --public-ipv4\n$/,
+    ],
+    [
+      'p.json',
+      '{"acceptRouterAdvertisement": true, "accept_router_advertisements": true}',
+      /^trial: .*p\.json: acceptRouterAdvertisement and accept_router_advertisements: expected one of them, both are --acc/,
+    ],
+    ['q.json', '{"public": {"ipv5": "x"}}', /^trial: .*q\.json: public\.ipv5: unknown .*: did you mean public-ipv4\? /],
+    ['r.json', '{"helloWolrd": "x"}', /^trial: .*r\.json: helloWolrd: unknown .*: did you mean hello-world\? /],
     ['f.json', '[]', /^trial: --config: .*f\.json: expected names and values, .+\n$/],
     ['g.json', '{ "name": null }', /^trial: .*g\.json: name: expected a text, a number, .+\n$/],
     ['h.toml', 'date = 2020-01-01', /^trial: .*h\.toml: date: expected a text, a number, .+\n$/],
@@ -394,6 +438,14 @@ ipv4 = "10.0.0.9/24"
     expect(await valuesFrom({}, '--config=nowhere.toml')).toMatchObject({
       code: 64,
       stderr: expect.stringMatching(/^trial: --config: ENOENT: .*nowhere\.toml'\n$/),
+    })
+    expect(await valuesFrom({ TAPSTACK_CONFIG: 'nowhere.toml' })).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^trial: TAPSTACK_CONFIG: ENOENT: .*nowhere\.toml'\n$/),
+    })
+    expect(await valuesFrom({ TAPSTACK_CONFIG: write('named.json', '{') })).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^trial: TAPSTACK_CONFIG: .*named\.json: /),
     })
     expect(await valuesFrom({ TAPSTACK_GRACE: 'long' })).toMatchObject({
       code: 64,
@@ -777,11 +829,10 @@ describe('life and end', () => {
 
   test('a capture that cannot be opened or written names the argument', async () => {
     const trial = new Trial()
-    trial.failure = Object.assign(new Error("ENOENT: no such file or directory, open 'a/b.pcapng'"), {
-      path: 'a/b.pcapng',
-    })
-    expect(await trial.start({}, '--capture', 'a/b.pcapng')).toBe(1)
-    expect(trial.stderr).toMatch(/^trial: cannot start the network: --capture: ENOENT: .*\n$/)
+    // What has become of it since the arguments were read.
+    trial.failure = Object.assign(new Error(`ENOSPC: no space left on device, open '${CAPTURE}'`), { path: CAPTURE })
+    expect(await trial.start({}, '--capture', CAPTURE)).toBe(1)
+    expect(trial.stderr).toMatch(/^trial: cannot start the network: --capture: ENOSPC: .*\n$/)
   })
 
   test('with debug logs the stack trace follows', async () => {

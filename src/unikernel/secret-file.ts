@@ -19,8 +19,15 @@ export async function stableSecret(path: string): Promise<Uint8Array> {
     await writeFile(path, `${secret.toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
     return new Uint8Array(secret)
   }
-  if (!new RegExp(`^[\\da-f]{${DIGITS}}\\s*$`, 'i').test(text)) {
+  try {
+    return parseSecret(text)
+  } catch {
     throw Object.assign(new TypeError(`${path} holds no secret of ${DIGITS} hexadecimal digits`), { path })
   }
+}
+
+/** @throws TypeError */
+export function parseSecret(text: string): Uint8Array {
+  if (!new RegExp(`^[\\da-f]{${DIGITS}}\\s*$`, 'i').test(text)) throw new TypeError('no secret')
   return Uint8Array.from(Buffer.from(text.slice(0, DIGITS), 'hex'))
 }

@@ -1,26 +1,9 @@
-import type { Log, LogFactory } from '../log/index.ts'
+import type { LogFactory } from '../log/index.ts'
 import type { CreateStackOptions } from '../stack/index.ts'
 import { type BootValues, isSocket } from './boot-arguments.ts'
 import { ipv4Options } from './ipv4-addressing.ts'
 import { nameOptions } from './name-arguments.ts'
 import { stableSecret } from './secret-file.ts'
-
-/** Boot arguments that have no effect where one of the families is not there, ... */
-const OF_IPV4 = ['ipv4', 'ipv4Gateway', 'ipv4Probe', 'dhcp', 'dhcpLeaseFile', 'dhcpLinkLocal', 'dhcpRelease']
-const OF_IPV6 = [
-  'ipv6',
-  'ipv6Gateway',
-  'acceptRouterAdvertisements',
-  'ipv6StableSecretFile',
-  'dhcpv6',
-  'dhcpv6DuidFile',
-]
-/** ... and on the operating system's sockets. */
-const OF_DIRECT = [
-  'interface',
-  ...OF_IPV4.filter((each) => each !== 'ipv4'),
-  ...OF_IPV6.filter((each) => each !== 'ipv6'),
-]
 
 /**
  * What `createStack` is asked for by the boot arguments of one stack.
@@ -68,16 +51,4 @@ export async function stackOptions(
 function dhcpv6Option({ dhcpv6, dhcpv6DuidFile: duidFile }: Pick<BootValues, 'dhcpv6' | 'dhcpv6DuidFile'>) {
   if (dhcpv6 === 'off') return { dhcpv6: false }
   return dhcpv6 === 'flags' && duidFile === undefined ? {} : { dhcpv6: { mode: dhcpv6, duidFile } }
-}
-
-/** Says which arguments were given that have no effect beside others. */
-export function warnOfUnused(values: BootValues & { given: ReadonlySet<string> }, log: Log): void {
-  const { net, ipv4Only, ipv6Only, given } = values
-  const warn = (why: string, names: readonly string[]) => {
-    const unused = names.filter((each) => given.has(each))
-    if (unused.length > 0) log.warn(`without effect with ${why}`, { unused })
-  }
-  if (isSocket(values)) warn(`--net ${net}`, OF_DIRECT)
-  if (ipv4Only) warn('--ipv4-only', OF_IPV6)
-  else if (ipv6Only) warn('--ipv6-only', OF_IPV4)
 }

@@ -308,33 +308,36 @@ describe('over TLS', () => {
     expect(text).toBe('')
   })
 
-  test.each<[string[], number, string]>([
+  test.each<[string[], string]>([
     [
       ['--syslog-ca=none.pem', '--syslog=tls://127.0.0.1'],
-      1,
-      'cannot start the network: --syslog-ca: ENOENT.*none.pem',
+      '--syslog-ca: expected a file that is there, not "none.pem"',
     ],
-    [['--syslog-ca=README.md', '--syslog=tls://127.0.0.1'], 1, '--syslog-ca: README.md holds no certificate in PEM'],
-    [['--syslog-ca=x', '--syslog=127.0.0.1'], 64, '--syslog-ca: expected only with --syslog tls://'],
-    [['--syslog-key=x', '--syslog=tls://127.0.0.1'], 64, '--syslog-certificate: expected together with --syslog-key'],
     [
-      ['--syslog-transport=tcp', '--syslog=tls://127.0.0.1'],
-      64,
-      '--syslog-transport: expected only where --syslog does',
+      ['--syslog-ca=README.md', '--syslog=tls://127.0.0.1'],
+      '--syslog-ca: expected a file that holds a certificate in PEM',
     ],
-    [['--syslog-port=1', '--syslog=127.0.0.1:2'], 64, '--syslog-port: expected only where --syslog does'],
-    [['--syslog=10.0.0.256'], 64, '--syslog: expected a server such as .*, not "10.0.0.256"'],
-    [['--syslog=tcp://x!y'], 64, '--syslog: expected the name of a certificate, !y, only with tls://'],
-  ])('%j is refused', async (words, code, line) => {
+    [['--syslog-key=@server.pem', '--syslog=tls://x'], '--syslog-key: expected a file that holds a private key in PEM'],
+    [['--syslog-ca=@server.pem', '--syslog=127.0.0.1'], '--syslog-ca: expected only with --syslog tls://'],
+    [['--syslog-key=@client.key', '--syslog=tls://x'], '--syslog-certificate: expected together with --syslog-key'],
+    [
+      ['--syslog-key=@client.key', '--syslog-certificate=@server.pem', '--syslog=tls://x'],
+      '--syslog-key: expected the key of --syslog-certificate',
+    ],
+    [['--syslog-transport=tcp', '--syslog=tls://127.0.0.1'], '--syslog-transport: expected only where --syslog does'],
+    [['--syslog-port=1', '--syslog=127.0.0.1:2'], '--syslog-port: expected only where --syslog does'],
+    [['--syslog=10.0.0.256'], '--syslog: expected a server such as .*, not "10.0.0.256"'],
+    [['--syslog=tcp://x!y'], '--syslog: expected the name of a certificate, !y, only with tls://'],
+  ])('%j is refused', async (words, line) => {
     let said = ''
     expect(
       await start(
         new EventEmitter(),
-        words,
+        words.map((word) => word.replace(/@(.*)/, (_, name) => file(name))),
         () => {},
         (each) => (said += each),
       ),
-    ).toBe(code)
+    ).toBe(64)
     expect(said).toMatch(new RegExp(line))
     expect(said.trimEnd()).not.toContain('\n')
   })

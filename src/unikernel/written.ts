@@ -1,15 +1,20 @@
 import type { ArgumentDeclarations } from './arguments.ts'
 import { optionName } from './command-line.ts'
 
+export type WrittenValue = string | number | bigint | boolean
+
 /** An argument that was not given on the command line, as it was written elsewhere. */
 export interface Written {
   /** Its name on the command line, without the dashes. */
   readonly option: string
-  readonly texts: readonly string[]
+  /** Texts, except where whoever has written it could say that it is something else. */
+  readonly values: readonly WrittenValue[]
   /** Whether it was written as a list. */
   readonly isList: boolean
   /** What a complaint names: a variable, or a file and a name in it. */
   readonly from: string
+  /** Its name as it was written. */
+  readonly key: string
   /** Whether somebody has meant it for us: then it must be an argument that there is. */
   readonly isConfigured: boolean
 }
@@ -38,8 +43,8 @@ export function writtenInEnvironment(
     const text = environment[from]
     if (text === undefined || text === '') continue
     const isList = declaration.repeated === true
-    const texts = isList ? text.split(',').map((each) => each.trim()) : [text]
-    found.push({ option: optionName(name), texts, isList, from, isConfigured: false })
+    const values = isList ? text.split(',').map((each) => each.trim()) : [text]
+    found.push({ option: optionName(name), values, isList, from, key: from, isConfigured: false })
   }
   return found
 }

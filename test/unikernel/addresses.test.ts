@@ -1,5 +1,5 @@
 /** What the boot arguments about addresses do, as the wire shows it: each with it, and without. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -121,10 +121,14 @@ describe('DHCP', () => {
     const kinds = async () => messages(await trial.run(words)).map(({ kind }) => kind)
     expect(await kinds()).toEqual([DISCOVER, REQUEST])
     expect(await kinds()).toEqual([REQUEST])
-    const missing = join(folder, 'none', 'lease')
-    const { code, stderr } = await trial.run(['--ipv4-only', `--dhcp-lease-file=${missing}`])
+    // Its folder goes while it runs.
+    const going = mkdtempSync(join(folder, 'going-'))
+    const lease = join(going, 'lease')
+    const begun = trial.run(['--ipv4-only', `--dhcp-lease-file=${lease}`])
+    rmSync(going, { recursive: true })
+    const { code, stderr } = await begun
     expect(code).toBe(0)
-    expect(stderr).toContain(`the lease file (--dhcp-lease-file) ${missing} cannot be written`)
+    expect(stderr).toContain(`the lease file (--dhcp-lease-file) ${lease} cannot be written`)
   })
 
   test('--dhcp-link-local: an address of its own where no server answers', async () => {
@@ -207,11 +211,6 @@ describe('IPv6', () => {
     expect(first).toHaveLength(2)
     expect(await found(`--ipv6-stable-secret-file=${file}`)).toEqual(first)
     expect(statSync(file).mode & 0o777).toBe(0o600)
-    const { code, stderr } = await trial.run(['--ipv6-stable-secret-file=README.md'])
-    expect([code, stderr]).toEqual([
-      1,
-      'trial: cannot start the network: --ipv6-stable-secret-file: README.md holds no secret of 32 hexadecimal digits\n',
-    ])
   })
 
   describe('DHCPv6', () => {
@@ -243,11 +242,6 @@ describe('IPv6', () => {
       const first = await identity(`--dhcpv6-duid-file=${file}`)
       expect(readFileSync(file, 'utf8').replaceAll(':', '').trim()).toBe(first)
       expect(await identity(`--dhcpv6-duid-file=${file}`)).toBe(first)
-      const nowhere = await trial.run([`--dhcpv6-duid-file=${join(folder, 'none', 'duid')}`])
-      expect([nowhere.code, existsSync(join(folder, 'none'))]).toEqual([1, false])
-      expect(nowhere.stderr).toMatch(
-        /^trial: cannot start the network: --dhcpv6-duid-file: ENOENT: no such file or directory, the DUID file \S+duid cannot/,
-      )
     })
   })
 })

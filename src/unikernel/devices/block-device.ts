@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
+import { changeableFile, readableFile } from '../file-checks.ts'
 import { type Device, device } from './device.ts'
 
 /** Sectors that are read and written as a whole, after MirageOS's `Mirage_block.S`. */
@@ -47,6 +48,7 @@ export function blockDevice(options: BlockDeviceOptions): Device<BlockDevice> {
   const declaration = {
     type: 'string',
     placeholder: 'FILE',
+    check: readOnly ? readableFile : changeableFile,
     doc: `the file that is a block device with sectors of ${sectorSize} bytes`,
     ...(file === undefined ? { required: true } : { default: file }),
   } as const

@@ -230,7 +230,7 @@ describe('key-value store', () => {
   test('its folder is an argument', async () => {
     const use = async (store: KeyValueStore) => expect(await store.list('')).toEqual([{ name: 'a', kind: 'value' }])
     expect(await withStore(use, '--assets', join(folder, 'store/pages'))).toMatchObject({ code: 0, stderr: '' })
-    expect(await withStore(use, '--assets', join(folder, 'none'))).toMatchObject({ code: 1 })
+    expect(await withStore(use, '--assets', join(folder, 'none'))).toMatchObject({ code: 64 })
   })
 })
 

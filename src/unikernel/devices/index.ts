@@ -26,6 +26,7 @@ export type { HappyEyeballsConnector } from './name-devices.ts'
 export {
   argumentsOfStack,
   inGroup,
+  inGroupOf,
   isStackDevice,
   type StackDevice,
   type StackDeviceOptions,

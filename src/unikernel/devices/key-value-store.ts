@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
+import { readableFolder } from '../file-checks.ts'
 import { type Device, device } from './device.ts'
 
 /** Values by keys that are paths, `/site/index.html`; read only, after MirageOS's `Mirage_kv.RO`. */
@@ -37,6 +38,7 @@ export function keyValueStoreDevice({ argument, folder }: KeyValueStoreOptions):
   const declaration = {
     type: 'string',
     placeholder: 'FOLDER',
+    check: readableFolder,
     doc: 'the folder whose files are the values of a store',
     ...(folder === undefined ? { required: true } : { default: folder }),
   } as const

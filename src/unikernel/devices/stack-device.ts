@@ -99,6 +99,11 @@ export function inGroup<T>({ group }: StackDevice, check: () => T): T {
   }
 }
 
+/** A text about the arguments of one stack, with the names that they have in its group. */
+export function inGroupOf({ group }: StackDevice, text: string): string {
+  return group === null ? text : optionsInGroup(group, text)
+}
+
 /** A text with names of arguments, `--ipv4`, with those that they have in a group, `--public-ipv4`. */
 function optionsInGroup(group: string, text: string): string {
   const boot = new Set(

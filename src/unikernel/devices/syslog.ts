@@ -1,5 +1,6 @@
 import type { Stack } from '../../stack/index.ts'
 import { parseDestination } from '../destination.ts'
+import { certificateFile } from '../file-checks.ts'
 import {
   SYSLOG_FACILITIES,
   SYSLOG_SEVERITIES,
@@ -65,6 +66,7 @@ export function syslogDevice({ stack, argument, server, facility = 'user' }: Sys
       },
       [ca]: {
         type: 'string',
+        check: certificateFile,
         placeholder: 'FILE.pem',
         doc: 'the certificates that it may have been signed by, with TLS (default those that Node.js trusts)',
       },
