@@ -47,7 +47,13 @@ describeWithNamespaces('a real syslog server', () => {
       ]
       const stacks = [['--net=direct', '--ipv4=10.0.0.2/24'], ['--net=socket']]
       const lines = stacks.flatMap((stack) =>
-        ways.map(([server, more]) => [...common, ...stack, `--syslog=${server}`, ...more]),
+        ways.map(([server, more]) => [
+          ...common,
+          ...stack,
+          `--way=${server.slice(0, 3)}`,
+          `--syslog=${server}`,
+          ...more,
+        ]),
       )
       const sender = await namespace.runNode('test/syslog/programs/sender.ts', [], { input: JSON.stringify(lines) })
       expect(sender.stdout).toBe('all are sent\n')

@@ -4,8 +4,9 @@ import { run, unikernel } from '../../../src/index.ts'
 
 const application = unikernel({
   name: 'sender',
-  async start({ log, arguments: given }) {
-    log.warn('it is said', { way: (given as { syslog?: { transport: string } }).syslog?.transport })
+  arguments: { way: { type: 'string', required: true, doc: 'what to say' } },
+  async start({ log, arguments: { way } }) {
+    log.warn('it is said', { way })
     log.info(`long: ${'x'.repeat(1_000)}`)
     // A datagram that still waits for ARP at the end goes nowhere, as UDP has it.
     await new Promise((resolve) => setTimeout(resolve, 300))
