@@ -12,6 +12,7 @@ import { type NeighborContext, NeighborTable } from './neighbor-table.ts'
 import { ADDRESS_DEFENSES, type AddressDefense, type AddressUse, ConflictAction, OwnAddress } from './own-address.ts'
 import * as wire from './wire.ts'
 
+/** What `new Arp` takes. */
 export interface ArpOptions {
   /** Neighbours that are remembered; 8 to 65,536, default 512. */
   cacheSize?: number

@@ -14,6 +14,7 @@ const INTERFACE_BLOCK = 20
 const PACKET_BLOCK = 32
 const NANOSECONDS = 9
 
+/** What `new PcapngWriter` takes. */
 export interface PcapngWriterOptions {
   /** What the file says of the program that wrote it; default `tapstack`. */
   application?: string
@@ -23,6 +24,7 @@ export interface PcapngWriterOptions {
   onError?: (error: Error) => void
 }
 
+/** An interface as a pcapng file describes it. */
 export interface CapturedInterfaceOptions {
   name: string
   mac?: MacAddress

@@ -6,8 +6,11 @@
 /** A span or point of time in microseconds. Points count from an arbitrary start and never go backwards. */
 export type Microseconds = number
 
+/** In microseconds. */
 export const MILLISECOND: Microseconds = 1_000
+/** In microseconds. */
 export const SECOND: Microseconds = 1_000_000
+/** In microseconds. */
 export const MINUTE: Microseconds = 60 * SECOND
 
 /** What a timer calls when it is due. A method on a long-lived object, so that arming a timer allocates nothing. */
@@ -40,6 +43,7 @@ export class Timer {
   }
 }
 
+/** Time and timers, for all protocol code: the host's (`HostClock`) or one that a test moves on (`VirtualClock`). */
 export interface Clock {
   /** Monotonic time. */
   now(): Microseconds

@@ -27,6 +27,7 @@ const BITMAP_WORDS = SLOTS / 32
 /** A slot with more timers than this is not searched for the earliest: the start of the slot is bound enough. */
 const SEARCH_LIMIT = 32
 
+/** Timers in wheels of wheels: arming and disarming cost the same however many there are, and allocate nothing. */
 export class TimingWheel {
   /** Timers armed. */
   size = 0

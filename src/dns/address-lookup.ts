@@ -9,6 +9,7 @@ import type { Hosts } from './hosts.ts'
 import { dotsIn, isLocalhost, isNeverAsked, questionName } from './name.ts'
 import type { QuerySettings } from './query.ts'
 
+/** An address of a name. */
 export interface LookupAddress {
   address: string
   family: IpFamily
@@ -37,6 +38,7 @@ interface Tried {
   readonly failure: DnsErrorCode | null
 }
 
+/** Addresses of a name, in the order in which they are to be tried: hosts file, DNS over both families, RFC 6724. */
 export class AddressLookup {
   readonly client: DnsClient
   readonly #options: AddressLookupOptions

@@ -4,6 +4,7 @@ import { sameName } from './name.ts'
 import type { DnsRecord } from './record.ts'
 import type { Question, Response } from './wire.ts'
 
+/** What is known of a question: records, or why there are none. */
 export interface DnsAnswer {
   /** Null: there are records; ENODATA: the name has none of the type; ENOTFOUND: there is no such name. */
   readonly code: null | 'ENODATA' | 'ENOTFOUND'

@@ -19,6 +19,7 @@ export const DEFAULT_CACHE_SIZE = 1_024
 /** Milliseconds; MirageOS's. */
 export const DEFAULT_TIMEOUT = 5_000
 
+/** What `new DnsClient` takes. */
 export interface DnsClientOptions {
   transport: DnsTransport
   clock: Clock
@@ -68,6 +69,7 @@ class Pending {
   }
 }
 
+/** A stub resolver, RFC 1034, section 5.3.1: servers, retries, cache. */
 export class DnsClient {
   readonly counters: DnsCounters = newDnsCounters()
   readonly servers: ServerList

@@ -20,6 +20,7 @@ export const RECORD_TYPES = {
   CAA: 257,
 } as const
 
+/** The number of a record type that this package knows by name. */
 export type RecordType = keyof typeof RECORD_TYPES
 
 const NAMES: ReadonlyMap<number, RecordType> = new Map(

@@ -44,6 +44,7 @@ export interface DnsCounters {
   suspicious: number
 }
 
+/** All counters of DNS, at zero. */
 export function newDnsCounters(): DnsCounters {
   return {
     questions: 0,

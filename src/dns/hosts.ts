@@ -1,6 +1,7 @@
 /** Names that a file gives, in the format of hosts(5): an address and its names in each line. */
 import { IpAddress, type IpFamily } from '../address/index.ts'
 
+/** The names of /etc/hosts. */
 export class Hosts {
   readonly #addresses = new Map<string, string[]>()
   readonly #names = new Map<string, string[]>()

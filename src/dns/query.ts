@@ -18,6 +18,7 @@ import { buildQuery, parseResponse, type Question } from './wire.ts'
  */
 const MOST_WRONG_ANSWERS = 8
 
+/** How often and how long a question is asked. */
 export interface QuerySettings {
   /** Milliseconds that a server has to answer the first time; each further round of tries takes twice as long. */
   readonly tryTimeout: number

@@ -1,6 +1,7 @@
 /** The operating system's own configuration, resolv.conf(5), as far as it matters to a resolver that is not its own. */
 import { IpAddress } from '../address/index.ts'
 
+/** What resolv.conf(5) says. */
 export interface ResolvConf {
   readonly servers: readonly string[]
   readonly searchList: readonly string[]

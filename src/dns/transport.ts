@@ -23,12 +23,14 @@ export interface DnsTransport {
   ): Promise<DnsStream>
 }
 
+/** A socket for questions in datagrams. */
 export interface DnsDatagrams {
   /** What cannot be sent is reported by `failed`, or lost. */
   send(bytes: Buffer): void
   close(): void
 }
 
+/** Who hears what comes in answer to datagrams. */
 export interface DatagramHandler {
   /** `bytes` is valid only during the call. */
   datagram(bytes: Buffer): void
@@ -36,12 +38,14 @@ export interface DatagramHandler {
   failed(): void
 }
 
+/** A connection for questions, over TCP or TLS. */
 export interface DnsStream {
   write(bytes: Buffer): void
   /** Ends it; the handler is not called again. */
   close(): void
 }
 
+/** Who hears what comes over a connection for questions. */
 export interface StreamHandler {
   /** `bytes` is valid only during the call. */
   data(bytes: Buffer): void

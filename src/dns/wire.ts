@@ -15,6 +15,7 @@ const PADDING_BLOCK = 128
 /** The option's own bytes: RFC 7830, section 3. */
 const PADDING_OVERHEAD = 4
 
+/** What is asked, RFC 1035, section 4.1.2. */
 export interface Question {
   /** As `questionName` gives it. */
   readonly name: string

@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 /** The error codes that the stack raises, as Node and POSIX name them. */
 export type SystemErrorCode = keyof typeof constants.errno
 
+/** What a `SystemError` has besides code and call. */
 export interface SystemErrorDetails {
   /** The remote or local address that the call was about. */
   address?: string | undefined

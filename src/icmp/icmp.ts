@@ -26,6 +26,7 @@ const INTERNETWORK_CONTROL = 0xc0
 /** Delay, throughput, reliability and cost bits of the original, as Linux keeps them (IPTOS_TOS_MASK). */
 const TYPE_OF_SERVICE_MASK = 0x1e
 
+/** What `new Icmp` and `new Icmpv6` take. */
 export interface IcmpOptions {
   clock: Clock
   random: Random
@@ -42,6 +43,7 @@ export interface IcmpOptions {
   acceptRedirects?: boolean
 }
 
+/** What `Icmp.ping` takes. */
 export interface PingSettings {
   /** Bytes of data, 0 to 65,507; default 56. */
   size?: number

@@ -5,11 +5,13 @@ export interface Graph {
   readonly edges: readonly GraphEdge[]
 }
 
+/** A part that an application is composed of. */
 export interface GraphNode {
   readonly id: string
   readonly label: string
 }
 
+/** Who uses whom. */
 export interface GraphEdge {
   /** Stands on `to`. */
   readonly from: string

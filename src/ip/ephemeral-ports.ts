@@ -2,6 +2,7 @@ import type { Random } from '../clock/index.ts'
 
 /** Linux: ip_local_port_range, 28,232 ports. */
 export const FIRST_EPHEMERAL_PORT = 32_768
+/** And the last one. */
 export const LAST_EPHEMERAL_PORT = 60_999
 
 /**

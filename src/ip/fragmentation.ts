@@ -17,6 +17,7 @@ export function completeChecksum(packet: PacketBuffer): void {
   packet.checksum = ChecksumState.Verified
 }
 
+/** Who sends the fragments of a packet. */
 export interface FragmentSink {
   /** Takes over a fragment: [start, end) is data without headers, `offset` where it belongs. */
   sendFragment(fragment: PacketBuffer, offset: number, more: boolean): void

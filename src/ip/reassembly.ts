@@ -17,6 +17,7 @@ const ABANDONED_COST = 2048
 const LARGE_HEADROOM = 128
 const CONGESTION_EXPERIENCED = 3
 
+/** What reassembly counts. */
 export interface ReassemblyCounters {
   /** Fragments that came. */
   received: number
@@ -42,6 +43,7 @@ export interface ReassemblyCounters {
   noMemory: number
 }
 
+/** All counters of reassembly, at zero. */
 export function newReassemblyCounters(): ReassemblyCounters {
   return {
     received: 0,
@@ -71,6 +73,7 @@ export interface ReassemblyLayer {
   reassemblyTimedOut(first: PacketBuffer): void
 }
 
+/** How much may wait for its fragments, and how long. */
 export interface ReassemblyLimits {
   /** From the arrival of the first fragment on. */
   readonly timeout: Microseconds
@@ -81,6 +84,10 @@ export interface ReassemblyLimits {
   readonly limitPerSource: number
 }
 
+/**
+ * Puts fragments together, for IPv4 (RFC 791, RFC 1122) and IPv6 (RFC 8200, section 4.5); overlaps end a datagram
+ * (RFC 5722).
+ */
 export class Reassembly implements TimerHandler {
   readonly counters: ReassemblyCounters
   readonly limits: ReassemblyLimits

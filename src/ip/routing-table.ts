@@ -63,6 +63,7 @@ export class RoutingTable {
   }
 }
 
+/** Whether two prefixes have the same address and length. */
 export function isSamePrefix(a: IpPrefix, b: IpPrefix): boolean {
   return a.length === b.length && a.address.equals(b.address)
 }

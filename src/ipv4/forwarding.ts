@@ -13,6 +13,7 @@ import * as wire from './wire.ts'
 /** TCP header without options: what a segment has besides its data, at least. */
 const TCP_HEADER = 20
 
+/** What forwarding counts: packets passed on, and why others were not. */
 export interface ForwardingCounters {
   /** Packets passed on to another host, and those to an address of ours on another interface. */
   forwarded: number

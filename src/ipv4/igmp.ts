@@ -30,10 +30,12 @@ const RESPONSE_TIME_V1: Microseconds = 10 * SECOND
 const ALL_HOSTS = (224 << 24) | 1
 const ALL_ROUTERS = (224 << 24) | 2
 
+/** What `new Igmp` takes. */
 export interface IgmpOptions extends GroupReportingOptions {
   log?: Log
 }
 
+/** IGMPv3 of a host, RFC 3376: tells routers of IPv4 which groups are listened to. */
 export class Igmp implements IpProtocolHandler, ReportingProtocol, TimerHandler {
   readonly family = 4
   readonly counters: IgmpCounters = newIgmpCounters()

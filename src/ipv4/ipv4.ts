@@ -28,6 +28,7 @@ import type { Ipv4ReassemblyCounters } from './reassembly.ts'
 /** RFC 791, section 3.2: what every module has to forward whole. */
 const LEAST_MTU = 68
 
+/** What `new Ipv4` takes. */
 export interface Ipv4Options {
   /** Own address and its network, `10.0.0.2/24`; more through `addAddress`. Without one, addresses come later. */
   cidr?: string

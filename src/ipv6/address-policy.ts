@@ -2,6 +2,7 @@
 import { IpAddress, IpPrefix } from '../address/index.ts'
 import { integerInRange } from '../errors/index.ts'
 
+/** A row of the policy table, RFC 6724, section 2.1. */
 export interface PolicyEntry {
   /** As in `2002::/16`. IPv4 is written as `::ffff:0:0/96` or `0.0.0.0/0`, which say the same. */
   readonly prefix: string

@@ -23,6 +23,7 @@ import type { SourceSelector } from './source-selection.ts'
 /** How identifiers of addresses that nobody typed are made: RFC 7217, or RFC 4291, appendix A. */
 export type IdentifierKind = 'stable' | 'eui64'
 
+/** What `new Ipv6Host` takes: addresses, and how more are made. */
 export interface Ipv6HostOptions extends Omit<NeighborDiscoveryOptions, 'formAddress'> {
   /** Own address and its network, `fd00::2/64`, which is checked for duplicates before it is used. */
   cidr?: string

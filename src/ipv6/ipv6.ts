@@ -29,6 +29,7 @@ import type { ReassemblyCounters } from './reassembly.ts'
 import type { SourceSelector } from './source-selection.ts'
 import * as wire from './wire.ts'
 
+/** What `new Ipv6` takes. */
 export interface Ipv6Options {
   /** Own address and its network, `fd00::2/64`; more through `addAddress`. Without one, addresses come later. */
   cidr?: string

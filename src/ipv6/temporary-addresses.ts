@@ -10,6 +10,7 @@ import { appendIdentifier, randomIdentifier } from './interface-identifier.ts'
 const HOUR: Microseconds = 60 * MINUTE
 const DAY: Microseconds = 24 * HOUR
 
+/** How long temporary addresses live and are preferred, and how many there may be: RFC 8981, section 3.8. */
 export interface TemporaryAddressSettings {
   /** TEMP_VALID_LIFETIME, RFC 8981, section 3.8; 1 minute to 10 years, default two days. */
   readonly validLifetime: Microseconds

@@ -27,4 +27,5 @@ const ignore = () => {}
 
 /** A log that goes nowhere: the default of every layer. */
 export const SILENT: Log = { debugEnabled: false, debug: ignore, info: ignore, warn: ignore, error: ignore }
+/** Logs that go nowhere, for every source. */
 export const silentLogs: LogFactory = () => SILENT

@@ -13,6 +13,7 @@ const RING_TOTAL = 128
 const LEAST_RING = 8
 const GREATEST_RING = 32
 
+/** What `MultiQueueTap.open` takes. */
 export interface MultiQueueTapOptions extends Omit<TapOptions, 'fd' | 'oneOfSeveral' | 'receiveRing'> {
   /** 1 to 16. */
   queues: number

@@ -23,6 +23,7 @@ export interface NetifFeatures {
   readonly tcp6Segmentation: boolean
 }
 
+/** What every netif counts: frames, bytes, and why frames were dropped. */
 export interface NetifCounters {
   receivedFrames: number
   receivedBytes: number
@@ -44,6 +45,7 @@ export interface NetifCounters {
   backPressure: number
 }
 
+/** All counters of a netif, at zero. */
 export function newNetifCounters(): NetifCounters {
   return {
     receivedFrames: 0,

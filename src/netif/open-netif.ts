@@ -111,6 +111,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
   ...CARRIER_KINDS,
 ]
 
+/** `--interface`, taken apart. */
 export interface ParsedInterface {
   readonly kind: InterfaceKind
   /** What stands behind the colon. */

@@ -8,6 +8,7 @@ import { defaultTapAddress } from './tap-address.ts'
 import { DETAIL_WORDS, Detail, STEPS, type TapBinding, tapBinding } from './tap-binding.ts'
 import { badNameError, tapError } from './tap-error.ts'
 
+/** What `openPacketSocket` takes. */
 export interface PacketSocketOptions {
   /** An Ethernet interface that is there and up: a veth, a NIC. */
   name: string

@@ -50,6 +50,7 @@ interface PcapFrame {
   readonly header: Buffer
 }
 
+/** What `openPcap` takes. */
 export interface PcapOptions {
   /** An Ethernet interface that is there and up: a veth, a NIC. */
   name: string

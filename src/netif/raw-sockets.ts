@@ -26,6 +26,7 @@ export interface RawSocketsPackage {
   createSocket(options: { protocol: number; addressFamily: number; bufferSize: number }): RawSocket
 }
 
+/** What `openRawSockets` takes. */
 export interface RawSocketsOptions {
   /** The interface that packets come from and go to, of any kind that carries IPv4. */
   name: string

@@ -25,6 +25,7 @@ const TCP_CHECKSUM = 16
 const UDP_HEADER = 8
 const UDP_CHECKSUM = 6
 
+/** What was made of frames that came with offload. */
 export interface ReceivedOffloadCounters {
   /** Packets whose checksum the kernel had left undone: they never left the machine. */
   partialChecksums: number

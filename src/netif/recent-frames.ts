@@ -7,6 +7,7 @@ import { captureLinkType } from './capture-link-type.ts'
 import { type CopyBytes, copyBytes } from './copy-bytes.ts'
 import type { FrameReceiver, LinkLayer, Netif, NetifCounters, NetifFeatures } from './netif.ts'
 
+/** How many frames are kept in mind. */
 export interface RecentFramesOptions {
   /** How many frames are kept, the latest; 8 to 65,536, default 512. Less where packet memory has no room for them. */
   frames?: number

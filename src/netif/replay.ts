@@ -16,6 +16,7 @@ import { captureLinkType } from './capture-link-type.ts'
 import { type FrameReceiver, type LinkLayer, type Netif, type NetifFeatures, newNetifCounters } from './netif.ts'
 import { ReceivedOffload } from './received-offload.ts'
 
+/** What `openReplay` takes. */
 export interface ReplayOptions {
   /** A pcap or pcapng file, or its bytes. */
   file: string | Uint8Array

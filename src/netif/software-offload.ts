@@ -41,6 +41,7 @@ const UDP_CHECKSUM = 6
 
 const ALL_FEATURES: NetifFeatures = { checksumOffload: true, tcp4Segmentation: true, tcp6Segmentation: true }
 
+/** What was done for a device that cannot: checksums completed, packets cut. */
 export interface SoftwareOffloadCounters {
   /** Checksums completed here, those of segments not counted. */
   checksumsCompleted: number

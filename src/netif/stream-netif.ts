@@ -40,6 +40,7 @@ export interface WebFrameStreams {
   readonly writable: WritableStream<Uint8Array>
 }
 
+/** What `new StreamNetif` takes. */
 export interface StreamNetifOptions {
   /** Default that of the stream, or `stream`. */
   name?: string

@@ -7,6 +7,7 @@ import { defaultTapAddress } from './tap-address.ts'
 import { Carrier, DETAIL_WORDS, Detail, STEPS, type TapBinding } from './tap-binding.ts'
 import { badNameError, oneQueueError, tapError } from './tap-error.ts'
 
+/** What `Tap.open` takes. */
 export interface TapOptions {
   /**
    * The interface: an existing tap (also a persistent one of another owner who gave it to us), or one to be made. A

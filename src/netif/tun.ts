@@ -7,6 +7,7 @@ import { defaultTapAddress } from './tap-address.ts'
 import { DETAIL_WORDS, Detail, STEPS, tapBinding } from './tap-binding.ts'
 import { badNameError, tapError } from './tap-error.ts'
 
+/** What `openTun` takes. */
 export interface TunOptions {
   /** An existing tun, or one to be made; a `%d` in it, or no name at all, lets the kernel choose a number. */
   name?: string

@@ -37,6 +37,7 @@ export interface LinkOptions {
   reordering?: number | ReorderingOptions
 }
 
+/** How a link of a virtual network changes the order of frames. */
 export interface ReorderingOptions {
   probability: number
   /** How many following frames overtake; 1 to 1,000, default 3. Of two numbers: each time one between them by chance. */
@@ -45,6 +46,7 @@ export interface ReorderingOptions {
   patience?: Microseconds
 }
 
+/** What a link of a virtual network counts. */
 export interface LinkCounters {
   /** Frames that entered the link, duplicates not counted. */
   frames: number

@@ -7,6 +7,7 @@ import type { LinkOptions } from './virtual-network-link.ts'
 import { MacTable, UNKNOWN_PORT } from './virtual-network-mac-table.ts'
 import { VirtualNetif, type VirtualSwitch } from './virtual-network-port.ts'
 
+/** What `new VirtualNetwork` takes. */
 export interface VirtualNetworkOptions {
   clock: Clock
   /** Decides loss, reordering and the like, and gives ports their MAC addresses. */

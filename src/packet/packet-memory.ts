@@ -7,6 +7,7 @@ import { ChecksumState, PacketBuffer, Segmentation } from './packet-buffer.ts'
  * the longest IPv4 header (60) or an IPv6 header with some extension headers, and the longest TCP header (60).
  */
 export const HEADROOM = 192
+/** Bytes of a small slot of packet memory. */
 export const SMALL_SLOT = 2048
 /** 64 KiB of payload behind the headroom, rounded up to a multiple of 64 bytes. */
 export const LARGE_SLOT = HEADROOM + 65536
@@ -16,6 +17,7 @@ export const RECEIVE_OFFSET = 66
 
 const WASM_PAGE = 65536
 
+/** How much packet memory there is. */
 export interface PacketMemoryOptions {
   /** Slots of 2 KiB; 16 to 262,144, default 8,192 (16 MiB). */
   smallSlots?: number
@@ -25,6 +27,7 @@ export interface PacketMemoryOptions {
   debug?: boolean
 }
 
+/** What packet memory counts: slots that were asked for in vain. */
 export interface PacketMemoryCounters {
   /** Allocations that found no free slot. */
   smallExhausted: number

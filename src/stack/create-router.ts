@@ -6,6 +6,7 @@ import { Icmp } from '../icmp/index.ts'
 import { type ForwardingCounters, Ipv4, Ipv4Forwarder } from '../ipv4/index.ts'
 import type { Netif } from '../netif/index.ts'
 
+/** An interface of `createRouter`. */
 export interface RouterInterface {
   /** The router closes it. */
   netif: Netif
@@ -15,6 +16,7 @@ export interface RouterInterface {
   routes?: readonly { destination: string; gateway: string }[]
 }
 
+/** What `createRouter` takes. */
 export interface CreateRouterOptions {
   interfaces: readonly RouterInterface[]
   /** Default: the host's monotonic clock. */

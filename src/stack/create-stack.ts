@@ -28,6 +28,7 @@ import { SocketStack, type SocketStackOptions } from './socket/index.ts'
 import type { Stack } from './stack.ts'
 import { ignore } from './waiter.ts'
 
+/** What `createStack` takes: the netif, the addresses, and the settings of each layer. */
 export interface CreateStackOptions {
   /** `direct`: this stack over a tap device or `netif`; `socket`: the operating system's sockets. Default `direct`. */
   net?: 'direct' | 'socket'

@@ -135,6 +135,7 @@ export interface SocketConnectOptions {
   keepAliveInitialDelay?: number
 }
 
+/** How long the close of a flow waits. */
 export interface CloseOptions {
   /**
    * Seconds that the peer has to acknowledge everything, 0 to 65,535; then the connection is reset. 0 resets it at once, as
@@ -144,6 +145,7 @@ export interface CloseOptions {
   linger?: number
 }
 
+/** Where `Stack.listen` listens, and how. */
 export interface ListenOptions {
   /** 0 to 65,535; 0 takes a free one. */
   port: number
@@ -178,12 +180,14 @@ export interface ListenOptions {
   congestionControl?: CongestionControlName
 }
 
+/** Takes connections until it is closed. */
 export interface Listener extends AsyncDisposable {
   readonly local: Endpoint
   /** Stops listening; open flows go on. */
   close(): Promise<void>
 }
 
+/** Where `Stack.connect` leads, and how. */
 export interface ConnectOptions {
   /**
    * An IP address, or the name of a host: its addresses are tried by Happy Eyeballs (RFC 8305), and the flow is that of the
@@ -214,6 +218,7 @@ export interface ConnectOptions {
   congestionControl?: CongestionControlName
 }
 
+/** Where a `Stack.udp` socket is bound, and how. */
 export interface UdpOptions {
   /** 0 to 65,535; default 0, a free one. */
   port?: number
@@ -246,6 +251,7 @@ export interface GroupFilter {
  */
 export type UdpHandler = (data: Uint8Array, from: Endpoint, to: string | null) => void
 
+/** Sends and receives UDP datagrams. */
 export interface UdpSocket extends AsyncDisposable {
   readonly local: Endpoint
   readonly remote: Endpoint | null
@@ -289,6 +295,7 @@ export interface UdpSocket extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** What `Stack.ping` takes. */
 export interface PingOptions {
   /** Payload bytes, 0 to 65,507; default 56. */
   size?: number
@@ -299,6 +306,7 @@ export interface PingOptions {
   signal?: AbortSignal
 }
 
+/** Who answered a ping, and after how long. */
 export interface PingReply {
   readonly address: string
   /** Payload bytes that came back. */
@@ -314,6 +322,7 @@ export interface PingReply {
  */
 export type AddressChange = 'added' | 'removed' | 'preferred' | 'deprecated' | 'dadFailed'
 
+/** What becomes of an address of the stack: `StackEvents.onAddress`. */
 export interface AddressEvent {
   readonly type: AddressChange
   readonly prefix: IpPrefix
@@ -321,6 +330,7 @@ export interface AddressEvent {
   readonly interface: string
 }
 
+/** What a stack tells about addresses and leases. */
 export interface StackEvents {
   onAddress(handler: (event: AddressEvent) => void): void
   /** What DHCP of either family gets and loses, after addresses have changed accordingly. None on the socket stack. */

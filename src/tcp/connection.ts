@@ -20,6 +20,7 @@ import { runTimers } from './timers.ts'
 import { TransmissionControlBlock } from './transmission-control-block.ts'
 import { LARGEST_PAYLOAD } from './wire.ts'
 
+/** One TCP connection, as the layer below `Flow` has it: its record, and the calls of RFC 9293, section 3.10. */
 export class Connection extends TransmissionControlBlock {
   /** The sender's state, made when it is needed first. */
   startSending(): LossRecovery {

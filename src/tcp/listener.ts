@@ -10,6 +10,7 @@ export interface Acceptor {
   accept(connection: Connection): void
 }
 
+/** How `Tcp.listen` listens. */
 export interface ListenerOptions {
   /** Other listeners that ask for the same may share address and port: Linux SO_REUSEPORT. Default false. */
   reusePort?: boolean

@@ -122,6 +122,7 @@ export interface TcpSettings {
   ephemeralPorts: readonly [least: number, most: number]
 }
 
+/** What TCP does unless it is told otherwise; docs/limits.md has them all. */
 export const DEFAULT_TCP_SETTINGS: Readonly<TcpSettings> = {
   sendBuffer: 1_048_576,
   maximumSendBuffer: 16_777_216,

@@ -5,6 +5,7 @@ import type { CongestionControlName } from './congestion/index.ts'
 import type { ConnectionUser } from './connection-user.ts'
 import type { TcpSettings } from './settings.ts'
 
+/** What `new Tcp` takes. */
 export interface TcpOptions {
   clock: Clock
   random: Random
@@ -12,6 +13,7 @@ export interface TcpOptions {
   log?: Log
 }
 
+/** Where `Tcp.connect` leads, and how. */
 export interface TcpConnectOptions {
   remote: IpAddress
   /** 1 to 65,535. */

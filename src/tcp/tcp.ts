@@ -40,6 +40,10 @@ import * as wire from './wire.ts'
 /** To read the clock costs as much as a part of a packet; so many take about ten microseconds. */
 const SHORT_BURST = 4
 
+/**
+ * The TCP layer, RFC 9293: finds the connection of each segment, opens connections both ways, holds what belongs to
+ * none.
+ */
 export class Tcp implements IpProtocolHandler, TcpContext {
   readonly memory: PacketMemory
   readonly settings: TcpSettings

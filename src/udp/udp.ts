@@ -10,6 +10,7 @@ import * as wire from './wire.ts'
 /** What the IPv4 total length field leaves to UDP. */
 const MAX_DATA = 65_535 - 20 - wire.HEADER_LENGTH
 
+/** What `Udp.bind` takes. */
 export interface UdpBindOptions {
   /**
    * One of our addresses, or the unspecified one of a family for all of that; default all of them, of all families. Bound to a

@@ -27,11 +27,15 @@ interface Checked {
 /** A default is written as a person would write it on the command line. */
 type Default<T> = { default?: T | readonly T[] }
 
+/** Any text. */
 export type StringArgument = Common & Checked & Default<string> & { type: 'string' }
+/** A whole number. */
 export type IntegerArgument = Common & Default<number> & { type: 'integer'; minimum?: number; maximum?: number }
+/** A number, with a fraction or without. */
 export type NumberArgument = Common & Default<number> & { type: 'number'; minimum?: number; maximum?: number }
 /** `--verbose`, `--no-verbose`, `--verbose=false`; false by default. */
 export type BooleanArgument = Common & Default<boolean> & { type: 'boolean' }
+/** A TCP or UDP port, 0 to 65,535. */
 export type PortArgument = Common & Default<number> & { type: 'port'; minimum?: 0 | 1 }
 /** An IP address; `family` restricts it. */
 export type AddressArgument = Common & Default<string> & { type: 'address'; family?: 4 | 6 }
@@ -44,6 +48,7 @@ export type EndpointArgument = Common & Default<string> & { type: 'endpoint' }
  * milliseconds, at least 1 for anything above 0. Minimum and maximum are milliseconds too.
  */
 export type DurationArgument = Common & Default<string> & { type: 'duration'; minimum?: number; maximum?: number }
+/** One of the words that it lists. */
 export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choices: readonly string[] }
 /**
  * Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does, or closer by the text.
@@ -60,6 +65,7 @@ export type CustomArgument = Common &
     isNumeric?: boolean
   }
 
+/** How a boot argument is declared, whatever its type. */
 export type ArgumentDeclaration =
   | StringArgument
   | IntegerArgument
@@ -103,6 +109,7 @@ export type ArgumentValue<D> = D extends { repeated: true }
     ? OneValue<D>
     : OneValue<D> | undefined
 
+/** The types of the values that declared arguments have. */
 export type ArgumentValues<A> = { -readonly [Name in keyof A]: ArgumentValue<A[Name]> }
 
 /** Something wrong with what a person gave on the command line: one line that names it and says what is expected. */

@@ -18,6 +18,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const LOOPBACK = 'lo'
 const NAME = 'program'
 
+/** The stack that the environment of a process describes. */
 export interface EnvironmentStack {
   /** For `createStack`; null where the operating system's sockets are to stay. */
   readonly options: CreateStackOptions | null

@@ -18,6 +18,7 @@ export const SYSLOG_SEVERITIES = [
   'informational',
   'debug',
 ] as const
+/** How bad it is, RFC 5424, section 6.2.1. */
 export type SyslogSeverity = (typeof SYSLOG_SEVERITIES)[number]
 
 /** Of RFC 5424, section 6.2.1, those that an application may have. */
@@ -35,6 +36,7 @@ export const SYSLOG_FACILITIES = {
   local6: 22,
   local7: 23,
 } as const
+/** Who speaks, RFC 5424, section 6.2.1. */
 export type SyslogFacility = keyof typeof SYSLOG_FACILITIES
 
 /** Bytes of a message: RFC 5424, section 6.1, has every receiver take 480 and most of them 2,048; RFC 5425, 4.3.1: 8,192. */
@@ -59,6 +61,7 @@ export interface SyslogMessage {
   readonly text: string
 }
 
+/** Structured data, RFC 5424, section 6.3: parameters under the identifier of their element. */
 export type SyslogData = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** What header fields may consist of, section 6: printable US-ASCII, of these lengths. */

@@ -40,6 +40,7 @@ export type UnikernelContext<
   D extends DeviceDeclarations = { readonly stack: Device<Stack> },
 > = UnikernelSetting<A> & DeviceValues<D>
 
+/** What `unikernel` takes: the application, its arguments and its devices. */
 export interface UnikernelOptions<
   A extends ArgumentDeclarations,
   D extends DeviceDeclarations = { readonly stack: Device<Stack> },

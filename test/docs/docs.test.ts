@@ -8,6 +8,7 @@ import { newTcpCounters } from '../../src/tcp/counters.ts'
 import { DEFAULT_TCP_SETTINGS, type TcpSettings } from '../../src/tcp/index.ts'
 import { bootArguments } from '../../src/unikernel/boot-arguments.ts'
 import { optionName } from '../../src/unikernel/command-line.ts'
+import { exportedNames, isDocumented } from './exported-names.ts'
 import { anchors, codeSpans, links, page, pages, root, tableRows, withoutCode } from './markdown.ts'
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -197,3 +198,9 @@ function writtenIn(name: string, file: string): number {
   if (!/^[\d\s+*<()-]+$/.test(expression)) throw new Error(`${name} in ${file} is not arithmetic: ${found[1]}`)
   return new Function(`return ${expression}`)() as number
 }
+
+test('what the package exports has documentation comments', () => {
+  const names = exportedNames(join(root, 'src/index.ts'))
+  expect(names.size).toBeGreaterThan(400)
+  expect([...names].filter(([, place]) => !isDocumented(place)).map(([name]) => name)).toEqual([])
+})

@@ -49,6 +49,7 @@ export interface Dhcpv4ConfiguratorOptions {
   log?: Log | undefined
 }
 
+/** Leases of DHCPv4 (RFC 2131) as addresses, routes and MTU of an `Ipv4`. */
 export class Dhcpv4Configurator {
   readonly settings: CheckedDhcpv4Settings
   readonly #ipv4: Ipv4

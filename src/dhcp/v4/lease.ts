@@ -24,6 +24,7 @@ export interface Dhcpv4Configuration {
   readonly broadcastAddress: IpAddress | null
 }
 
+/** An address of a DHCPv4 server, for a time. */
 export interface Dhcpv4Lease {
   /** The address and its network. */
   readonly address: IpPrefix

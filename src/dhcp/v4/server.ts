@@ -39,6 +39,7 @@ export type Dhcpv4ServerConfiguration = Partial<
   >
 >
 
+/** What `new Dhcpv4Server` takes. */
 export interface Dhcpv4ServerOptions {
   ipv4: Ipv4
   udp: Udp
@@ -70,6 +71,7 @@ export interface Dhcpv4ServerCounters {
   exhausted: number
 }
 
+/** A DHCPv4 server (RFC 2131) for tests and simulated networks. */
 export class Dhcpv4Server {
   readonly counters: Dhcpv4ServerCounters = {
     received: 0,

@@ -40,6 +40,7 @@ export type Dhcpv6Interface = Pick<NeighborDiscovery, 'addresses' | 'addAddress'
   readonly configuration: Pick<NeighborDiscovery['configuration'], 'managed' | 'otherConfiguration'>
 }
 
+/** What `new Dhcpv6Configurator` takes. */
 export interface Dhcpv6ConfiguratorOptions {
   neighborDiscovery: Dhcpv6Interface
   /** For the link-local address that `linkLocalAddress` gives. */
@@ -55,6 +56,7 @@ export interface Dhcpv6ConfiguratorOptions {
   log?: Log | undefined
 }
 
+/** Leases of DHCPv6 (RFC 8415) as addresses of an `Ipv6Host`, asked for as the flags of routers say. */
 export class Dhcpv6Configurator implements TimerHandler {
   readonly counters: Dhcpv6Counters
   readonly #settings: CheckedDhcpv6Settings

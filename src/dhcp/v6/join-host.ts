@@ -9,6 +9,7 @@ import { ownDuid } from './duid.ts'
 import { DuidFile } from './duid-file.ts'
 import { UdpDhcpTransport } from './udp-transport.ts'
 
+/** What `newDhcpv6` takes. */
 export interface Dhcpv6HostOptions {
   host: Ipv6Host
   udp: Udp

@@ -244,6 +244,7 @@ function validateServiceAddress(address: unknown): asserts address is string {
   validateAddress(address, 'address')
 }
 
+/** A module with the surface of `node:dns` over any `DnsHost`. */
 export function createDnsModule(host: DnsHost): DnsModule {
   const core = new ResolverCore(host.client, () => host.hosts())
   // As `--dns-result-order` has it.

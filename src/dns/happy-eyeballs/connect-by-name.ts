@@ -5,6 +5,7 @@ import { AbortError } from '../../errors/index.ts'
 import { type AddressSort, type HappyAction, type HappyAddress, HappyEyeballs } from './happy-eyeballs.ts'
 import type { HappyEyeballsSettings } from './settings.ts'
 
+/** What `connectByName` takes. */
 export interface ConnectByName<Connection> {
   readonly clock: Clock
   readonly settings: HappyEyeballsSettings

@@ -6,6 +6,7 @@ import type { IpFamily } from '../../address/index.ts'
 import { MILLISECOND, type Microseconds } from '../../clock/index.ts'
 import type { HappyEyeballsSettings } from './settings.ts'
 
+/** An address that a connection to a name may be tried with. */
 export interface HappyAddress {
   readonly address: string
   readonly family: IpFamily
@@ -35,6 +36,10 @@ interface Attempt {
 /** Puts addresses in the order of preference (RFC 6724). */
 export type AddressSort = (addresses: readonly HappyAddress[]) => readonly HappyAddress[]
 
+/**
+ * Which of the addresses of a name is tried when, RFC 8305: a state machine that is told what happens and says what
+ * to do.
+ */
 export class HappyEyeballs {
   readonly #settings: HappyEyeballsSettings
   readonly #sort: AddressSort

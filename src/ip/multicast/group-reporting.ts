@@ -55,6 +55,7 @@ export interface ReportingProtocol {
   flush(): void
 }
 
+/** What `new GroupReporting` takes. */
 export interface GroupReportingOptions {
   clock: Clock
   random: Random
@@ -64,6 +65,7 @@ export interface GroupReportingOptions {
   maximumSources?: number
 }
 
+/** Which groups a host reports to routers, and when: what IGMPv3 (RFC 3376) and MLDv2 (RFC 3810) have in common. */
 export class GroupReporting implements TimerHandler, GroupSources {
   readonly #protocol: ReportingProtocol
   readonly #clock: Clock

@@ -29,6 +29,7 @@ export interface ReportCounters {
 /** Reports are no longer than this even where the link takes more, so that they fit a small packet. */
 const LONGEST_PACKET = 1500
 
+/** Puts group records into as few reports as fit the MTU. */
 export class ReportPacker implements RecordWriter {
   readonly #format: ReportFormat
   readonly #counters: ReportCounters

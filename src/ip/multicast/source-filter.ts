@@ -5,6 +5,7 @@ import { AddressSet } from './address-set.ts'
 export const FilterMode = { Include: 'include', Exclude: 'exclude' } as const
 export type FilterMode = (typeof FilterMode)[keyof typeof FilterMode]
 
+/** Whose packets to a group are wanted, RFC 3376, section 2. */
 export interface SourceFilter {
   readonly mode: FilterMode
   readonly sources: AddressSet

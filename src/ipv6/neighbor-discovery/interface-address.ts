@@ -19,6 +19,10 @@ export const AddressState = {
 } as const
 export type AddressState = (typeof AddressState)[keyof typeof AddressState]
 
+/**
+ * Where an address comes from: a person, a server, a prefix of a router (RFC 4862, RFC 8981), or the interface
+ * itself.
+ */
 export type AddressOrigin = 'link-local' | 'static' | 'autoconfigured' | 'temporary' | 'dhcp'
 
 /** An address of ours, from the moment that it is checked to its end. */

@@ -22,6 +22,7 @@ export interface RouterAdvertiserCounters {
   solicited: number
 }
 
+/** A router for tests and simulated networks: its advertisements, RFC 4861, section 6.2. */
 export class RouterAdvertiser implements TimerHandler, RouterRole {
   readonly counters: RouterAdvertiserCounters = { sent: 0, solicited: 0 }
   readonly #host: Ipv6Host

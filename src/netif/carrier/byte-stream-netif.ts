@@ -8,6 +8,7 @@ import { FrameBatches } from './frame-batches.ts'
 import { ETHERNET_MTU, LARGEST_MTU, NO_OFFLOAD, randomMacAddress } from './frame-limits.ts'
 import { FrameReader } from './frame-reader.ts'
 
+/** How frames go over a byte stream. */
 export interface ByteStreamNetifOptions {
   /** Default `stream`. */
   name?: string
@@ -24,6 +25,7 @@ export interface ByteStreamNetifOptions {
   queue?: number
 }
 
+/** What a byte stream counts besides what every netif does. */
 export interface ByteStreamCounters {
   /** Other ends that there have been, one after the other. */
   peers: number

@@ -8,6 +8,7 @@ import { checkUnixPath, pathProblem } from './unix-path.ts'
 /** A UNIX socket by its path, or a TCP port. */
 export type StreamAddress = { path: string } | { host?: string; port: number }
 
+/** What `openByteStream` takes: who the other end is, and how frames go to it. */
 export type ByteStreamOptions = ByteStreamNetifOptions &
   StreamAddress & {
     /** Waits for others to connect, one at a time, and after each for the next; default false: connects. */

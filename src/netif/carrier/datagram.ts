@@ -6,6 +6,7 @@ import { type FrameStream, StreamNetif, type StreamNetifOptions } from '../strea
 import { ETHERNET_HEADER } from './frame-limits.ts'
 import type { HostAndPort } from './target.ts'
 
+/** What `openDatagram` takes: frames in UDP datagrams. */
 export interface DatagramOptions extends StreamNetifOptions {
   /** Where the other end is; nothing of anybody else is heard. */
   remote: HostAndPort

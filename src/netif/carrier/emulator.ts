@@ -19,6 +19,7 @@ export interface EmulatorBus {
   unregister?(event: string, listener: (frame: Uint8Array) => void): unknown
 }
 
+/** What `emulatorNetif` takes. */
 export interface EmulatorOptions extends StreamNetifOptions {
   /** Which of its cards, 0 to 255, default 0: `net0-send` and `net0-receive`. */
   card?: number

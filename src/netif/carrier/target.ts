@@ -32,6 +32,7 @@ export const COMMON = { mac: MAC, mtu: integerOption('mtu', 68, LARGEST_MTU) } a
 /** ... and one that connects. */
 export const CONNECTING = { ...COMMON, reconnect: RECONNECT } as const
 
+/** `HOST:PORT`, taken apart. */
 export interface HostAndPort {
   host: string
   port: number

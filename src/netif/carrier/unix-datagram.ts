@@ -9,6 +9,7 @@ import { tapError } from '../tap-error.ts'
 import { ETHERNET_MTU, LARGEST_MTU, randomMacAddress } from './frame-limits.ts'
 import { checkUnixPath, LONGEST_PATH, pathProblem } from './unix-path.ts'
 
+/** What `openUnixDatagram` takes: frames in UNIX datagrams. */
 export interface UnixDatagramOptions {
   /** The path of this end's socket, which is made; it is taken away at the end. */
   local: string

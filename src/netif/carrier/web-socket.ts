@@ -20,11 +20,13 @@ export interface FrameWebSocket {
   terminate?(): void
 }
 
+/** What `webSocketNetif` takes. */
 export interface WebSocketOptions extends StreamNetifOptions {
   /** Bytes that the WebSocket may keep; 65,536 to 64 MiB, default 1 MiB. Then frames wait here, as many as `queue` says. */
   bufferedAmount?: number
 }
 
+/** What `openWebSocket` takes. */
 export interface OpenWebSocketOptions extends WebSocketOptions {
   /** `ws:` or `wss:`. */
   url: string

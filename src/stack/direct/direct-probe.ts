@@ -12,6 +12,7 @@ import { addressText, parseAddress } from './zones.ts'
 const DEFAULT_PORT = 33_434
 const DEFAULT_TIMEOUT_MILLISECONDS = 5000
 
+/** What `DirectStack.probe` takes. */
 export interface ProbeOptions {
   /** TTL or hop limit: routers it may pass, 1 to 255. */
   hopLimit: number

@@ -58,6 +58,7 @@ const OWN_MODULES: NodeModuleSet = {
   },
 }
 
+/** What `new SocketStack` takes. */
 export interface SocketStackOptions extends BoundAddressesOptions {
   /** Default: no logs. */
   logs?: LogFactory

@@ -6,6 +6,7 @@
 import type { Microseconds } from '../../clock/index.ts'
 import type { AcknowledgmentSample } from './acknowledgment-sample.ts'
 
+/** How much may be in flight is up to: CUBIC (RFC 9438), NewReno (RFC 6582) or BBR (draft-ietf-ccwg-bbr). */
 export type CongestionControlName = 'cubic' | 'newreno' | 'bbr'
 
 /** No window is larger than what a scaled receive window can express (RFC 7323, 2.3). As a threshold: none known yet. */

@@ -20,6 +20,7 @@ export interface BlockDevice {
   flush(): Promise<void>
 }
 
+/** What `devices.blockDevice` takes. */
 export interface BlockDeviceOptions {
   /** Of its boot argument, which says where the file is: `disk` for `--disk FILE`. */
   argument: string

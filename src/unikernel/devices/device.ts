@@ -17,6 +17,7 @@ export interface Device<T> {
   create(setting: DeviceSetting): Promise<T> | T
 }
 
+/** The devices of a unikernel, under the names by which its `start` gets them. */
 export type DeviceDeclarations = Readonly<Record<string, Device<unknown>>>
 
 /** What `start` gets for declared devices. */
@@ -52,6 +53,7 @@ export interface DeviceSetting<
   onClose(handler: () => unknown): void
 }
 
+/** What every device of a stack takes. */
 export interface DeviceOptions<T, U extends DeviceDeclarations, A extends ArgumentDeclarations> {
   kind: string
   uses?: U

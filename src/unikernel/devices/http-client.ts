@@ -3,6 +3,7 @@ import { SystemError } from '../../errors/index.ts'
 import type { Stack } from '../../stack/index.ts'
 import { type Device, device } from './device.ts'
 
+/** What `devices.httpClient` asks for. */
 export interface HttpRequest {
   /** Default GET. */
   method?: string
@@ -18,6 +19,7 @@ export interface HttpRequest {
   ca?: string | Buffer
 }
 
+/** What `devices.httpClient` gets. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders

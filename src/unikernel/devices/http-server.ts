@@ -5,6 +5,7 @@ import type { ApplicationLog } from '../../log/index.ts'
 import type { Endpoint, Stack } from '../../stack/index.ts'
 import { type Device, device } from './device.ts'
 
+/** Where a server of `devices.httpServer` listens, and how. */
 export interface ServeOptions {
   /** 0 to 65,535; 0 takes a free one. */
   port: number
@@ -30,6 +31,7 @@ export interface HttpServer {
   serve(options: ServeOptions, handler: HttpHandler): Promise<HttpListener>
 }
 
+/** A server of `devices.httpServer` that is listening. */
 export interface HttpListener extends AsyncDisposable {
   readonly local: Endpoint
   /** Stops listening; requests under way go on. */

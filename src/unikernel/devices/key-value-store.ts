@@ -26,6 +26,7 @@ export interface KeyValueStore {
   digest(key: string): Promise<string>
 }
 
+/** What `devices.keyValueStore` takes. */
 export interface KeyValueStoreOptions {
   /** Of its boot argument, which says where the folder is: `assets` for `--assets FOLDER`. */
   argument: string

@@ -7,6 +7,7 @@ import { type Device, markDevice } from './device.ts'
 type ProcessArgument = (typeof PROCESS_ARGUMENTS)[number]
 type StackArgument = Exclude<keyof BootArguments, ProcessArgument>
 
+/** What `devices.stack` takes. */
 export interface StackDeviceOptions {
   /**
    * What its boot arguments begin with: with `public` they are `--public-ipv4`, `--public-interface` and so on. Default: nothing.

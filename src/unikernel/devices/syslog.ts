@@ -13,6 +13,7 @@ import { readTlsFiles } from '../tls-files.ts'
 import { TrackedStack } from '../tracked-stack.ts'
 import { type Device, device } from './device.ts'
 
+/** What `devices.syslog` takes. */
 export interface SyslogDeviceOptions {
   /** What it is sent over. */
   stack: Device<Stack>
@@ -38,6 +39,7 @@ export interface Syslog {
   readonly dropped: number
 }
 
+/** What a message of `devices.syslog` may have besides its text. */
 export interface SyslogSendOptions {
   /** What kind of message it is (MSGID): up to 32 printable characters; default none. */
   id?: string
