@@ -99,13 +99,11 @@ export class Connection extends TransmissionControlBlock {
    */
   enqueueCopy(bytes: Uint8Array): number {
     if (!this.canWrite) return bytes.length
-    const { memory } = this.context
-    if (!memory.isHalfFree) return 0
     if (this.sendBuffer === NOTHING_TO_SEND) this.sendBuffer = new SendBuffer()
     const { segmentSize } = this
     // On loopback one segment is longer than what a device is given to cut.
     const most = segmentSize > LARGEST_PAYLOAD ? segmentSize : LARGEST_PAYLOAD - (LARGEST_PAYLOAD % segmentSize)
-    return this.sendBuffer.appendCopy(bytes, most, segmentSize, Math.max(this.unsent, 0), memory)
+    return this.sendBuffer.appendCopy(bytes, most, segmentSize, Math.max(this.unsent, 0), this.context.memory)
   }
 
   #append(chunk: Uint8Array, packet: PacketBuffer | null): void {

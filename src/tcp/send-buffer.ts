@@ -63,7 +63,7 @@ export class SendBuffer {
    * of `segmentSize`.
    * @param most bytes in one packet, 1 to 65,536
    * @param unsent bytes at the end of the buffer that were never sent
-   * @returns how many of `bytes` were taken: fewer where packet memory is short
+   * @returns how many of `bytes` were taken: fewer where half of the packet memory is in use
    */
   appendCopy(bytes: Uint8Array, most: number, segmentSize: number, unsent: number, memory: PacketMemory): number {
     let taken = 0
@@ -98,10 +98,10 @@ export class SendBuffer {
 
   /**
    * Takes the last `rest` bytes, fewer than the last chunk has, and those from `from` on into a packet of their own.
-   * @returns how many of the latter; 0 without a free slot
+   * @returns how many of the latter; 0 where too few slots are free
    */
   #startPacket(bytes: Uint8Array, from: number, most: number, rest: number, memory: PacketMemory): number {
-    const packet = memory.takeLarge()
+    const packet = memory.isHalfFree ? memory.takeLarge() : null
     if (packet === null) return 0
     const start = packet.base + HEADROOM
     if (rest > 0) {
