@@ -1,8 +1,8 @@
 /*
- * The addon's inner interfaces. Its parts: device.c opens taps and tuns, adopts and closes; packet.c opens other
- * interfaces, and interface.c follows what becomes of them; unix-datagram.c opens UNIX sockets; by-name.c asks and prepares for those that are opened elsewhere;
- * poll.c moves frames; link.c reads and sets the link properties of the kernel's end; iteration.c watches the event
- * loop; module.c is what JavaScript sees.
+ * The addon's inner interfaces. Its parts: device.c opens taps and tuns, adopts and closes; packet.c opens other interfaces, and
+ * interface.c follows what becomes of them; unix-datagram.c opens UNIX sockets; by-name.c asks and prepares for those that are opened
+ * elsewhere; poll.c moves frames; link.c reads and sets the link properties of the kernel's end; datagrams.c reads UDP sockets of the
+ * operating system; iteration.c watches the event loop; module.c is what JavaScript sees.
  *
  * Nothing here throws. Every function that JavaScript calls returns a number: a result, or a negative errno.
  */
@@ -175,6 +175,10 @@ void unix_datagram_close(struct device *device);
 napi_value interface_query(napi_env env, napi_callback_info info);
 napi_value interface_send(napi_env env, napi_callback_info info);
 napi_value namespace_call(napi_env env, napi_callback_info info);
+
+/* datagrams.c; called by JavaScript as they are. */
+napi_value datagrams_receive(napi_env env, napi_callback_info info);
+napi_value datagrams_stop(napi_env env, napi_callback_info info);
 
 /* iteration.c; calls both functions, in each turn of the event loop, until the environment ends. 0 or a negative errno. */
 int iteration_watch(napi_env env, napi_value enter, napi_value leave);

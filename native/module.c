@@ -370,6 +370,8 @@ NAPI_MODULE_INIT() {
       {"sendFrame", interface_send},
       {"callInNamespace", namespace_call},
       {"freeBuffer", free_buffer},
+      {"receiveDatagrams", datagrams_receive},
+      {"stopDatagrams", datagrams_stop},
       {"socketPair", socket_pair},
   };
   /* Guards the numbers that libuv.h takes for granted. */

@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 // Of native/, these are the addon; other programs there are built by whoever needs them.
 const sources = [
   'by-name.c',
+  'datagrams.c',
   'device.c',
   'interface.c',
   'iteration.c',

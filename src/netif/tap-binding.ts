@@ -87,6 +87,18 @@ export interface TapBinding {
   callInNamespace(path: string, action: () => void): number
   /** Gives back the memory of a buffer that nobody looks at any more; it is empty from now on. -EINVAL for one that cannot be. */
   freeBuffer(buffer: ArrayBuffer): number
+  /**
+   * Reads a UDP socket of the operating system into `memory`, with the address that each datagram was sent to ('' if it is not known).
+   * @param onDatagram its length, or the negative errno of what the socket reports, where from, and where to
+   * @returns what `stopDatagrams` takes, once, or a negative errno; both are missing in an addon that is out of date
+   */
+  receiveDatagrams?(
+    fd: number,
+    isIpv6: boolean,
+    memory: Uint8Array,
+    onDatagram: (length: number, address: string, port: number, to: string) => void,
+  ): object | number
+  stopDatagrams?(receiving: object): number
   /** Two joined sockets, sequenced-packet or datagram, that `adopt` takes. */
   socketPair(sequenced: boolean, descriptors: Int32Array): number
 }

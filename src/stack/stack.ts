@@ -246,8 +246,8 @@ export interface GroupFilter {
 }
 
 /**
- * @param to which of our addresses it was sent to, or which group or broadcast address. On the socket stack only where the socket
- *   is bound to one address, and otherwise null: Node does not ask the operating system (IP_PKTINFO).
+ * @param to which of our addresses it was sent to, or which group or broadcast address. On the socket stack it takes the addon: without
+ *   it, a socket that is not bound to one address has null.
  */
 export type UdpHandler = (data: Uint8Array, from: Endpoint, to: string | null) => void
 

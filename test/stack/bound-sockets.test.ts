@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { promisify } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SocketStack } from '../../src/stack/index.ts'
 import { missing } from '../requirements.ts'
@@ -121,6 +122,31 @@ describe('one address of each family', () => {
     server.close()
     await closed
     expect(await answers(port)).toEqual(['ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED'])
+  })
+
+  test('net: connections of both addresses are counted, limited and waited for', async () => {
+    await using own = stack()
+    const server = own.net.createServer((socket) => socket.on('error', () => {}).resume())
+    server.maxConnections = 2
+    server.listen(0)
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const sockets = [V4, V6].map((host) => connect({ host, port }))
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+    const count = promisify(server.getConnections.bind(server))
+    await expect.poll(() => count()).toBe(2)
+    const dropped = once(server, 'drop')
+    expect(await answerOf(V4, port)).toMatch(/^(ECONNRESET)?$/)
+    expect((await dropped)[0]).toMatchObject({ remotePort: expect.any(Number) })
+    let isClosed = false
+    server.close(() => (isClosed = true))
+    for (const socket of sockets) {
+      expect(await count()).toBeGreaterThan(0)
+      expect(isClosed).toBe(false)
+      socket.destroy()
+      await once(socket, 'close')
+    }
+    await expect.poll(() => isClosed).toBe(true)
   })
 
   test('net and dgram: an address that is none of them is an error; a class of its own is still of the same kind', async () => {

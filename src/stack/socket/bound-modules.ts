@@ -1,8 +1,10 @@
 /** Node's own modules with servers and sockets that stay within the addresses of a stack. */
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { ListenOptions, Server } from 'node:net'
+import { SystemError } from '../../errors/index.ts'
 import type { NodeModuleSet } from '../node-modules.ts'
 import type { BoundAddresses } from './bound-addresses.ts'
+import { giveConnections } from './node-handles.ts'
 
 type Callable = (...given: unknown[]) => object
 
@@ -33,7 +35,7 @@ function replaced<M extends object>(module: M, names: readonly string[], adapt: 
   return { ...module, ...Object.fromEntries(others) }
 }
 
-/** Its `listen` takes addresses of the stack alone; for two of them another server beside it hands its connections over. */
+/** Its `listen` takes addresses of the stack alone; for two of them another one beside it accepts connections for it. */
 function bindServer(server: Server, bound: BoundAddresses, makeServer: typeof Server): Server {
   const listen = server.listen.bind(server) as (...given: unknown[]) => Server
   let beside: Server | null = null
@@ -51,11 +53,19 @@ function bindServer(server: Server, bound: BoundAddresses, makeServer: typeof Se
     if (callback !== undefined) server.once('listening', callback)
     const [first, second] = hosts
     if (second === undefined) return listen({ ...options, host: first!.address, ipv6Only: first!.ipv6Only })
-    const other = new makeServer(settingsOf(server), (socket) => server.emit('connection', socket))
+    const other = new makeServer()
     beside = other
     other.on('error', (error) => server.emit('error', error))
     other.listen({ ...options, host: first!.address, ipv6Only: false }, () => {
       const { port: own } = other.address() as { port: number }
+      if (!giveConnections(other, server)) {
+        server.emit(
+          'error',
+          new SystemError('ENOTSUP', 'listen', { hint: 'this Node.js joins no listeners: bind to one' }),
+        )
+        other.close()
+        return
+      }
       server.once('error', () => other.close())
       listen({ ...options, port: own, host: second.address, ipv6Only: true })
     })
@@ -70,12 +80,6 @@ function bindServer(server: Server, bound: BoundAddresses, makeServer: typeof Se
     }) as never
   }
   return server
-}
-
-/** What a server does with its sockets, for one that makes them in its place. */
-function settingsOf(server: Server): object {
-  const { allowHalfOpen, pauseOnConnect, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = server as never
-  return { allowHalfOpen, pauseOnConnect, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark }
 }
 
 /** The forms of `listen` that name a port; null for pipes and handles. */

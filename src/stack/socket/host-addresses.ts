@@ -14,11 +14,6 @@ export function withoutMapping(address: string): string {
   return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address
 }
 
-/** An IPv4 address as a dual-stack IPv6 socket takes it. */
-export function withMapping(address: string): string {
-  return address.includes(':') ? address : MAPPED + address
-}
-
 /** The addresses of the host's interfaces, and a watch on them. */
 export class HostAddresses {
   readonly #handlers: AddressHandler[] = []

@@ -19,15 +19,25 @@ export class JoinedUdp implements UdpSocket {
     this.local = { address: '::', port: four.local.port }
   }
 
-  /** @param open makes the socket of one family on a port @throws as `open` */
-  static async open(port: number, open: (family: 4 | 6, port: number) => Promise<UdpSocket>): Promise<JoinedUdp> {
+  /**
+   * @param open makes the socket of one family on a port
+   * @param isEnough whether the socket of IPv4 alone will do, where the host has no IPv6
+   * @throws as `open`
+   */
+  static async open(
+    port: number,
+    isEnough: boolean,
+    open: (family: 4 | 6, port: number) => Promise<UdpSocket>,
+  ): Promise<UdpSocket> {
     for (let attempt = 1; ; attempt++) {
       const four = await open(4, port)
       try {
         return new JoinedUdp(four, await open(6, four.local.port))
       } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (isEnough && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) return four
         await four.close()
-        const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+        const isTaken = code === 'EADDRINUSE'
         if (port !== 0 || !isTaken || attempt === ATTEMPTS) throw error
       }
     }

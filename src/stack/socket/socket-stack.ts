@@ -37,6 +37,9 @@ import { SocketUdp } from './socket-udp.ts'
 /** Milliseconds that connections have to finish when the stack closes. */
 const DEFAULT_GRACE = 1_000
 
+/** What is bound to each. */
+const ALL_OF_BOTH = [{ address: '0.0.0.0' }, { address: '::', ipv6Only: true }] as const
+
 const OWN_MODULES: NodeModuleSet = {
   get net() {
     return process.getBuiltinModule('node:net')
@@ -207,9 +210,13 @@ export class SocketStack extends NodeModuleOwner implements Stack {
     const port = checkPort('port', options.port ?? 0, 0)
     const wanted = options.address === undefined ? undefined : checkAddress('address', options.address)
     const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
-    const [first, second] = this.#bound.bindings(wanted, ipv6Only, port, 'bind')
+    // All of both families: a socket for each, because one for both has hop limits and the like for IPv6 alone.
+    const isAll = !this.#bound.isRestricted && !ipv6Only && (wanted === undefined || wanted === '::')
+    const [first, second] = isAll ? ALL_OF_BOTH : this.#bound.bindings(wanted, ipv6Only, port, 'bind')
     if (second === undefined) return this.#udp({ ...options, ...first, port })
-    return JoinedUdp.open(port, (family, port) => this.#udp({ ...options, ...(family === 4 ? first : second), port }))
+    return JoinedUdp.open(port, isAll, (family, port) =>
+      this.#udp({ ...options, ...(family === 4 ? first : second), port }),
+    )
   }
 
   async #udp(options: UdpOptions): Promise<UdpSocket> {

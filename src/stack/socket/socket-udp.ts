@@ -1,12 +1,16 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
-import { SystemError } from '../../errors/index.ts'
+import { networkInterfaces } from 'node:os'
+import { getSystemErrorName } from 'node:util'
+import { IpAddress } from '../../address/index.ts'
+import { SystemError, type SystemErrorCode } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
+import { receiveWithDestination } from '../../netif/index.ts'
 import { checkGroupFilter } from '../groups.ts'
 import { checkAddress, checkBoolean, checkInteger, checkPort } from '../options.ts'
 import type { Endpoint, GroupFilter, UdpHandler, UdpOptions, UdpSocket } from '../stack.ts'
-import { withMapping, withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
+import { handleOf } from './node-handles.ts'
 
 /** The largest UDP payload: 65,535 less the UDP header (8), and for IPv4 (RFC 791) less the IP header (20). */
 const LONGEST_V4 = 65_507
@@ -23,35 +27,36 @@ function noLookup(
 }
 
 /**
- * A UDP socket of the operating system, over `node:dgram`. Without an address it is a dual-stack socket, so that one
- * socket serves both families. What the kernel refuses after `send` has returned is reported by `onError`.
+ * A UDP socket of the operating system, over `node:dgram`, of one family. What the kernel refuses after `send` has returned is
+ * reported by `onError`. It is read by the addon where that is there, which tells where each datagram was sent to.
  */
 export class SocketUdp implements UdpSocket {
   readonly local: Endpoint
   readonly remote: Endpoint | null
   readonly #socket: Socket
-  readonly #dual: boolean
   readonly #v4: boolean
   readonly #broadcast: boolean
   readonly #log: Log
   readonly #onClosed: (socket: SocketUdp) => void
+  #onDatagram: UdpHandler | null = null
   #onError: ((error: Error) => void) | null = null
+  /** Ends the reading by the addon; null where Node reads. */
+  readonly #stopReceiving: (() => void) | null
   #closed: Promise<void> | null = null
   readonly #onSent: (error: Error | null) => void
 
   private constructor(
     socket: Socket,
     options: UdpOptions,
-    kind: { dual: boolean; v4: boolean },
+    isV4: boolean,
     log: Log,
     onClosed: (socket: SocketUdp) => void,
   ) {
     const bound = socket.address()
-    this.local = { address: withoutMapping(bound.address), port: bound.port }
+    this.local = { address: bound.address, port: bound.port }
     this.remote = options.remote === undefined ? null : { ...options.remote }
     this.#socket = socket
-    this.#dual = kind.dual
-    this.#v4 = kind.v4
+    this.#v4 = isV4
     this.#broadcast = options.broadcast ?? false
     this.#log = log
     this.#onClosed = onClosed
@@ -64,6 +69,20 @@ export class SocketUdp implements UdpSocket {
       if (error !== null && this.#closed === null) report(error, 'send')
     }
     socket.on('error', (error) => report(error, 'recvmsg'))
+    this.#stopReceiving = this.#receive(report)
+  }
+
+  /** Takes the reading over from Node, if it can. */
+  #receive(report: (error: Error, syscall: string) => void): (() => void) | null {
+    const handle = handleOf(this.#socket)
+    if (handle === null) return null
+    const stop = receiveWithDestination(handle.fd, !this.#v4, (data, address, port, to) => {
+      if (typeof data === 'number') {
+        report(new SystemError(getSystemErrorName(data) as SystemErrorCode, 'recvmsg', this.remote ?? {}), 'recvmsg')
+      } else this.#deliver(data, { address, port }, to)
+    })
+    if (stop !== null) handle.recvStop()
+    return stop
   }
 
   static async open(options: UdpOptions, log: Log, onClosed: (socket: SocketUdp) => void): Promise<SocketUdp> {
@@ -73,36 +92,25 @@ export class SocketUdp implements UdpSocket {
       checkAddress('remote.address', options.remote.address)
       checkPort('remote.port', options.remote.port, 1)
     }
-    const ipv6Only = checkBoolean('ipv6Only', options.ipv6Only ?? false)
-    const isAnything = address === undefined || address === '::'
-    const family = isAnything ? (options.remote?.address ?? (ipv6Only ? '::' : undefined)) : address
-    if (family !== undefined) {
-      return SocketUdp.#bind(options, port, { dual: false, v4: isIPv4(family) }, log, onClosed)
-    }
-    try {
-      return await SocketUdp.#bind(options, port, { dual: true, v4: false }, log, onClosed)
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code
-      if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error
-      // A host without IPv6.
-      return SocketUdp.#bind(options, port, { dual: false, v4: true }, log, onClosed)
-    }
+    checkBoolean('ipv6Only', options.ipv6Only ?? false)
+    const family = address ?? options.remote?.address ?? '::'
+    return SocketUdp.#bind(options, port, isIPv4(family), log, onClosed)
   }
 
   static async #bind(
     options: UdpOptions,
     port: number,
-    kind: { dual: boolean; v4: boolean },
+    isV4: boolean,
     log: Log,
     onClosed: (socket: SocketUdp) => void,
   ): Promise<SocketUdp> {
     const socket = createSocket({
-      type: kind.v4 ? 'udp4' : 'udp6',
-      ipv6Only: !kind.v4 && !kind.dual,
+      type: isV4 ? 'udp4' : 'udp6',
+      ipv6Only: !isV4,
       reuseAddr: checkBoolean('reuseAddress', options.reuseAddress ?? false),
       lookup: noLookup as never,
     })
-    const address = options.address ?? (kind.v4 ? '0.0.0.0' : '::')
+    const address = options.address ?? (isV4 ? '0.0.0.0' : '::')
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', (error) => reject(systemErrorOf(error, 'bind', { address, port })))
@@ -126,17 +134,23 @@ export class SocketUdp implements UdpSocket {
       socket.close()
       throw error
     }
-    return new SocketUdp(socket, options, kind, log, onClosed)
+    return new SocketUdp(socket, options, isV4, log, onClosed)
   }
 
   onDatagram(handler: UdpHandler): void {
+    this.#onDatagram = handler
+    if (this.#stopReceiving !== null) return
     const { address } = this.local
     const to = address === '::' || address === '0.0.0.0' ? null : address
     this.#socket.removeAllListeners('message')
-    this.#socket.on('message', (data: Buffer, from: RemoteInfo) => {
-      const endpoint = { address: withoutMapping(from.address), port: from.port }
-      this.#guard('a datagram handler failed', () => handler(data, endpoint, to))
-    })
+    this.#socket.on('message', (data: Buffer, from: RemoteInfo) =>
+      this.#deliver(data, { address: from.address, port: from.port }, to),
+    )
+  }
+
+  #deliver(data: Buffer, from: Endpoint, to: string | null): void {
+    const handler = this.#onDatagram
+    if (handler !== null) this.#guard('a datagram handler failed', () => handler(data, from, to))
   }
 
   /** What a handler throws is reported, and the socket goes on. */
@@ -167,9 +181,8 @@ export class SocketUdp implements UdpSocket {
     checkPort('port', to.port, 1)
     this.#checkLength(copy.length, to)
     if (to.address === LIMITED_BROADCAST && !this.#broadcast) throw new SystemError('EACCES', 'send', to)
-    const v4 = isIPv4(to.address)
-    if (v4 !== this.#v4 && !(v4 && this.#dual)) throw new SystemError('EAFNOSUPPORT', 'send', to)
-    this.#socket.send(copy, to.port, this.#dual ? withMapping(to.address) : to.address, this.#onSent)
+    if (isIPv4(to.address) !== this.#v4) throw new SystemError('EAFNOSUPPORT', 'send', to)
+    this.#socket.send(copy, to.port, to.address, this.#onSent)
   }
 
   #checkLength(length: number, to: Endpoint): void {
@@ -234,8 +247,13 @@ export class SocketUdp implements UdpSocket {
 
   setMulticastInterface(address: string): void {
     checkAddress('address', address)
-    this.#try('setMulticastInterface', address, () => this.#socket.setMulticastInterface(address))
-    this.#multicastInterface = address
+    const name = isIPv4(address) ? address : interfaceOf(address)
+    if (name === null) {
+      const hint = 'no interface has it'
+      throw new SystemError('EADDRNOTAVAIL', 'setMulticastInterface', { address, port: this.local.port, hint })
+    }
+    this.#try('setMulticastInterface', address, () => this.#socket.setMulticastInterface(name))
+    this.#multicastInterface = name
   }
 
   #multicastInterface: string | undefined
@@ -280,6 +298,7 @@ export class SocketUdp implements UdpSocket {
 
   close(): Promise<void> {
     if (this.#closed === null) {
+      this.#stopReceiving?.()
       this.#closed = new Promise((resolve) => this.#socket.close(() => resolve()))
       this.#onClosed(this)
     }
@@ -289,4 +308,15 @@ export class SocketUdp implements UdpSocket {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** As Node names the interface of a socket of IPv6, of which an address says nothing to it; null if none has the address. */
+function interfaceOf(address: string): string | null {
+  const [plain, zone] = address.split('%') as [string, string?]
+  const wanted = IpAddress.parse(plain)
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    const isHere = addresses?.some((each) => each.family === 'IPv6' && IpAddress.parse(each.address).equals(wanted))
+    if (isHere && (zone === undefined || zone === name)) return `::%${name}`
+  }
+  return null
 }
