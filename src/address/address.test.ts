@@ -104,6 +104,12 @@ describe('IpPrefix', () => {
   ])('refuses %j', (text, kind) => {
     expect(() => IpPrefix.parse(text)).toThrow(kind)
   })
+
+  test.each([-1, 1.5, 33, Number.NaN])('has no length of %d', (length) => {
+    expect(() => new IpPrefix(IpAddress.parse('10.0.0.2'), length)).toThrow(
+      new RangeError(`a prefix length for 10.0.0.2 is 0 to 32, not ${length}`),
+    )
+  })
 })
 
 describe('MacAddress', () => {

@@ -9,6 +9,7 @@ import { ChainEnd, HeaderChain } from './extension-headers.ts'
 const HOP = 0
 const ROUTING = 43
 const DESTINATION = 60
+const NO_NEXT_HEADER = 59
 const PROTOCOL = 200
 
 /** An options header: the options, padded to a multiple of 8. */
@@ -23,7 +24,7 @@ function options(next: number, ...bytes: number[]): Uint8Array {
 
 const routing = (next: number, type: number, left: number) => Uint8Array.of(next, 0, type, left, 0, 0, 0, 0)
 
-function deliver(first: number, chain: Uint8Array, group = false) {
+function deliver(first: number, chain: Uint8Array, group = false, data = 'data') {
   const host = new TestHost6()
   const seen: string[] = []
   host.ipv6.addProtocol(PROTOCOL, {
@@ -32,7 +33,7 @@ function deliver(first: number, chain: Uint8Array, group = false) {
     endOfBurst() {},
   })
   const destination = group ? 'ff02::1' : OUR_ADDRESS6
-  const bytes = concat([chain, new TextEncoder().encode('data')])
+  const bytes = concat([chain, new TextEncoder().encode(data)])
   const answers = host.receive(
     ethernet(
       { source: PEER_MAC6, destination: group ? '33:33:00:00:00:01' : OUR_MAC6 },
@@ -72,6 +73,17 @@ describe('what is passed', () => {
     expect(seen).toEqual(['data'])
     expect(answers).toEqual([])
   })
+})
+
+test('headers that end with the packet are whole', () => {
+  for (const first of [HOP, DESTINATION]) {
+    expect(deliver(first, options(PROTOCOL), false, '').seen).toEqual([''])
+    const { host, answers } = deliver(first, options(NO_NEXT_HEADER), false, '')
+    expect(answers).toEqual([])
+    expect(host.ipv6.counters).toMatchObject({ noNextHeader: 1, badExtensionHeaders: 0 })
+  }
+  expect(deliver(ROUTING, routing(PROTOCOL, 0, 0), false, '').seen).toEqual([''])
+  expect(deliver(44, Uint8Array.of(PROTOCOL, 0, 0, 0, 1, 2, 3, 4), false, '').seen).toEqual([''])
 })
 
 describe('what is dropped in silence', () => {

@@ -470,6 +470,7 @@ describe('bound to what is not one host', () => {
     host.receive(datagram({}, 'to all', { destination: '10.0.0.255' }, BROADCAST_MAC))
     host.receive(datagram({}, 'to all everywhere', { destination: '255.255.255.255' }, BROADCAST_MAC))
     expect(recorder.got).toEqual(['10.0.0.1:4000 to all'])
+    expect(host.udp.counters).toMatchObject({ delivered: 1, noPort: 1 })
   })
 
   test('from a loopback address to groups and to all hosts: nothing leaves', () => {
