@@ -70,6 +70,11 @@ export class Arp implements EthernetHandler, NeighborContext {
     ethernet.addProtocol(EtherType.Arp, this)
   }
 
+  /** Whether packets wait for the address of a neighbour. */
+  get isWaiting(): boolean {
+    return this.#table.isWaiting
+  }
+
   /** Neighbours in the table. */
   get neighborCount(): number {
     return this.#table.count

@@ -51,6 +51,11 @@ export class NeighborTable implements NeighborOwner {
     this.#cache = new NeighborCache(size)
   }
 
+  /** Whether packets wait for the address of a neighbour. */
+  get isWaiting(): boolean {
+    return !this.#waiting.isEmpty
+  }
+
   get count(): number {
     return this.#cache.count
   }

@@ -19,6 +19,10 @@ export class WaitingPackets {
     this.#counters = counters
   }
 
+  get isEmpty(): boolean {
+    return this.#bytes === 0
+  }
+
   /** Takes over a reference. The latest packets are kept: RFC 1122, 2.3.2.2; RFC 4861, 7.2.2. */
   add(queue: PacketQueue, packet: PacketBuffer): void {
     const bytes = packet.limit - packet.base

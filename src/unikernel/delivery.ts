@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { Log } from '../log/index.ts'
-import type { Flow, Stack, UdpSocket } from '../stack/index.ts'
+import { DirectStack, type Flow, type Stack, type UdpSocket } from '../stack/index.ts'
 import { formatDestination, type Transport } from './destination.ts'
 
 /** Messages that wait for a connection. */
@@ -186,7 +186,11 @@ export class Delivery {
     socket.onError((error) => this.#complain(error))
     return {
       write: (message) => void socket.send(message),
-      end: () => socket.close(),
+      // Whoever is told for the first time has to be found before.
+      end: async () => {
+        await socket.close()
+        if (this.#stack instanceof DirectStack) await this.#stack.packetsSent()
+      },
       drop: () => void socket.close(),
       ended: new Promise(() => {}),
     }

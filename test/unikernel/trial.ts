@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { MacAddress } from '../../src/address/index.ts'
 import { MILLISECOND, SeededRandom, VirtualClock } from '../../src/clock/index.ts'
-import { type Netif, VirtualNetwork } from '../../src/netif/index.ts'
+import { type Netif, VirtualNetwork, type VirtualPortOptions } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { type CreateStackOptions, createStack, type DirectStack } from '../../src/stack/index.ts'
 import { run, type UnikernelContext, unikernel } from '../../src/unikernel/index.ts'
@@ -28,9 +28,9 @@ export class ArgumentTrial {
   mac: MacAddress | null = null
 
   /** A host beside it. */
-  host(options: CreateStackOptions): Promise<DirectStack> {
+  host(options: CreateStackOptions, link: VirtualPortOptions = {}): Promise<DirectStack> {
     const { clock, random } = this
-    const netif = this.network.port()
+    const netif = this.network.port(link)
     return clock.settle(createStack({ netif, clock, random, dhcpv6: false, ...options, net: 'direct' }))
   }
 

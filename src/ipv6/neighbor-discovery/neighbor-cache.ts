@@ -60,6 +60,11 @@ export class NeighborCache implements NeighborOwner, NeighborResolver {
     this.#maxResolving = Math.max(1, Math.floor(size / RESOLVING_SHARE))
   }
 
+  /** Whether packets wait for the address of a neighbour. */
+  get isWaiting(): boolean {
+    return !this.#waiting.isEmpty
+  }
+
   get count(): number {
     return this.#entries.count
   }

@@ -207,6 +207,11 @@ export class NeighborDiscovery
     return this.#cache.values()
   }
 
+  /** Whether packets wait for the address of a neighbour. */
+  get isWaiting(): boolean {
+    return this.#cache.isWaiting
+  }
+
   get neighborCount(): number {
     return this.#cache.count
   }

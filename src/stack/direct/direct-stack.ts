@@ -1,6 +1,6 @@
 import { type IpAddress, type IpPrefix, MacAddress } from '../../address/index.ts'
 import type { Arp } from '../../arp/index.ts'
-import { type Clock, SecureRandom } from '../../clock/index.ts'
+import { type Clock, MILLISECOND, SecureRandom } from '../../clock/index.ts'
 import type { Dhcpv4Configurator, Dhcpv6Configurator } from '../../dhcp/index.ts'
 import { type DnsModule, parseServer } from '../../dns/index.ts'
 import { SystemError } from '../../errors/index.ts'
@@ -41,6 +41,7 @@ import { DirectUdp, type UdpOwner } from './direct-udp.ts'
 import { FailureReports } from './failure-reports.ts'
 import { FlowDuplex } from './flow-duplex.ts'
 import { LastFlow } from './last-flow.ts'
+import { LONGEST_WAIT, lastPackets } from './last-packets.ts'
 import { onLeases } from './lease-events.ts'
 import { networkConfiguration, onNetworkConfiguration } from './network-configuration.ts'
 import { addressText, parseOwnAddress } from './zones.ts'
@@ -356,11 +357,23 @@ export class DirectStack extends NodeModuleOwner implements Stack, FlowOwner {
     return this.#closing
   }
 
+  /**
+   * Resolves as soon as nothing that was sent waits for the address of a neighbour any more, after half a second at the latest.
+   * @param within milliseconds, if that is less
+   */
+  packetsSent(within = LONGEST_WAIT): Promise<void> {
+    return lastPackets(this, Math.min(within, LONGEST_WAIT))
+  }
+
   async #close(grace: number): Promise<void> {
     this.tcp.stopListening()
     this.#dns.close()
     for (const socket of [...this.#sockets]) await socket.close()
-    if (grace > 0) await this.#lastFlow.wait(grace)
+    if (grace > 0) {
+      const end = this.clock.now() + grace * MILLISECOND
+      await this.#lastFlow.wait(grace)
+      await this.packetsSent((end - this.clock.now()) / MILLISECOND)
+    }
     // However releasing goes, the stack is closed then: what went wrong is told by `close`.
     await this.#release(grace > 0).finally(() => this.#closed.resolve())
   }

@@ -8,8 +8,6 @@ const application = unikernel({
   async start({ log, arguments: { way } }) {
     log.warn('it is said', { way })
     log.info(`long: ${'x'.repeat(1_000)}`)
-    // A datagram that still waits for ARP at the end goes nowhere, as UDP has it.
-    await new Promise((resolve) => setTimeout(resolve, 300))
   },
 })
 
