@@ -1,5 +1,6 @@
 import type { IpAddress, IpFamily, IpPrefix } from '../address/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
+import type { LocalQueue } from './local-queue.ts'
 
 /** Protocol numbers, IANA "Assigned Internet Protocol Numbers". */
 export const IpProtocol = { Icmp: 1, Igmp: 2, Tcp: 6, Udp: 17, Icmpv6: 58 } as const
@@ -74,6 +75,8 @@ export interface Ip {
   /** Null: all of them. */
   groupSources: GroupSources | null
   readonly memory: PacketMemory
+  /** What we have sent to ourselves and is not delivered yet. */
+  readonly localQueue: LocalQueue
   /** Addresses that we answer on, with their prefixes. */
   readonly addresses: readonly IpPrefix[]
   addProtocol(protocol: number, handler: IpProtocolHandler): void

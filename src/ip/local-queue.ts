@@ -27,6 +27,8 @@ export class LocalQueue implements TimerHandler {
   readonly #memory: PacketMemory
   readonly #counters: LocalQueueCounters
   readonly #queue = new PacketQueue()
+  /** Called when the first of some packets has come, from inside whatever sends it. */
+  onWaiting: (() => void) | null = null
 
   /** @param limit packets */
   constructor(
@@ -65,7 +67,20 @@ export class LocalQueue implements TimerHandler {
     sent.linkMulticast = false
     this.#queue.add(sent)
     this.#counters.sentLocal++
-    if (!this.#timer.armed) this.#clock.arm(this.#timer, this.#clock.now())
+    if (this.#timer.armed) return
+    this.#clock.arm(this.#timer, this.#clock.now())
+    this.onWaiting?.()
+  }
+
+  /**
+   * Delivers what waits before its timer does. Only for who is not inside the stack.
+   * @returns whether there was something
+   */
+  deliver(): boolean {
+    if (this.#queue.length === 0) return false
+    this.#clock.disarm(this.#timer)
+    this.onTimer()
+    return true
   }
 
   onTimer(): void {

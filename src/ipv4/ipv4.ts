@@ -63,7 +63,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   readonly #local: LocalAddresses
   readonly #input: Input
   readonly #output: Output
-  readonly #localQueue: LocalQueue
+  readonly localQueue: LocalQueue
 
   /** @throws TypeError or RangeError naming the option that is wrong */
   constructor(ethernet: Ethernet, arp: Arp, options: Ipv4Options) {
@@ -75,8 +75,8 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#paths = new Paths(this, arp, clock, random, ethernet.mtu, cacheSize)
     this.#local = this.#paths.local
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
-    this.#localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
-    this.#output = new Output(ethernet, arp, random, this.#local, this.counters, this.#localQueue)
+    this.localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
+    this.#output = new Output(ethernet, arp, random, this.#local, this.counters, this.localQueue)
     this.#input = new Input(this, this.#paths, this.counters, options)
     this.#paths.onLeaving((address) => {
       for (const handler of this.#input.handlers) handler.addressLeaving?.(address)
@@ -264,7 +264,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
 
   /** Releases fragments and what waits for local delivery, and stops all timers. */
   close(): void {
-    this.#localQueue.clear()
+    this.localQueue.clear()
     this.#input.reassembly.clear()
     this.#paths.close()
   }

@@ -65,7 +65,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   readonly #paths: Paths
   readonly #input: Input
   readonly #output: Output
-  readonly #localQueue: LocalQueue
+  readonly localQueue: LocalQueue
   /** For packets of our own that come back. */
   readonly #chain: HeaderChain
 
@@ -84,9 +84,9 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)
     this.#paths = new Paths(this, clock, random, ethernet.mtu, cacheSize)
     const limit = integerInRange('localQueueLimit', options.localQueueLimit ?? 1024, 1, 65_536)
-    this.#localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
+    this.localQueue = new LocalQueue(clock, this, limit, ethernet.memory, this.counters)
     this.#input = new Input(this, this.#paths.local, this.counters, options)
-    this.#output = new Output(ethernet, random, this.#paths, this.counters, this.#localQueue)
+    this.#output = new Output(ethernet, random, this.#paths, this.counters, this.localQueue)
     this.#paths.onLeaving((address) => {
       for (const handler of this.#input.handlers) handler.addressLeaving?.(address)
     })
@@ -330,7 +330,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
 
   /** Releases fragments and what waits for local delivery, and stops all timers. */
   close(): void {
-    this.#localQueue.clear()
+    this.localQueue.clear()
     this.#input.reassembly.clear()
     this.#paths.close()
   }

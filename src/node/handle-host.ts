@@ -14,7 +14,13 @@ export class HandleHost {
 
   constructor(stack: DirectStack) {
     this.stack = stack
-    this.turns = new Turns(stack.ethernet)
+    const queues = stack.tcp.ips.map((ip) => ip.localQueue)
+    this.turns = new Turns({
+      hold: () => stack.ethernet.hold(),
+      release: () => stack.ethernet.release(),
+      deliverLocal: () => queues.reduce((some, queue) => queue.deliver() || some, false),
+    })
+    for (const queue of queues) queue.onWaiting = () => this.turns.wake()
     this.hold = new EventLoopHold(stack.openHandles)
     this.lookup = stack.dns.lookup as Lookup
   }

@@ -21,12 +21,6 @@ const REUSE_PORT = 2
 /** TCPConstants.SOCKET. */
 const TCP_SOCKET = 0
 
-/**
- * A program that connects to itself sees its server accept before its client is connected, since the kernel does both within
- * connect(2). Here the server hears of it two passes of the event loop later: one takes the last segment of the handshake.
- */
-const PASSES_TO_ACCEPT = 2
-
 type Done = (() => void) | undefined
 
 interface KeepAlive {
@@ -43,8 +37,8 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   declare onconnection?: (status: number, handle: TcpHandle) => void
   /** What became of `connect`, until Node is told. */
   #connected: number | null = null
-  /** Passes that the outcome waits for, see `PASSES_TO_ACCEPT`. */
-  #patience = 0
+  /** Whether others have their turns first: a program that connects to itself sees its server accept, and then its client connected. */
+  #isPatient = false
   readonly #accepted: TcpHandle[] = []
   #noDelay = false
   #keepAlive: KeepAlive | null = null
@@ -241,7 +235,7 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   onEstablished(): void {
     if (this.connectRequest === null) return
     this.#connected = 0
-    this.#patience = this.connection?.path.isLocal ? PASSES_TO_ACCEPT : 0
+    this.#isPatient = this.connection?.path.isLocal === true
     this.queueTurn()
   }
 
@@ -289,9 +283,9 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   #nextConnect(): boolean {
     const status = this.#connected
     if (status === null) return false
-    if (this.#patience > 0) {
-      this.#patience--
-      this.queueTurn()
+    if (this.#isPatient) {
+      this.#isPatient = false
+      this.host.turns.addLast(this)
       return false
     }
     this.#connected = null

@@ -1,6 +1,12 @@
-import { setImmediate as pass } from 'node:timers/promises'
+import { setImmediate as check } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Turns, type TurnTaker } from './turns.ts'
+
+/** The next pass of turns, and what follows it. */
+async function pass(): Promise<void> {
+  await check()
+  await check()
+}
 
 /** Tells `count` events, each by calling `work`. */
 function taker(count: number, work: () => void = () => {}): TurnTaker & { told: number } {
@@ -100,7 +106,11 @@ test('what one throws is an uncaught exception, and the others have their turns'
 
 test('what is sent is held back while others wait for their turn or more is to come, and goes out before the last', async () => {
   const happened: string[] = []
-  const turns = new Turns({ hold: () => happened.push('hold'), release: () => happened.push('release') })
+  const turns = new Turns({
+    hold: () => happened.push('hold'),
+    release: () => happened.push('release'),
+    deliverLocal: () => false,
+  })
   const named = (name: string) => taker(1, () => happened.push(name))
   turns.add(named('alone'))
   await pass()
@@ -115,7 +125,11 @@ test('what is sent is held back while others wait for their turn or more is to c
 
 test('what is held goes out when an application throws', async () => {
   const happened: string[] = []
-  const turns = new Turns({ hold: () => happened.push('hold'), release: () => happened.push('release') })
+  const turns = new Turns({
+    hold: () => happened.push('hold'),
+    release: () => happened.push('release'),
+    deliverLocal: () => false,
+  })
   turns.add(
     taker(1, () => {
       throw new Error('of the application')

@@ -1,9 +1,11 @@
 /**
  * When handles tell Node what happened: not from inside the stack, whose bursts no user callback must ever unwind, but in
- * turns of their own in the same pass of the event loop. After each handle's turn come `process.nextTick` and promises, as
- * after each of libuv's callbacks.
+ * turns of their own in the phase of the event loop in which libuv tells of sockets: what one of them has an application do
+ * by `setImmediate`, and the handles that it closes, come before whatever happens next. After each handle's turn come
+ * `process.nextTick` and promises, as after each of libuv's callbacks.
  */
 import { performance } from 'node:perf_hooks'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { nodeInternals } from './internals.ts'
 
 export interface TurnTaker {
@@ -19,10 +21,12 @@ export interface TurnTaker {
   readonly isBulk: boolean
 }
 
-/** What is sent during turns, see `Ethernet.hold`. */
+/** What is sent during turns, see `Ethernet.hold`, and to ourselves. */
 export interface HeldOutput {
   hold(): void
   release(): void
+  /** Delivers what the stack has sent to itself, as the kernel does at once. @returns whether there was something */
+  deliverLocal(): boolean
 }
 
 /** Milliseconds after which the rest waits for the next pass, so that timers and devices are not starved. */
@@ -31,6 +35,8 @@ const LONGEST_PASS = 4
 const TURNS_PER_LOOK = 16
 /** Events of one handle in a row, as libuv reads a stream before it looks after the next. */
 const MOST_IN_A_ROW = 32
+/** What is sent to ourselves is answered there and back so many times before handles hear of it: a handshake takes three. */
+const MOST_DELIVERIES = 8
 /** Entries that are done with, after which the list is shortened. */
 const LONGEST_HISTORY = 1024
 
@@ -38,11 +44,25 @@ export class Turns {
   readonly #output: HeldOutput | null
   #waiting: TurnTaker[] = []
   #next = 0
+  /** Where this pass ends: who asks from now on is served in the next one. */
+  #end = 0
   #scheduled = false
+  /** From the beginning of a pass to the phase of the event loop after it. */
+  #isPassing = false
+  #port: MessagePort | null = null
   /** Counts the passes. */
   pass = 0
   readonly #runTicks = nodeInternals().runTicks
   readonly #pass = () => this.#run()
+  readonly #afterPass = () => {
+    // It was called from within the phase that it is to come in, and so comes after this one.
+    if (!this.#isPassing) {
+      setImmediate(this.#afterPass)
+      return
+    }
+    this.#isPassing = false
+    if (this.#scheduled) this.#call()
+  }
 
   /** @param output what holds frames back while there is more to come; null: nothing does */
   constructor(output: HeldOutput | null = null) {
@@ -54,23 +74,52 @@ export class Turns {
     if (taker.isQueued) return
     taker.isQueued = true
     this.#waiting.push(taker)
+    this.wake()
+  }
+
+  /** As `add`, but within this pass, after all that are to be served in it. Only for who has its turn. */
+  addLast(taker: TurnTaker): void {
+    if (taker.isQueued) return
+    taker.isQueued = true
+    this.#waiting.splice(this.#end, 0, taker)
+    this.#end++
+  }
+
+  /** Has a pass come, whether somebody waits for it or not. */
+  wake(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#pass)
+    if (!this.#isPassing) this.#call()
+  }
+
+  /** What a message arrives in is the phase of libuv's sockets. */
+  #call(): void {
+    if (this.#port === null) {
+      const { port1, port2 } = new MessageChannel()
+      // In a tick of the message's, since an event target keeps what is thrown, and Node then finds its stack in disorder.
+      port2.on('message', () => process.nextTick(this.#pass))
+      port2.unref()
+      this.#port = port1
+    }
+    this.#port.postMessage(null)
+    // Holds the process until then. After the pass it lets the next one come.
+    setImmediate(this.#afterPass)
   }
 
   #run(): void {
     this.pass++
-    // Who asks from now on is served in the next pass.
-    const end = this.#waiting.length
+    this.#isPassing = true
+    this.#scheduled = false
+    for (let left = MOST_DELIVERIES; left > 0 && this.#output?.deliverLocal(); left--);
+    this.#end = this.#waiting.length
     const deadline = performance.now() + LONGEST_PASS
     let current: TurnTaker | null = null
     try {
-      while (this.#next < end) {
+      while (this.#next < this.#end) {
         current = this.#waiting[this.#next++]
         current.isQueued = false
         // Whoever is alone, or last, may do something long after it has written, and its peer shall not wait for that.
-        if (this.#next < end || current.isBulk) this.#output?.hold()
+        if (this.#next < this.#end || current.isBulk) this.#output?.hold()
         else this.#output?.release()
         if (!this.#serve(current)) this.add(current)
         current = null
@@ -100,13 +149,12 @@ export class Turns {
     if (this.#next === this.#waiting.length) {
       this.#waiting = []
       this.#next = 0
-      this.#scheduled = false
       return
     }
     if (this.#next >= LONGEST_HISTORY) {
       this.#waiting = this.#waiting.slice(this.#next)
       this.#next = 0
     }
-    setImmediate(this.#pass)
+    this.wake()
   }
 }
