@@ -14,15 +14,28 @@ export class HandleHost {
 
   constructor(stack: DirectStack) {
     this.stack = stack
-    const queues = stack.tcp.ips.map((ip) => ip.localQueue)
+    const { ethernet } = stack
     this.turns = new Turns({
-      hold: () => stack.ethernet.hold(),
-      release: () => stack.ethernet.release(),
-      deliverLocal: () => queues.reduce((some, queue) => queue.deliver() || some, false),
+      hold: () => ethernet.hold(),
+      release: () => ethernet.release(),
+      deliverLocal: () => this.deliverLocal(),
     })
-    for (const queue of queues) queue.onWaiting = () => this.turns.wake()
+    for (const { localQueue } of stack.tcp.ips) localQueue.onWaiting = () => this.turns.wake()
     this.hold = new EventLoopHold(stack.openHandles)
     this.lookup = stack.dns.lookup as Lookup
+  }
+
+  /**
+   * What a program has sent to itself has arrived when it looks, since the kernel delivers it at once.
+   * @returns whether there was something
+   */
+  deliverLocal(): boolean {
+    const { tcp } = this.stack
+    // A flow's user may be at work, from inside the stack.
+    if (tcp.isInBurst) return false
+    let some = false
+    for (let i = 0; i < tcp.ips.length; i++) if (tcp.ips[i].localQueue.deliver()) some = true
+    return some
   }
 }
 

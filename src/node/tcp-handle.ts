@@ -209,6 +209,8 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
   }
 
   #letGo(done: Done, end: () => void): void {
+    // What has come and was not read makes a reset of the end.
+    this.host.deliverLocal()
     this.isClosed = true
     this.wantsData = false
     this.updateHold()

@@ -1,4 +1,5 @@
 import { setImmediate as check } from 'node:timers/promises'
+import { MessageChannel } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { Turns, type TurnTaker } from './turns.ts'
 
@@ -147,4 +148,65 @@ test('what is held goes out when an application throws', async () => {
   }
   expect(happened.slice(0, 2)).toEqual(['hold', 'release'])
   expect(happened).toContain('next')
+})
+
+test('a pass comes in the phase of sockets: after the immediates and the closing of handles that the one before caused', async () => {
+  const order: string[] = []
+  const turns = new Turns()
+  const again = taker(1, () => order.push('again'))
+  turns.add(
+    taker(1, () => {
+      order.push('first')
+      turns.add(again)
+      const port = new MessageChannel().port1
+      port.on('close', () => order.push('closed'))
+      setImmediate(() => {
+        order.push('immediate')
+        port.close()
+      })
+    }),
+  )
+  while (again.told === 0) await check()
+  expect(order).toEqual(['first', 'immediate', 'closed', 'again'])
+})
+
+test('one that comes last has its turn in the same pass, after the others', async () => {
+  const order: string[] = []
+  const turns = new Turns()
+  const last = taker(1, () => order.push('last'))
+  let isFirst = true
+  const patient: TurnTaker = {
+    ...last,
+    takeTurn() {
+      if (!isFirst) return last.takeTurn()
+      isFirst = false
+      turns.addLast(patient)
+      return false
+    },
+  }
+  turns.add(patient)
+  turns.add(
+    taker(1, () => {
+      order.push('other')
+      setImmediate(() => order.push('immediate'))
+    }),
+  )
+  await pass()
+  expect(order).toEqual(['other', 'last', 'immediate'])
+})
+
+test('what was sent to ourselves is delivered before anybody has a turn, answers to it as well', async () => {
+  let waiting = 3
+  const order: string[] = []
+  const deliverLocal = () => {
+    if (waiting === 0) return false
+    waiting--
+    order.push('delivered')
+    if (waiting === 0) turns.add(taker(1, () => order.push('told')))
+    return true
+  }
+  const turns = new Turns({ hold: () => {}, release: () => {}, deliverLocal })
+  turns.wake()
+  await pass()
+  expect(order).toEqual(['delivered', 'delivered', 'delivered', 'told'])
 })

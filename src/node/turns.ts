@@ -109,8 +109,10 @@ export class Turns {
   #run(): void {
     this.pass++
     this.#isPassing = true
-    this.#scheduled = false
-    for (let left = MOST_DELIVERIES; left > 0 && this.#output?.deliverLocal(); left--);
+    let deliveries = 0
+    while (deliveries < MOST_DELIVERIES && this.#output?.deliverLocal()) deliveries++
+    // What came of that is told in this pass.
+    this.#scheduled = deliveries === MOST_DELIVERIES
     this.#end = this.#waiting.length
     const deadline = performance.now() + LONGEST_PASS
     let current: TurnTaker | null = null

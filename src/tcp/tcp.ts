@@ -324,6 +324,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.settle(entry)
   }
 
+  /** From the first segment of a burst to the end of what follows from it. */
+  get isInBurst(): boolean {
+    return this.#inBurst
+  }
+
   endOfBurst(): void {
     // Application code runs in here; what it sends joins this burst. A short one is still of the time at which it began.
     if (!this.#inBurst || this.#burstPackets > SHORT_BURST) this.#burstTime = this.clock.now()

@@ -11,6 +11,7 @@ import { httpServers } from './cases/http-servers.ts'
 import { http2 } from './cases/http2.ts'
 import { http2Endings } from './cases/http2-endings.ts'
 import { https } from './cases/https.ts'
+import { loopPhases } from './cases/loop-phases.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { classes } from './cases/net-classes.ts'
 import { data } from './cases/net-data.ts'
@@ -29,6 +30,7 @@ const SUITES: Record<string, Cases> = {
   'net: sockets': sockets,
   'net: data': data,
   'net: endings': endings,
+  'phases of the event loop': loopPhases,
   dgram: datagrams,
   'dgram: binding': datagramBinding,
   'dgram: options': datagramOptions,
