@@ -41,6 +41,9 @@ const PROGRAMS =
 /** `npm run test:tun`: the behaviour suite once more. What is particular about a tun, `npm test` has in test/tun/tun.test.ts. */
 const TUN = process.env.TAPSTACK_TUN === undefined ? ['test/tun/behaviour.test.ts'] : []
 
+/** `npm run test:packet-socket`: the same over taps, and over the other interfaces with everything that they can be told. */
+const TAPS = process.env.TAPSTACK_PACKET_SOCKET === undefined ? ['test/tap/behaviour.test.ts'] : []
+
 /**
  * Files that have the machine for themselves, one at a time: floods at a given rate, transfers that a busy machine would make
  * lose packets or time, and what takes both processors anyhow.
@@ -69,7 +72,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/trials/**', 'test/programs/**', 'test/qemu/**', ...TUN, ...ALONE],
+          exclude: ['test/trials/**', 'test/programs/**', 'test/qemu/**', ...TUN, ...TAPS, ...ALONE],
           pool: 'forks',
           maxWorkers: 3,
           sequence: { groupOrder: 1 },

@@ -18,7 +18,7 @@ const MIB = 1024 * 1024
 const PORT = 17_007
 
 describe.each([
-  ['SocketStack', socketPair],
+  ['SocketStack', () => socketPair(4)],
   ['DirectStack', () => directPair(4)],
 ])('on %s', (_name, make) => {
   let pair: Pair

@@ -33,7 +33,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe.each([
-  ['SocketStack', socketPair],
+  ['SocketStack', () => socketPair(4)],
   ['DirectStack', () => directPair(4)],
 ])('on %s', (_name, make) => {
   let pair: Pair

@@ -5,7 +5,10 @@ import { requires } from '../requirements.ts'
 import { Namespace } from '../support/namespace.ts'
 import { OPTIONAL_PACKAGES, requiresPackage } from '../support/optional-packages.ts'
 
-beforeEach((context) => requires(context, 'root', 'ip', 'namespaces', 'tap', 'nc', 'kernel IPv6'))
+beforeEach((context) => {
+  requires(context, 'root', 'ip', 'namespaces', 'tap', 'nc', 'kernel IPv6')
+  if (context.task.name.startsWith('pcap:')) requiresPackage(context, 'pcap')
+})
 
 const VETH = `
   ip link add v0 type veth peer v1 && ip link set v0 up && ip link set v1 up
@@ -24,27 +27,28 @@ function echo(namespace: Namespace, ...words: string[]) {
   return namespace.spawn(process.execPath, [tapstack, 'run', 'examples/echo.ts', ...words], { environment })
 }
 
-test('tun:tun0, over both families', { timeout: 20_000 }, async () => {
-  await using namespace = await Namespace.create()
-  await namespace.run('sh', [
-    '-c',
-    `ip tuntap add tun0 mode tun && ip link set tun0 up && ip address add 10.0.0.1/24 dev tun0 &&
-     ip -6 address add fd00::1/64 dev tun0 nodad`,
-  ])
-  const service = echo(namespace, '--interface=tun:tun0', '--ipv4=10.0.0.2/24', '--ipv6=fd00::2/64')
-  await service.waitFor('answers on fd00::2')
-  expect(await asked(namespace, '10.0.0.2')).toBe('to 10.0.0.2')
-  expect(await asked(namespace, 'fd00::2')).toBe('to fd00::2')
-})
+const TAP = `
+  ip tuntap add tap0 mode tap && ip link set tap0 up && ip address add 10.0.0.1/24 dev tap0
+  ip -6 address add fd00::1/64 dev tap0 nodad`
 
-test('pcap:v0, over both families', { timeout: 20_000 }, async (context) => {
-  requiresPackage(context, 'pcap')
+const TUN = TAP.replaceAll('tap0 mode tap', 'tun0 mode tun').replaceAll('tap0', 'tun0')
+
+const OWN = 'ip address add 10.0.0.2/24 dev lo && ip -6 address add fd00::2/64 dev lo nodad'
+
+test.each([
+  ['tap0', TAP, ['--interface=tap0']],
+  ['tap0,queues=4', TAP.replace('mode tap', 'mode tap multi_queue'), ['--interface=tap0,queues=4']],
+  ['packet:v0', VETH, ['--interface=packet:v0']],
+  ['tun:tun0', TUN, ['--interface=tun:tun0']],
+  ['pcap:v0', VETH, ['--interface=pcap:v0']],
+  ['the sockets of the operating system', OWN, ['--net=socket']],
+])('%s, over both families', { timeout: 60_000 }, async (name, setting, words) => {
   await using namespace = await Namespace.create()
-  await namespace.run('sh', ['-c', VETH])
-  const service = echo(namespace, '--interface=pcap:v0', '--ipv4=10.0.0.2/24', '--ipv6=fd00::2/64')
+  await namespace.run('sh', ['-c', setting])
+  const service = echo(namespace, ...words, '--ipv4=10.0.0.2/24', '--ipv6=fd00::2/64')
   await service.waitFor('answers on fd00::2')
-  expect(await asked(namespace, '10.0.0.2')).toBe('to 10.0.0.2')
-  expect(await asked(namespace, 'fd00::2')).toBe('to fd00::2')
+  expect(await asked(namespace, '10.0.0.2'), name).toBe('to 10.0.0.2')
+  expect(await asked(namespace, 'fd00::2'), name).toBe('to fd00::2')
 })
 
 test.each(['pcap', 'raw-socket'])(

@@ -4,7 +4,7 @@ import { tapstack } from '../cli/process.ts'
 import { requires } from '../requirements.ts'
 import { Namespace } from '../support/namespace.ts'
 
-beforeEach((context) => requires(context, 'ip', 'namespaces', 'tap', 'nc', 'ping'))
+beforeEach((context) => requires(context, 'ip', 'namespaces', 'tap', 'nc', 'ping', 'kernel IPv6'))
 
 function echo(namespace: Namespace, ...words: string[]) {
   return namespace.spawn(process.execPath, [tapstack, 'run', 'examples/echo.ts', ...words])
@@ -19,23 +19,22 @@ async function asked(namespace: Namespace, address: string): Promise<string> {
 }
 
 test('two processes on a veth by --interface packet:v0, and two on taps of one bridge', {
-  timeout: 20_000,
+  timeout: 60_000,
 }, async () => {
   await using namespace = await Namespace.create()
   await namespace.run('sh', [
     '-c',
-    `ip link add br0 type bridge && ip link set br0 up && ip address add 10.0.0.1/24 dev br0
+    `ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up && ip address add 10.0.0.1/24 dev br0
+     ip -6 address add fd00::1/64 dev br0 nodad
      for i in 0 1; do ip tuntap add tap$i mode tap; ip link set tap$i master br0 up; done
      ip link add v0 type veth peer v1 && ip link set v0 up && ip link set v1 master br0 up`,
   ])
-  const services = [
-    echo(namespace, '--interface=tap0', '--ipv4=10.0.0.2/24'),
-    echo(namespace, '--interface=tap1', '--ipv4=10.0.0.3/24'),
-    echo(namespace, '--interface=packet:v0', '--ipv4=10.0.0.4/24'),
-    echo(namespace, '--interface=packet:v0', '--ipv4=10.0.0.5/24'),
-  ]
-  await Promise.all(services.map((service) => service.waitFor('answers on 10')))
-  const addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5']
+  const interfaces = ['tap0', 'tap1', 'packet:v0', 'packet:v0']
+  const addresses = interfaces.flatMap((_, i) => [`10.0.0.${i + 2}`, `fd00::${i + 2}`])
+  const services = interfaces.map((name, i) =>
+    echo(namespace, `--interface=${name}`, `--ipv4=10.0.0.${i + 2}/24`, `--ipv6=fd00::${i + 2}/64`),
+  )
+  await Promise.all(services.map((service, i) => service.waitFor(`answers on fd00::${i + 2}`)))
   expect(await Promise.all(addresses.map((address) => asked(namespace, address)))).toEqual(
     addresses.map((address) => `to ${address}`),
   )
@@ -45,7 +44,10 @@ test('two stacks on two taps in one process', { timeout: 60_000 }, async () => {
   await using namespace = await Namespace.create()
   await namespace.run('sh', [
     '-c',
-    `for i in 0 1; do ip tuntap add tap$i mode tap; ip link set tap$i up; ip address add 10.$i.0.1/24 dev tap$i; done`,
+    `for i in 0 1; do
+       ip tuntap add tap$i mode tap; ip link set tap$i up; ip address add 10.$i.0.1/24 dev tap$i
+       ip -6 address add fd0$i::1/64 dev tap$i nodad
+     done`,
   ])
   const service = namespace.spawn(process.execPath, [
     tapstack,
@@ -53,7 +55,10 @@ test('two stacks on two taps in one process', { timeout: 60_000 }, async () => {
     'test/packet-socket/programs/two-networks.mjs',
     '--left-interface=tap0',
     '--right-interface=tap1',
+    '--left-ipv6=fd00::2/64',
+    '--right-ipv6=fd01::2/64',
   ])
-  await service.waitFor(/answers on 10.*answers on 10/s)
-  expect(await Promise.all([asked(namespace, '10.0.0.2'), asked(namespace, '10.1.0.2')])).toEqual(['left', 'right'])
+  for (const address of ['10.0.0.2', '10.1.0.2', 'fd00::2', 'fd01::2']) await service.waitFor(`answers on ${address}`)
+  const answers = ['10.0.0.2', 'fd00::2', '10.1.0.2', 'fd01::2'].map((address) => asked(namespace, address))
+  expect(await Promise.all(answers)).toEqual(['left', 'left', 'right', 'right'])
 })

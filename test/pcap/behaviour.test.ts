@@ -1,3 +1,4 @@
+/** The behaviour suite through libpcap: over IPv4, and with TAPSTACK_PACKET_SOCKET=all (`npm run test:packet-socket`) over IPv6 too. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { vethNamespace, vethPair } from '../packet-socket/veth.ts'
 import { missing, requires } from '../requirements.ts'
@@ -8,7 +9,9 @@ import { openPcapIn } from './open.ts'
 
 const lacks = missing('root', 'ip', 'namespaces') ?? packageMissing('pcap')
 
-describe('libpcap', () => {
+const families = process.env.TAPSTACK_PACKET_SOCKET === 'all' ? ([4, 6] as const) : ([4] as const)
+
+describe.each(families)('libpcap over IPv%s', (family) => {
   let namespace: Namespace
   beforeAll(async () => {
     if (lacks === null) namespace = await vethNamespace()
@@ -20,6 +23,6 @@ describe('libpcap', () => {
   })
 
   behaviour('DirectStack over pcap on a veth', () =>
-    vethPair(namespace, 4, (name, memory) => openPcapIn(namespace, name, memory)),
+    vethPair(namespace, family, (name, memory) => openPcapIn(namespace, name, memory)),
   )
 })

@@ -7,10 +7,13 @@ import { endingBehaviour } from './endings.ts'
 import type { Pair } from './pairs.ts'
 import { socketBehaviour } from './sockets.ts'
 import { streamBehaviour } from './streams.ts'
-import { udpBehaviour } from './udp.ts'
+import { groupBehaviour, udpBehaviour } from './udp.ts'
 
-/** Each test has a pair of its own, made by `make` and closed behind it. */
-export function behaviour(name: string, make: () => Promise<Pair>): void {
+/**
+ * Each test has a pair of its own, made by `make` and closed behind it.
+ * @param has whether the link carries datagrams to groups
+ */
+export function behaviour(name: string, make: () => Promise<Pair>, has = { groups: true }): void {
   describe(name, () => {
     let current: Pair
     const pair = () => current
@@ -25,6 +28,7 @@ export function behaviour(name: string, make: () => Promise<Pair>): void {
     socketBehaviour(pair)
     streamBehaviour(pair)
     udpBehaviour(pair)
+    if (has.groups) groupBehaviour(pair)
     closingBehaviour(pair)
   })
 }

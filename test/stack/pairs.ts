@@ -22,18 +22,19 @@ export interface Pair {
 }
 
 /** Two stacks of the operating system's sockets, on loopback. */
-export async function socketPair(): Promise<Pair> {
+export async function socketPair(family: 4 | 6): Promise<Pair> {
+  const loopback = family === 4 ? '127.0.0.1' : '::1'
   const server = new SocketStack()
   const client = new SocketStack()
   const cleanUps: (() => void)[] = []
   return {
     server,
     client,
-    serverAddress: '127.0.0.1',
-    clientAddress: '127.0.0.1',
-    longestDatagram: 65_507,
+    serverAddress: loopback,
+    clientAddress: loopback,
+    longestDatagram: family === 4 ? 65_507 : 65_527,
     async silentEndpoint() {
-      const silent = await fullListener()
+      const silent = await fullListener(loopback)
       cleanUps.push(silent.close)
       return silent.endpoint
     },
@@ -101,9 +102,9 @@ export async function directPair(family: 4 | 6, wire: Wire = virtualWire): Promi
 /**
  * A listener on loopback whose queue is full, in a process of its own that never accepts: Linux then drops further SYNs.
  */
-async function fullListener(): Promise<{ endpoint: Endpoint; close: () => void }> {
+async function fullListener(host: string): Promise<{ endpoint: Endpoint; close: () => void }> {
   const program = `
-    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    const server = require('node:net').createServer().listen({ port: 0, host: '${host}', backlog: 1 }, () => {
       require('node:fs').writeSync(1, String(server.address().port))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     })`
@@ -111,7 +112,7 @@ async function fullListener(): Promise<{ endpoint: Endpoint; close: () => void }
   const port = await new Promise<number>((resolve) => child.stdout.once('data', (text) => resolve(Number(text))))
   const fillers: Socket[] = []
   for (let i = 0; i < 2; i++) {
-    const filler = connect({ port, host: '127.0.0.1' })
+    const filler = connect({ port, host })
     filler.on('error', () => {})
     await new Promise((resolve) => filler.once('connect', resolve))
     fillers.push(filler)
@@ -120,5 +121,5 @@ async function fullListener(): Promise<{ endpoint: Endpoint; close: () => void }
     for (const filler of fillers) filler.destroy()
     child.kill('SIGKILL')
   }
-  return { endpoint: { address: '127.0.0.1', port }, close }
+  return { endpoint: { address: host, port }, close }
 }

@@ -72,6 +72,17 @@ async function answersOf(way: (namespace: Namespace) => Promise<string[]>): Prom
     lines.push(`${address}, ${await answer}`)
   }
   for (const address of [V4, V6, '10.0.0.255', '255.255.255.255', GROUP_V4, GROUP_V6]) await ask('to', address)
+  await ask('strangers', V4)
+  for (const [address, group] of [
+    [V4, GROUP_V4],
+    [V6, GROUP_V6],
+  ] as const) {
+    // Whose answer, if there were one, would come first.
+    udp.send('to', { address: group, port: 7 })
+    await ask('to', address)
+  }
+  await ask('everybody', V4)
+  for (const group of [GROUP_V4, GROUP_V6]) await ask('to', group)
   for (const address of [V4, V6]) {
     await ask('ping', address)
     await ask('group', address)
@@ -104,7 +115,7 @@ async function read(station: DirectStack, address: string, port: number): Promis
 }
 
 describeWithNamespaces('parity of the stacks', () => {
-  test('one application answers alike on ours and on the operating system', async () => {
+  test('one application answers alike on ours and on the operating system', { timeout: 60_000 }, async () => {
     const direct = await answersOf(onPacketSocket)
     expect(await answersOf(onSockets)).toEqual(direct)
     expect(direct).toEqual([
@@ -117,6 +128,12 @@ describeWithNamespaces('parity of the stacks', () => {
       'fd00::2, fd00::2: to: fd00::2',
       '10.0.0.255, 10.0.0.2: to: 10.0.0.255',
       '255.255.255.255, 10.0.0.2: to: 255.255.255.255',
+      '239.192.7.7, 10.0.0.2: to: 239.192.7.7',
+      'ff05::777, fd00::2: to: ff05::777',
+      '10.0.0.2, 10.0.0.2: strangers: only strangers are heard',
+      '10.0.0.2, 10.0.0.2: to: 10.0.0.2',
+      'fd00::2, fd00::2: to: fd00::2',
+      '10.0.0.2, 10.0.0.2: everybody: everybody is heard',
       '239.192.7.7, 10.0.0.2: to: 239.192.7.7',
       'ff05::777, fd00::2: to: ff05::777',
       '10.0.0.2, 10.0.0.2: ping: 10.0.0.1 100',

@@ -2,6 +2,7 @@
 import { unikernel } from 'tapstack'
 
 const GROUPS = ['239.192.7.7', 'ff05::777']
+const STRANGERS = ['192.0.2.1', '2001:db8::1']
 
 export default unikernel({
   name: 'parity',
@@ -22,6 +23,17 @@ export default unikernel({
       group() {
         for (const address of GROUPS) all.send('to the group', { address, port: 9 })
         return 'sent'
+      },
+      strangers() {
+        for (const [index, group] of GROUPS.entries()) all.setSourceFilter(group, { sources: [STRANGERS[index]] })
+        return 'only strangers are heard'
+      },
+      everybody() {
+        for (const group of GROUPS) {
+          all.leaveGroup(group)
+          all.joinGroup(group)
+        }
+        return 'everybody is heard'
       },
       async ping({ address }) {
         const reply = await stack.ping(address, { size: 100 })
