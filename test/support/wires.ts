@@ -7,8 +7,8 @@ const milliseconds = (count: number) => new Promise((resolve) => setTimeout(reso
 
 /** @throws Error if it does not come true within five seconds */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 5000; !condition(); await milliseconds(2)) {
-    if (Date.now() > deadline) throw new Error(`no ${what} within 5 s`)
+  for (const deadline = Date.now() + 20_000; !condition(); await milliseconds(2)) {
+    if (Date.now() > deadline) throw new Error(`no ${what} within 20 s`)
   }
 }
 

@@ -2,6 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import { block, flight, MSS, ROUND_TRIP } from '../../../test/support/flight.ts'
 import { RecoveryState } from './loss-recovery.ts'
+import { reduceProportionally } from './proportional-rate-reduction.ts'
+
+/** In segments; `lost` are newly believed lost, `progress` says that SND.UNA moved. */
+interface Acknowledgment {
+  delivered: number
+  lost?: number
+  flight: number
+  progress?: boolean
+}
 
 /** Twenty segments are on their way, and enough is waiting. */
 function twenty() {
@@ -67,6 +76,56 @@ describe('slow start part, with the reduction bound (PRR-SSRB)', () => {
     // One acknowledgment for 19 segments: 19 / 2 by proportion, bounded by the threshold of 10 in flight.
     expect(sent.length).toBeLessThanOrEqual(10)
     expect(sent[0]).toBe(0)
+  })
+})
+
+describe('what one acknowledgment lets go, in segments', () => {
+  /** @returns by how much the window is above what is in flight */
+  function allowed(state: { delivered: number; out: number }, acknowledgment: Acknowledgment): number {
+    const congestion = { slowStartThreshold: 10 * MSS, window: 0 }
+    const { delivered, lost = 0, flight, progress = false } = acknowledgment
+    const proportionalDelivered = state.delivered * MSS
+    const recovery = { priorWindow: 20 * MSS, proportionalDelivered, proportionalOut: state.out * MSS, congestion }
+    reduceProportionally(recovery as never, delivered * MSS, lost * MSS, flight * MSS, progress, MSS)
+    return congestion.window / MSS - flight
+  }
+
+  test.each<[string, number, { delivered: number; out: number }, Acknowledgment]>([
+    // Above the threshold: half of what was delivered, less what went out.
+    [
+      'proportional: nothing while that is no more than went out',
+      0,
+      { delivered: 1, out: 1 },
+      { delivered: 1, flight: 15 },
+    ],
+    ['proportional: one for the second', 1, { delivered: 3, out: 1 }, { delivered: 1, flight: 15 }],
+    ['proportional: never less than nothing', 0, { delivered: 2, out: 4 }, { delivered: 1, flight: 15 }],
+    // Below it: what was delivered, and one more only while things get better.
+    ['slow start: as many as were delivered', 1, { delivered: 3, out: 4 }, { delivered: 1, flight: 5 }],
+    [
+      'slow start: and one on top with progress',
+      2,
+      { delivered: 3, out: 4 },
+      { delivered: 1, flight: 5, progress: true },
+    ],
+    [
+      'slow start: but not when more is lost',
+      1,
+      { delivered: 3, out: 4 },
+      { delivered: 1, lost: 1, flight: 5, progress: true },
+    ],
+    ['slow start: what did not go out before may go now', 4, { delivered: 6, out: 3 }, { delivered: 1, flight: 5 }],
+    [
+      'slow start: no further than the threshold',
+      1,
+      { delivered: 9, out: 1 },
+      { delivered: 2, flight: 9, progress: true },
+    ],
+    ['the first time: one on top in any case', 3, { delivered: 0, out: 0 }, { delivered: 2, lost: 3, flight: 5 }],
+    ['the first time: the retransmission at least', 1, { delivered: 0, out: 0 }, { delivered: 0, flight: 12 }],
+    ['nothing on its way: one', 1, { delivered: 2, out: 4 }, { delivered: 0.1, flight: 0 }],
+  ])('%s', (_, expected, state, acknowledgment) => {
+    expect(allowed(state, acknowledgment)).toBeCloseTo(expected, 2)
   })
 })
 
