@@ -10,17 +10,28 @@ const SHORT_COPY = 48
 
 /** One write. A list of them rather than an array: most connections have one at a time, and none while they are idle. */
 class Chunk {
-  bytes: Uint8Array
+  /** What the bytes lie in: the application's own chunk, which is these bytes, or all of packet memory. */
+  readonly source: Uint8Array
   /** Where the bytes lie in packet memory (`writeInto`, `appendCopy`): the packet whose slot they lie in, otherwise null. */
   readonly packet: PacketBuffer | null
+  /** Where they begin in `source`. */
+  readonly position: number
+  /** How many they are in packet memory. */
+  filled: number
   /** Whether what is written next may join it in its slot. */
   readonly isOpen: boolean
   following: Chunk | null = null
 
-  constructor(bytes: Uint8Array, packet: PacketBuffer | null, isOpen: boolean) {
-    this.bytes = bytes
+  constructor(source: Uint8Array, packet: PacketBuffer | null, position: number, filled: number, isOpen: boolean) {
+    this.source = source
     this.packet = packet
+    this.position = position
+    this.filled = filled
     this.isOpen = isOpen
+  }
+
+  get length(): number {
+    return this.packet === null ? this.source.length : this.filled
   }
 }
 
@@ -47,8 +58,11 @@ export class SendBuffer {
       packet?.release()
       return
     }
-    this.#add(new Chunk(bytes, packet, false))
-    this.length += bytes.length
+    const { length } = bytes
+    // A view of packet memory begins at its position there.
+    if (packet !== null) this.#add(new Chunk(packet.memory.bytes, packet, bytes.byteOffset, length, false))
+    else this.#add(new Chunk(bytes, null, 0, 0, false))
+    this.length += length
   }
 
   #add(chunk: Chunk): void {
@@ -69,9 +83,9 @@ export class SendBuffer {
     let taken = 0
     while (taken < bytes.length) {
       const last = this.#last
-      const room = last === null || !last.isOpen ? 0 : most - last.bytes.length
+      const room = last === null || !last.isOpen ? 0 : most - last.filled
       // Behind a packet that was sent but for a short rest nothing is added: the rest moves to where the next one begins.
-      const isJoining = room > 0 && (unsent >= last!.bytes.length || unsent >= segmentSize)
+      const isJoining = room > 0 && (unsent >= last!.filled || unsent >= segmentSize)
       const count = isJoining
         ? this.#extend(last!, bytes, taken, room, memory)
         : this.#startPacket(bytes, taken, most, room > 0 ? unsent : 0, memory)
@@ -86,13 +100,12 @@ export class SendBuffer {
   /** @returns how many of the bytes from `from` on now stand behind those of `chunk` */
   #extend(chunk: Chunk, bytes: Uint8Array, from: number, room: number, memory: PacketMemory): number {
     const count = Math.min(room, bytes.length - from)
-    const { length, byteOffset } = chunk.bytes
-    memory.bytes.set(part(bytes, from, count), byteOffset + length)
-    chunk.bytes = memory.bytes.subarray(byteOffset, byteOffset + length + count)
+    memory.bytes.set(part(bytes, from, count), chunk.position + chunk.filled)
     if (this.#cursor === null) {
       this.#cursor = chunk
-      this.#cursorOffset = this.length - length
+      this.#cursorOffset = this.length - chunk.filled
     }
+    chunk.filled += count
     return count
   }
 
@@ -106,22 +119,21 @@ export class SendBuffer {
     const start = packet.base + HEADROOM
     if (rest > 0) {
       const last = this.#last!
-      const { byteOffset, length } = last.bytes
-      const cut = byteOffset + length - rest
+      last.filled -= rest
+      const cut = last.position + last.filled
       memory.bytes.copyWithin(start, cut, cut + rest)
-      last.bytes = memory.bytes.subarray(byteOffset, cut)
       if (this.#cursor === null) this.#cursorOffset = this.length - rest
     }
     const count = Math.min(most - rest, bytes.length - from)
     memory.bytes.set(part(bytes, from, count), start + rest)
-    this.#add(new Chunk(memory.bytes.subarray(start, start + rest + count), packet, true))
+    this.#add(new Chunk(memory.bytes, packet, start, rest + count, true))
     return count
   }
 
   /** How many bytes from `offset` on, never sent before, lie together in one packet; 0 where they do not lie in packet memory. */
   restOfPacket(offset: number): number {
     if (this.#seek(offset) || this.#cursor === null || this.#cursor.packet === null) return 0
-    return this.#cursor.bytes.length - (offset - this.#cursorOffset)
+    return this.#cursor.length - (offset - this.#cursorOffset)
   }
 
   /** Copies [offset, offset + length) to `target` at `position`. */
@@ -131,21 +143,23 @@ export class SendBuffer {
     let chunkStart = isAgain ? this.#againOffset : this.#cursorOffset
     let within = offset - chunkStart
     while (length > 0) {
-      const bytes = chunk!.bytes
-      const count = Math.min(bytes.length - within, length)
+      const { source } = chunk!
+      const chunkLength = chunk!.length
+      const from = chunk!.position + within
+      const count = Math.min(chunkLength - within, length)
       if (count <= SHORT_COPY) {
-        for (let i = 0; i < count; i++) target[position + i] = bytes[within + i]
-      } else if (count === bytes.length) {
-        target.set(bytes, position)
+        for (let i = 0; i < count; i++) target[position + i] = source[from + i]
+      } else if (source === target) {
+        target.copyWithin(position, from, from + count)
       } else {
-        target.set(bytes.subarray(within, within + count), position)
+        target.set(part(source, from, count), position)
       }
       position += count
       length -= count
       within += count
-      if (within === bytes.length) {
+      if (within === chunkLength) {
         within = 0
-        chunkStart += bytes.length
+        chunkStart += chunkLength
         chunk = chunk!.following
       }
     }
@@ -167,10 +181,9 @@ export class SendBuffer {
     const isAgain = this.#seek(offset)
     const chunk = isAgain ? this.#again : this.#cursor
     if (chunk === null || (isAgain ? this.#againOffset : this.#cursorOffset) !== offset) return null
-    const { packet, bytes } = chunk
-    if (packet === null || packet.references !== 1 || bytes.length < length) return null
-    // A view of packet memory begins at its position there.
-    packet.start = bytes.byteOffset
+    const { packet } = chunk
+    if (packet === null || packet.references !== 1 || chunk.filled < length) return null
+    packet.start = chunk.position
     packet.end = packet.start + length
     return packet
   }
@@ -181,8 +194,8 @@ export class SendBuffer {
     let drop = count + this.#headOffset
     let chunk = this.#head
     let cursorLost = false
-    while (chunk !== null && drop >= chunk.bytes.length) {
-      drop -= chunk.bytes.length
+    while (chunk !== null && drop >= chunk.length) {
+      drop -= chunk.length
       if (chunk === this.#cursor) cursorLost = true
       if (chunk === this.#again) this.#again = null
       chunk.packet?.release()
@@ -217,7 +230,7 @@ export class SendBuffer {
         this.#againOffset = 0 - this.#headOffset
       }
       while (this.#again !== null) {
-        const next = this.#againOffset + this.#again.bytes.length
+        const next = this.#againOffset + this.#again.length
         if (offset < next) break
         this.#againOffset = next
         this.#again = this.#again.following
@@ -225,7 +238,7 @@ export class SendBuffer {
       return true
     }
     while (this.#cursor !== null) {
-      const next = this.#cursorOffset + this.#cursor.bytes.length
+      const next = this.#cursorOffset + this.#cursor.length
       if (offset < next) break
       this.#cursorOffset = next
       this.#cursor = this.#cursor.following
@@ -234,6 +247,7 @@ export class SendBuffer {
   }
 }
 
+/** A view only where it must be one: it takes as long to make as some hundred bytes to copy. */
 function part(bytes: Uint8Array, from: number, count: number): Uint8Array {
   return count === bytes.length ? bytes : bytes.subarray(from, from + count)
 }
