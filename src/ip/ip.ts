@@ -105,6 +105,11 @@ export interface Ip {
    * As `send`, but nothing leaves: what goes to a group that we listen to comes back to us. The packet stays the caller's.
    */
   loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void
+  /**
+   * Whether what can wait should be sent over this path now. While it is false for packets to ourselves, the end of a burst
+   * is to come.
+   */
+  hasRoom(path: Path): boolean
   /** Tells a sender that its packet could not be delivered, under the rate limit and the rules of RFC 1122, 3.2.2. */
   sendError(kind: IpErrorKind, offending: PacketBuffer): void
   /**

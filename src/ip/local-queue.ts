@@ -45,6 +45,11 @@ export class LocalQueue implements TimerHandler {
     this.#counters = counters
   }
 
+  /** Half of it is for answers, and for what cannot wait. */
+  get hasRoom(): boolean {
+    return this.#queue.length < this.limit >> 1
+  }
+
   /** Takes over a reference; without room, or memory, the packet is dropped. */
   send(packet: PacketBuffer): void {
     let sent = packet

@@ -219,6 +219,10 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
     this.#output.send(packet, path as Ipv4Path, protocol, hopLimit, trafficClass)
   }
 
+  hasRoom(path: Path): boolean {
+    return !path.isLocal || this.#localQueue.hasRoom
+  }
+
   loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     this.#output.loopBack(packet, path as Ipv4Path, protocol, hopLimit, trafficClass)
   }

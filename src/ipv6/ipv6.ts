@@ -292,6 +292,10 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
     this.#output.send(packet, path as Ipv6Path, protocol, hopLimit, trafficClass)
   }
 
+  hasRoom(path: Path): boolean {
+    return !path.isLocal || this.#localQueue.hasRoom
+  }
+
   loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
     this.#output.loopBack(packet, path as Ipv6Path, protocol, hopLimit, trafficClass)
   }

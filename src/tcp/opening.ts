@@ -11,6 +11,7 @@ import { InitialSequenceNumbers } from './initial-sequence-number.ts'
 import { LARGEST_WINDOW_SCALE } from './options.ts'
 import { sendSyn } from './send-segment.ts'
 import { advance, type SequenceNumber } from './sequence-number.ts'
+import { State } from './state.ts'
 import type { TcpContext } from './tcp-context.ts'
 import type { TimeWait, TimeWaitList } from './time-wait.ts'
 
@@ -24,6 +25,11 @@ export class Opening {
   readonly #table: ConnectionTable<Connection | TimeWait>
   readonly #timeWaits: TimeWaitList
   readonly #initialSequenceNumbers: InitialSequenceNumbers
+  /**
+   * Whose first SYN has not been sent: more of them at once than the queue of packets to ourselves holds. Each lost one would cost
+   * a second, and those lost again two. No more than there may be connections.
+   */
+  readonly #waiting = new Set<Connection>()
 
   constructor(
     context: TcpContext,
@@ -74,8 +80,29 @@ export class Opening {
       connection.schedule(connection.retransmitAt)
       return
     }
+    const { path } = connection
+    // An answer has its place in the queue from which the SYN was taken.
+    if (!connection.isAnswering && (this.#waiting.size > 0 || !path.ip.hasRoom(path))) {
+      this.#waiting.add(connection)
+      return
+    }
     sendSyn(connection)
     this.awaitAnswer(connection, now)
+  }
+
+  /** At the end of a burst: SYNs to ourselves that had to wait, in their order. */
+  sendWaiting(): void {
+    for (const connection of this.#waiting) {
+      const { path } = connection
+      if (!path.ip.hasRoom(path)) return
+      this.#waiting.delete(connection)
+      // It has been closed meanwhile.
+      if (connection.state !== State.SynSent) continue
+      const now = this.#context.time()
+      connection.timedAt = connection.lastSentAt = now
+      sendSyn(connection)
+      this.awaitAnswer(connection, now)
+    }
   }
 
   /** The SYN or SYN-ACK goes out again if nothing comes: RFC 6298, 5.1. */

@@ -345,6 +345,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
         if ((connection.closedEvent || connection.readableEvent) && connection.user !== null) this.touch(connection)
         this.#passiveOpen.deliver()
       }
+      this.#opening.sendWaiting()
     } finally {
       // Also when a user threw: its connection goes on.
       if (current !== null) current.touched = false
