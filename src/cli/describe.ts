@@ -16,7 +16,7 @@ export async function describeFile(
   format: DescribeFormat,
   bootArguments: readonly string[],
 ): Promise<string> {
-  const unikernel = await loadUnikernel(file)
+  const unikernel = await loadUnikernel(file, bootArguments)
   let graph: Graph
   try {
     graph = await compositionOf(unikernel, bootArguments, process.env.TAPSTACK_SANDBOX_INTERFACE)

@@ -35,7 +35,7 @@ export async function loadModule(file: string): Promise<Record<string, unknown>>
   try {
     return await import(url)
   } catch (error) {
-    if (needsCompiler || !NEEDS_COMPILER.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (needsCompiler || !NEEDS_COMPILER.has((error as NodeJS.ErrnoException | null)?.code ?? '')) throw error
     await registerCompiler()
     // Another address for the same file: under the first one Node remembers that it failed.
     return await import(`${url}?compiled`)

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
-import { isUnikernel, run, type Unikernel } from '../unikernel/index.ts'
+import { isPartOfStack, isUnikernel, run, type Unikernel } from '../unikernel/index.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
+import { explainLoadError } from './load-error.ts'
 import { loadModule } from './load-module.ts'
 
 /**
@@ -19,7 +20,7 @@ export async function runFile(file: string, bootArguments: readonly string[]): P
   }
   process.once('beforeExit', stuck)
   try {
-    return await run(await loadUnikernel(file), bootArguments, { command: `tapstack run ${file}` })
+    return await run(await loadUnikernel(file, bootArguments), bootArguments, { command: `tapstack run ${file}` })
   } finally {
     process.off('beforeExit', stuck)
   }
@@ -27,11 +28,12 @@ export async function runFile(file: string, bootArguments: readonly string[]): P
 
 /**
  * The application that a file exports.
+ * @param bootArguments with debug logs among them the stack trace follows what is wrong
  * @throws Failure if it is no file, cannot be loaded or exports none
  */
-export async function loadUnikernel(file: string): Promise<Unikernel> {
+export async function loadUnikernel(file: string, bootArguments: readonly string[] = []): Promise<Unikernel> {
   checkFile(file)
-  const module = await load(file)
+  const module = await load(file, bootArguments)
   // A CommonJS file's `exports.default` arrives one level deeper.
   const exported = [module.default, (module.default as { default?: unknown } | undefined)?.default].find(isUnikernel)
   if (exported === undefined) {
@@ -56,7 +58,7 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }
 
-async function load(file: string): Promise<Record<string, unknown>> {
+async function load(file: string, bootArguments: readonly string[]): Promise<Record<string, unknown>> {
   try {
     return await loadModule(file)
   } catch (error) {
@@ -64,10 +66,19 @@ async function load(file: string): Promise<Record<string, unknown>> {
     if (name !== null) {
       throw new Failure(`${file} needs the package ${name}, which is not installed: npm install ${name}`)
     }
-    // It is the author's error, who needs to see where.
-    const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new Failure(`${file} cannot be loaded: ${details}`)
+    const stack = error instanceof Error && isDebugging(bootArguments) ? `\n${error.stack}` : ''
+    throw new Failure(`${explainLoadError(file, error)}${stack}`)
   }
+}
+
+/** Whether everything is to be logged, or all of an application whose name nobody knows as long as it is not loaded. */
+function isDebugging(bootArguments: readonly string[]): boolean {
+  const written = bootArguments.flatMap((word, i) => {
+    const [, inline] = /^(?:--logs=|-l=?)(.+)$/.exec(word) ?? []
+    return word === '--logs' || word === '-l' ? [bootArguments[i + 1] ?? ''] : inline === undefined ? [] : [inline]
+  })
+  const levels = (written.length > 0 ? written.join(',') : (process.env.TAPSTACK_LOGS ?? '')).split(',')
+  return levels.some((level) => level === 'debug' || (level.endsWith(':debug') && !isPartOfStack(level.slice(0, -6))))
 }
 
 /** The package that was not found while loading, if that is what is wrong; null for a file, or anything else. */

@@ -3,8 +3,8 @@ import { optionName } from './command-line.ts'
 import { LOG_LEVEL_NAMES, LOG_SOURCES } from './log-levels.ts'
 import { declarationsOf, type Unikernel } from './unikernel.ts'
 
-/** Arguments whose value is the name of a file. */
-const OF_FILES = /(^|-)(config|capture|reports|file|folder)$/
+/** What `--help` calls values that are names of files. */
+const OF_FILES = /^(FILE|FOLDER)/
 
 /**
  * What may stand in the place of the last of `words` in the command line of a unikernel, for completion in a shell.
@@ -35,7 +35,7 @@ export function completeArguments(unikernel: Unikernel, words: readonly string[]
 }
 
 function valuesOf(name: string, declaration: ArgumentDeclaration, application: string): string[] | 'files' {
-  if (OF_FILES.test(optionName(name))) return 'files'
+  if (OF_FILES.test(declaration.placeholder ?? '')) return 'files'
   if (declaration.type === 'choice') return [...declaration.choices]
   if (declaration.type === 'boolean') return ['true', 'false']
   if (name !== 'logs') return []

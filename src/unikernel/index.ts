@@ -48,6 +48,7 @@ export { type EnvironmentStack, environmentOf, stackOfEnvironment } from './envi
 export { SANDBOX_VARIABLE } from './ipv4-addressing.ts'
 export type { Lifecycle, MemoryStatistics, Removal } from './lifecycle.ts'
 export type { LogControl } from './log-control.ts'
+export { isPartOfStack } from './log-levels.ts'
 export { EXIT_USAGE, run } from './run.ts'
 export type { RunOptions } from './run-options.ts'
 export type { SyslogData, SyslogFacility, SyslogSeverity } from './syslog.ts'

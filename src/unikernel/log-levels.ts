@@ -38,6 +38,11 @@ export const LOG_SOURCES = [
   'dhcp',
 ] as const
 
+/** Whether a source of the log is one of the layers, and neither the application nor the runner. */
+export function isPartOfStack(source: string): boolean {
+  return source !== 'unikernel' && (LOG_SOURCES as readonly string[]).includes(source)
+}
+
 /**
  * What `--logs` expects, as a phrase.
  * @param application the unikernel's name, which is a source as well

@@ -66,7 +66,7 @@ test('values of arguments, and nothing for what is no application', async () => 
   const [nothing, levels, files, switches] = await Promise.all([
     offered('run', 'README.md', '--'),
     offered('run', 'examples/echo.ts', '-l', 'tcp:'),
-    offered('run', 'examples/echo.ts', '--config', ''),
+    offered('run', 'examples/echo.ts', '--syslog-ca', ''),
     offered('run', 'examples/echo.ts', '--no-accept'),
   ])
   expect(nothing).toBe('')

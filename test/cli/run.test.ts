@@ -147,11 +147,56 @@ test('says so when the file exports no application', async () => {
   expect(code).toBe(64)
 })
 
-test('shows where a file fails that cannot be loaded', async () => {
-  const { code, stderr } = await runTapstack(['run', write('broken.mjs', `\n\nthrow new Error('not today')\n`)])
-  expect(stderr).toContain('broken.mjs cannot be loaded: Error: not today')
-  expect(stderr).toContain('broken.mjs:3')
-  expect(code).toBe(1)
+const SYNTAX = 'const a = {\n  a: 1\n  b: 2\n}\n'
+
+test.each<[string, string, string | RegExp]>([
+  ['throws.mjs', `\n\nthrow new Error('not today\\nnor tomorrow')\n`, 'line 3: Error: not today'],
+  ['throws.ts', `const a: number = 1\n\nthrow new Error('not today')\n`, 'line 3: Error: not today'],
+  [
+    'calls.mjs',
+    `import { readFileSync } from 'node:fs'\nreadFileSync('/none')\n`,
+    /^line 2: Error: ENOENT: no such .*$/,
+  ],
+  [
+    'declares.mjs',
+    `import { unikernel } from 'tapstack'\n\nunikernel({ name: '_' })`,
+    /^line 3: TypeError: start of .*$/,
+  ],
+  ['syntax.mjs', SYNTAX, "line 3: SyntaxError: Unexpected identifier 'b'"],
+  ['syntax.cjs', SYNTAX, "line 3: SyntaxError: Unexpected identifier 'b'"],
+  ['syntax.ts', SYNTAX, /^line 3: SyntaxError: .+$/],
+  ['imports.mjs', `import './syntax.mjs'\n`, /^\S+syntax\.mjs, line 3: SyntaxError: Unexpected identifier 'b'$/],
+  ['no-export.mjs', `\nimport { none } from './syntax.cjs'\n`, /^.*SyntaxError: .*$/],
+  ['passwd', 'root:x:0:0:root:/root:/bin/bash\n', "line 1: SyntaxError: Unexpected token ':'"],
+  ['null.mjs', 'throw null\n', 'null'],
+])('says in one line where and why a file cannot be loaded: %s', async (name, text, expected) => {
+  for (const other of ['syntax.mjs', 'syntax.cjs']) write(`broken/${other}`, SYNTAX)
+  const file = write(`broken/${name}`, text)
+  const { code, stdout, stderr } = await runTapstack(['run', file])
+  const [what, ...rest] = stderr.split('\n')
+  expect(rest).toEqual([''])
+  const [before, why] = what.split(' cannot be loaded: ')
+  expect(before).toBe(`tapstack: ${file}`)
+  if (typeof expected === 'string') expect(why).toBe(expected)
+  else expect(why).toMatch(expected)
+  expect([code, stdout]).toEqual([1, ''])
+})
+
+test('with debug logs the stack trace follows', async () => {
+  const file = write('traced.mjs', `throw new Error('not today')\n`)
+  const lines = async (words: string[], environment = {}) => {
+    const { stderr } = await runTapstack(['run', file, ...words], { env: { ...process.env, ...environment } })
+    return stderr.split('\n')
+  }
+  for (const traced of [
+    await lines(['-l', 'debug']),
+    await lines(['--logs=*:info,x:debug']),
+    await lines([], { TAPSTACK_LOGS: '*:debug' }),
+  ]) {
+    expect(traced[1]).toBe('Error: not today')
+    expect(traced[2]).toMatch(/^ +at .*traced\.mjs:1:7/)
+  }
+  expect(await lines(['-l', 'tcp:debug'])).toHaveLength(2)
 })
 
 test.each([
