@@ -71,7 +71,8 @@ const QUEUE = 512
 /**
  * Opens raw sockets (raw(7)) on an interface as a network of IPv4 without a link layer, by the optional package `raw-socket`:
  * `--interface raw:eth0`. What the kernel takes for its own is received as well by us: so our address has to be local to it, and it
- * answers too, unless it is kept from that (the guide says how). There is no IPv6: raw sockets leave out its header.
+ * answers too, unless it is kept from that (the guide says how). There is no IPv6: its raw sockets leave out the
+ * header (RFC 3542, section 3), and with it where a packet was sent to.
  * @throws OptionalPackageError in a line that says what to do; SystemError EPERM (it takes CAP_NET_RAW), ENODEV, ENETDOWN;
  *   RangeError for a protocol or a mark
  */

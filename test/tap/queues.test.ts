@@ -57,6 +57,26 @@ describeWithNamespaces('a tap with several queues', () => {
     await namespace.run('ping', ['-c', '1', '-W', '2', '10.0.0.2'])
   })
 
+  test('full queues are served in turns, however full one of them is', async () => {
+    // Nothing else is to come in between.
+    await namespace.run('sh', ['-c', 'sysctl -qw net.ipv6.conf.default.disable_ipv6=1 || true'])
+    const { stdout } = await namespace.runNode('test/tap/programs/turns.ts', ['tap0', '4', '64', '20'])
+    const bursts = JSON.parse(stdout) as [queue: number, frames: number][]
+    const left = [0, 0, 0, 0]
+    for (const [queue, frames] of bursts) left[queue]! += frames
+    for (const waiting of left) expect(waiting).toBeGreaterThan(100)
+    // Four bursts of 32 frames of each of the others, at most, before a queue has its turn again.
+    const passed = [0, 0, 0, 0]
+    for (const [served, frames] of bursts) {
+      left[served]! -= frames
+      for (const queue of left.keys()) {
+        passed[queue] = queue === served || left[queue] === 0 ? 0 : passed[queue]! + frames
+        expect(passed[queue]).toBeLessThanOrEqual(3 * 4 * 32)
+      }
+    }
+    expect(left).toEqual([0, 0, 0, 0])
+  })
+
   test('two processes may take a queue each; a tap for one queue is told so', { timeout: 60_000 }, async () => {
     const first = namespace.spawnNode('test/tap/programs/queues.ts', ['new%d', '1'])
     await first.waitFor('ready')
