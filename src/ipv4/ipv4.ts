@@ -220,7 +220,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   }
 
   hasRoom(path: Path): boolean {
-    return !path.isLocal || this.#localQueue.hasRoom
+    return !path.isLocal || this.localQueue.hasRoom
   }
 
   loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {

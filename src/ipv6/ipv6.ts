@@ -293,7 +293,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   }
 
   hasRoom(path: Path): boolean {
-    return !path.isLocal || this.#localQueue.hasRoom
+    return !path.isLocal || this.localQueue.hasRoom
   }
 
   loopBack(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): void {
