@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { BadArgument, EXIT_USAGE, environmentOf } from '../unikernel/index.ts'
 import { Failure } from './failure.ts'
@@ -25,7 +26,9 @@ export async function runExec(bootArguments: readonly string[], command: readonl
   const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} ${loader}--import=${REGISTER}`.trim()
   const [program, ...words] = command
   const child = spawn(program!, words, { stdio: 'inherit', env: { ...process.env, ...variables, NODE_OPTIONS } })
-  const forward = (signal: NodeJS.Signals) => child.kill(signal)
+  const forward = (signal: NodeJS.Signals) => {
+    if (!isFromTerminal(signal)) child.kill(signal)
+  }
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
   try {
     return await new Promise<number>((resolve, reject) => {
@@ -39,4 +42,17 @@ export async function runExec(bootArguments: readonly string[], command: readonl
   } finally {
     for (const signal of FORWARDED_SIGNALS) process.off(signal, forward)
   }
+}
+
+/**
+ * Whether the command has got the signal already: a terminal sends those of its keys to everybody in front of it. Who
+ * sends one of these to us alone while we are there is mistaken for it.
+ */
+function isFromTerminal(signal: NodeJS.Signals): boolean {
+  if (signal !== 'SIGINT' && signal !== 'SIGQUIT') return false
+  // proc_pid_stat(5), behind the name, which may have spaces: state, parent, process group, session, terminal, its foreground group.
+  const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return group === foreground
 }

@@ -2,57 +2,52 @@
  * `node --import tapstack/register app.js`: the program's network is a stack of ours, made as the variables `TAPSTACK_...`
  * of the environment say. It is there before the program's first line runs.
  */
-import cluster from 'node:cluster'
-import { syncBuiltinESMExports } from 'node:module'
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
-import { HostClock, SecureRandom } from '../clock/index.ts'
-import { SystemError } from '../errors/index.ts'
-import { type Netif, openNetif, VirtualNetwork } from '../netif/index.ts'
-import { leadLifeOfProcess, moveNodeOnto } from '../node/index.ts'
-import { PacketMemory } from '../packet/index.ts'
-import { createStack } from '../stack/index.ts'
-import { BadArgument, EXIT_USAGE, SANDBOX_VARIABLE, stackOfEnvironment } from '../unikernel/index.ts'
+import { isLauncher } from './launchers.ts'
 
-/** `NODE_OPTIONS` with which `tapstack exec` starts a program. */
-export const IMPORT_OPTION = `--import=${import.meta.url}`
+const OWN_NAME = 'tapstack/register'
 
-async function register(): Promise<void> {
-  const { options, isLoopback } = await stackOfEnvironment(process.env, process.env[SANDBOX_VARIABLE])
-  if (options === null) return
-  const clock = new HostClock()
-  const random = new SecureRandom()
-  const memory = new PacketMemory()
-  const netif: Netif = isLoopback
-    ? new VirtualNetwork({ clock, random, memory }).port()
-    : await openNetif(options.interface ?? 'tap0', { memory, clock })
-  const stack = await createStack({ ...options, net: 'direct', netif, clock, random })
-  leadLifeOfProcess(stack, moveNodeOnto(stack), [clock, netif])
-  refuseCluster()
-}
-
-/** A primary hands its workers descriptors of sockets, which connections of a stack do not have: they would wait for ever. */
-function refuseCluster(): void {
-  cluster.fork = () => {
-    throw new SystemError('ENOTSUP', 'cluster.fork', { hint: 'a stack and its connections belong to one process' })
+/** Whether `--import` of this means this module. */
+function isThis(specifier: string): boolean {
+  if (specifier === OWN_NAME || specifier === import.meta.url) return true
+  try {
+    const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier
+    return realpathSync(path) === realpathSync(fileURLToPath(import.meta.url))
+  } catch {
+    return false
   }
-  syncBuiltinESMExports()
 }
 
-/** What a program starts has its own network, or the operating system's: a tap has one stack. */
+/** Options of Node without those that load this module. */
+function withoutThis(words: readonly string[]): string[] {
+  const left: string[] = []
+  for (let i = 0; i < words.length; i++) {
+    const [, inline] = /^--import=(.*)$/.exec(words[i]) ?? []
+    if (inline !== undefined && isThis(inline)) continue
+    if (words[i] === '--import' && i + 1 < words.length && isThis(words[i + 1])) i++
+    else left.push(words[i])
+  }
+  return left
+}
+
+/**
+ * A tap has one stack. What the program starts has the network of the operating system: `child_process.fork` hands on the
+ * options of this process, and everything hands on its environment.
+ */
 function keepToThisProcess(): void {
+  process.execArgv.splice(0, Infinity, ...withoutThis(process.execArgv))
   const { NODE_OPTIONS } = process.env
   if (NODE_OPTIONS === undefined) return
-  const left = NODE_OPTIONS.replace(IMPORT_OPTION, '').trim()
+  const left = withoutThis(NODE_OPTIONS.split(' ')).join(' ').trim()
   if (left === '') delete process.env.NODE_OPTIONS
   else process.env.NODE_OPTIONS = left
 }
 
-if (isMainThread) {
+// Loaded only where there is to be a stack: threads and launchers need not wait for it.
+if (isMainThread && !isLauncher(process.argv[1])) {
   keepToThisProcess()
-  try {
-    await register()
-  } catch (error) {
-    console.error(`tapstack: ${error instanceof Error ? error.message : error}`)
-    process.exit(error instanceof BadArgument ? EXIT_USAGE : 1)
-  }
+  const { register } = await import('./registration.ts')
+  await register()
 }

@@ -104,4 +104,45 @@ export const LIFETIMES: Record<string, { program: string; goesOn: boolean }> = {
     process.on('exit', (code) => console.log('exit', code))
     const server = net.createServer().listen(0, '127.0.0.1', () => server.close())`,
   },
+  'listeners of the process': {
+    goesOn: false,
+    program: `
+    // With any --import Node has one of its own.
+    const isOthers = ({ name }) => name !== 'handleProcessExit'
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'beforeExit', 'exit']) {
+      console.log(name, process.listeners(name).filter(isOthers))
+    }`,
+  },
+  'a signal that whoever listens last deals with': {
+    goesOn: false,
+    program: `
+    const last = () => {
+      console.log('others', process.listeners('SIGINT').length - 1)
+      if (process.listeners('SIGINT').length > 1) return
+      process.off('SIGINT', last)
+      process.kill(process.pid, 'SIGINT')
+    }
+    process.on('SIGINT', last)
+    net.createServer().listen(0, '127.0.0.1', () => process.kill(process.pid, 'SIGINT'))`,
+  },
+  'a signal that nobody deals with any more': {
+    goesOn: false,
+    program: `
+    const deal = () => console.log('dealt with')
+    process.on('SIGTERM', deal).off('SIGTERM', deal).on('SIGTERM', deal).removeAllListeners('SIGTERM')
+    net.createServer().listen(0, '127.0.0.1', () => process.kill(process.pid, 'SIGTERM'))`,
+  },
+  'a signal that is dealt with once': {
+    goesOn: false,
+    program: `
+    const server = net.createServer().listen(0, '127.0.0.1', () => process.kill(process.pid, 'SIGTERM'))
+    process.once('SIGTERM', (name, number) => {
+      console.log(name, number)
+      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 20)
+    })`,
+  },
+  'a signal that the program tells itself of': {
+    goesOn: false,
+    program: `console.log(process.emit('SIGINT'), process.emit('beforeSomething'))`,
+  },
 }

@@ -2,13 +2,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { type NetworkInterfaceInfo, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openByteStream } from '../../src/netif/index.ts'
 import { nodeInternals } from '../../src/node/internals.ts'
+import { PacketMemory } from '../../src/packet/index.ts'
+import { createStack } from '../../src/stack/index.ts'
 import { requires } from '../requirements.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { IS_BUILT, LOADER, LOADER_WARNING, registerOptions } from './register-options.ts'
@@ -199,6 +202,76 @@ test('tapstack exec takes arguments instead of variables, and passes the exit co
   expect(outcome.stdout).toMatch(/^IPv6 lo (undefined|--import=\S+tsx\S+)\n$/)
 })
 
+/** Says for each word of the command line how it runs, in a program started so, whose network it has. */
+const WHOSE = `
+  const { fork, execFileSync } = require('node:child_process')
+  const [,, port, ...ways] = process.argv
+  const [way, ...rest] = ways
+  const next = [__filename, port, ...rest]
+  require('node:net').connect(port, '127.0.0.1').on('connect', () => tell("the system's")).on('error', () => tell("the stack's"))
+  function tell(whose) {
+    console.log(way, whose)
+    if (rest[0] === 'fork') fork(__filename, next.slice(1))
+    else if (rest[0] === 'options') execFileSync(process.execPath, [...process.execArgv, ...next], { stdio: 'inherit' })
+    else if (rest[0] === 'spawn') execFileSync(process.execPath, next, { stdio: 'inherit' })
+    setTimeout(() => process.exit(), rest.length === 0 ? 0 : 60_000).unref()
+  }`
+
+test('what a program starts has the network of the operating system; what npm starts has the stack', async () => {
+  const server = createServer((socket) => socket.on('error', () => {}).destroy())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const port = String((server.address() as AddressInfo).port)
+  const program = join(folder, 'whose.cjs')
+  writeFileSync(program, WHOSE)
+  const npm = join(folder, 'node_modules', 'npm', 'cli.cjs')
+  mkdirSync(join(folder, 'node_modules', 'npm'), { recursive: true })
+  writeFileSync(
+    npm,
+    WHOSE.replace(
+      '__filename, port',
+      "process.argv[2] && require('node:path').join(__dirname, '../../whose.cjs'), port",
+    ),
+  )
+  const inEnvironment = { NODE_OPTIONS: `--no-deprecation ${REGISTER.join(' ').replaceAll('--import ', '--import=')}` }
+  try {
+    const outcomes = await Promise.all([
+      run(process.execPath, [...REGISTER, program, port, 'program', 'fork', 'options'], LOOPBACK),
+      run(process.execPath, [program, port, 'program', 'fork', 'spawn'], { ...LOOPBACK, ...inEnvironment }),
+      run(process.execPath, [npm, port, 'npm', 'spawn', 'fork'], { ...LOOPBACK, ...inEnvironment }),
+    ])
+    expect(outcomes.map(({ stdout, stderr }) => stdout + stderr.replace(LOADER_WARNING, ''))).toEqual([
+      "program the stack's\nfork the system's\noptions the system's\n",
+      "program the stack's\nfork the system's\nspawn the system's\n",
+      "npm the system's\nspawn the stack's\nfork the system's\n",
+    ])
+  } finally {
+    server.close()
+  }
+}, 60_000)
+
+test('tapstack exec in a terminal: Ctrl-C arrives once', async (context) => {
+  requires(context, 'script')
+  const main = new URL(`../../${IS_BUILT ? 'dist/cli/main.js' : 'src/cli/main.ts'}`, import.meta.url).href
+  const start = join(folder, 'exec.mjs')
+  writeFileSync(start, `import { main } from '${main}'; process.exit(await main(process.argv.slice(2)))`)
+  const program = join(folder, 'interrupted.cjs')
+  writeFileSync(
+    program,
+    `let times = 0
+    process.on('SIGINT', () => { if (++times === 1) setTimeout(() => { console.log('times', times); process.exit(5) }, 1000) })
+    require('node:net').createServer().listen(0, () => console.log('READY'))`,
+  )
+  const words = [process.execPath, ...LOADER, start, 'exec', '--interface=lo', '--', process.execPath, program]
+  const terminal = spawn('script', ['-qefc', words.join(' '), '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let shown = ''
+  terminal.stdout.on('data', (data) => {
+    if (`${data}`.includes('READY')) terminal.stdin.write('\x03')
+    shown += data
+  })
+  expect(await once(terminal, 'exit')).toEqual([5, null])
+  expect(shown).toMatch(/times.*1/)
+}, 60_000)
+
 test('os.networkInterfaces shows the stack, and not the interfaces of the operating system', async () => {
   const program = `import { networkInterfaces } from 'node:os'; console.log(JSON.stringify(networkInterfaces()))`
   const environment = { ...LOOPBACK, TAPSTACK_IPV4: '10.0.0.2/20', TAPSTACK_IPV6: 'fd00::2/64' }
@@ -263,6 +336,55 @@ test('a stack on a carrier: connects again on the sockets of the operating syste
   }
 }, 60_000)
 
+/** What a program on a stack of its own, at port 80 of 10.0.0.2, says to a peer before it has ended by itself. */
+async function lastWords(
+  program: string,
+  name: string,
+): Promise<[said: string, code: number | null, signal: string | null]> {
+  const path = join(folder, name)
+  const memory = new PacketMemory()
+  const netif = await openByteStream({ path, memory, listen: true })
+  await using stack = await createStack({ netif, ipv4: '10.0.0.1/24', ipv4Only: true })
+  const environment = { TAPSTACK_INTERFACE: `unix:${path}`, TAPSTACK_IPV4: '10.0.0.2/24', TAPSTACK_IPV4_ONLY: 'true' }
+  const head = `const net = require('node:net'); process.stdin.on('end', () => process.exit(86)).resume();`
+  const child = spawn(process.execPath, [...REGISTER, '-e', head + program], {
+    env: { ...process.env, ...environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  await once(child.stdout, 'data')
+  const flow = await stack.connect({ address: '10.0.0.2', port: 80 })
+  let said = ''
+  for await (const data of flow) said += Buffer.from(data)
+  return [said, ...((await ended) as [number | null, string | null])]
+}
+
+test('what a program says in its last moment is sent, and so is that it has ended', async () => {
+  const serve = (then: string) =>
+    `const server = net.createServer((socket) => { ${then} }).listen(80, () => console.log('listening'));`
+  expect(
+    await Promise.all([
+      lastWords(serve(`socket.end('exit'); process.exit(3)`), 'wire1'),
+      lastWords(
+        serve(`process.on('exit', () => socket.end('in the handler')); setTimeout(process.exit, 20, 4)`),
+        'wire2',
+      ),
+      lastWords(serve(`socket.write('signal'); process.kill(process.pid, 'SIGTERM')`), 'wire3'),
+      lastWords(
+        serve(
+          `process.once('SIGTERM', () => process.kill(process.pid, 'SIGTERM')); socket.write('twice'); process.kill(process.pid, 'SIGTERM')`,
+        ),
+        'wire4',
+      ),
+    ]),
+  ).toEqual([
+    ['exit', 3, null],
+    ['in the handler', 4, null],
+    ['signal', null, 'SIGTERM'],
+    ['twice', null, 'SIGTERM'],
+  ])
+}, 60_000)
+
 test('what a program sends to itself does not wait for anything else to happen', async () => {
   const program = `const { createServer, connect } = require('node:net')
     const answer = (socket) => socket.resume().on('end', () => socket.end('late'))
@@ -280,6 +402,15 @@ test('what a program sends to itself does not wait for anything else to happen',
   expect([code, stderr]).toEqual([0, ''])
   expect(Number(stdout)).toBeLessThan(1500)
 }, 60_000)
+
+test('--require is one line that says what to do, and exit code 64', async () => {
+  const outcome = await run(process.execPath, ['--require', 'tapstack/register', '-e', 'console.log("runs")'], LOOPBACK)
+  expect(outcome).toEqual({
+    code: 64,
+    stdout: '',
+    stderr: expect.stringMatching(/^tapstack: .* node --import tapstack\/register app\.js\n$/),
+  })
+})
 
 test('a wrong variable is one line and exit code 64', async () => {
   const outcome = await run(process.execPath, [...REGISTER, '-e', ''], { TAPSTACK_IPV4: '10.0.0.300/24' })

@@ -37,19 +37,21 @@ results.secure = await secure.get('greeting')
 results.secureLarge = large.equals(await secure.getBuffer('large'))
 await secure.quit()
 
-// The server ends and comes back: both connections find it again, and so does the subscription.
-const lost = Promise.all([once(redis, 'close'), once(listener, 'close')])
-console.log('restart')
-await lost
+// The server ends and comes back: both connections find it again, and so does the subscription. Meanwhile they are refused,
+// which they tell as an 'error', for which `once` of node:events would reject.
+const happens = (client, event) => new Promise((resolve) => client.once(event, resolve))
 redis.on('error', () => {})
 listener.on('error', () => {})
-const subscribed = once(listener, 'ready')
+const lost = Promise.all([happens(redis, 'close'), happens(listener, 'close')])
+console.log('restart')
+await lost
+const subscribed = happens(listener, 'ready')
 results.queued = await redis.set('again', 'yes')
 await subscribed
 await listener.ping()
 heard.length = 0
 while (heard.length === 0) {
-  const message = once(listener, 'message')
+  const message = happens(listener, 'message')
   if ((await redis.publish('news', 'back')) > 0) await message
 }
 results.back = heard[0]
