@@ -29,6 +29,8 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
 
   protected connectRequest: NodeRequest | null = null
   protected shutdownRequest: NodeRequest | null = null
+  /** In which pass our side was ended, or after which; -1 if it was not. */
+  protected shutdownPass = -1
   /** Writes that wait for room in the send buffer. */
   protected readonly writes = new WaitingWrites(this)
 

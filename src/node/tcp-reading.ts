@@ -12,7 +12,8 @@ const SMALL_SLICE = 16_384
 
 /**
  * libuv reads until the kernel has nothing more, and finds the end of the stream when it looks again: in the next pass. When
- * our side has ended as well it sees that at once, before 1.52; and takes a reset for the end if it has just read all data.
+ * our side had ended as well before this one it sees that at once, before 1.52; and takes a reset for the end if it has just
+ * read all data.
  */
 const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
 
@@ -73,7 +74,7 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
       deliver(this, data)
       return true
     }
-    if (connection.finReceived) return this.#nextEnd(connection)
+    if (connection.finReceived) return this.#nextEnd()
     if (this.failure === null || this.failureTold || this.endTold) return false
     if (HANG_UP_ENDS_READING && this.#wasPartial && this.#dataPass === this.host.turns.pass) {
       this.#tellEnd()
@@ -89,9 +90,11 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     return true
   }
 
-  #nextEnd(connection: Connection): boolean {
+  #nextEnd(): boolean {
     if (this.endTold) return false
-    if (this.#dataPass === this.host.turns.pass && !(connection.finQueued && HANG_UP_ENDS_READING)) {
+    const { pass } = this.host.turns
+    const isHungUp = HANG_UP_ENDS_READING && this.shutdownPass >= 0 && this.shutdownPass < pass
+    if (this.#dataPass === pass && !isHungUp) {
       this.queueTurn()
       return false
     }

@@ -135,6 +135,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
   onshutdown(request: NodeRequest): number {
     if (this.connection === null || this.isGone) return errorNumber('ENOTCONN')
     this.shutdownRequest = request
+    this.shutdownPass = this.host.turns.pass
     this.connection.shutdownWrite()
     this.updateHold()
     this.queueTurn()

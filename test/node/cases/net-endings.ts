@@ -23,6 +23,31 @@ export const endings: Cases = {
     await event(accepted, 'close')
     on.log(accepted.destroyed, accepted.readyState)
   },
+  async 'end: a client that ends because of what it reads, from a server that hung up, is not told of that'(on) {
+    for (const way of ['end', 'destroySoon'] as const) {
+      const { client, accepted } = await pair(on)
+      watch(on, `client ${way}`, client, SOCKET_EVENTS)
+      client.on('data', () => process.nextTick(() => client[way]()))
+      accepted.end('answer')
+      await event(client, 'close')
+    }
+  },
+  async 'end: http, a server that answers and hangs up'(on) {
+    for (const keepAlive of [false, true]) {
+      const agent = on.track(new on.http.Agent({ keepAlive }))
+      const server = on.track(
+        on.http.createServer((_request, response) => response.setHeader('connection', 'close').end('x')),
+      )
+      server.listen(0, '127.0.0.1')
+      await event(server, 'listening')
+      const request = on.http.get({ ...(server.address() as object), host: '127.0.0.1', agent })
+      request.on('socket', (socket) => watch(on, 'socket', socket, SOCKET_EVENTS))
+      watch(on, 'request', request, ['finish', 'error', 'close'])
+      request.on('response', (response) => watch(on, 'response', response, ['data', 'end', 'close']))
+      await event(request, 'close')
+      await wait(5)
+    }
+  },
   async 'end: half-open'(on) {
     const { client, accepted } = await pair(on, { server: { allowHalfOpen: true }, client: { allowHalfOpen: true } })
     watch(on, 'accepted', accepted, SOCKET_EVENTS)
