@@ -153,11 +153,7 @@ function summary(outcomes: readonly DnsOutcome[], families: readonly IpFamily[])
 }
 
 function soon<T>(outcome: T, callback: (outcome: T) => void): () => void {
-  let cancelled = false
-  queueMicrotask(() => {
-    if (!cancelled) callback(outcome)
-  })
-  return () => {
-    cancelled = true
-  }
+  // Not before ticks and promises: Node asks threads, whose answers come with another pass of the event loop.
+  const waiting = setImmediate(() => callback(outcome))
+  return () => clearImmediate(waiting)
 }

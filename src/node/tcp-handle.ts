@@ -63,14 +63,34 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     const refusal = refusalToBind(this.host.stack, parsed, family === 6 && (flags & IPV6_ONLY) !== 0)
     if (refusal !== null) return errorNumber(refusal)
     const listened = listenedOn(address, flags)
-    // Node leaves it out where it is any.
-    const isAnyPort = (port & 0xffff) === 0
-    // As Linux with SO_REUSEADDR, which libuv sets: only a listener keeps a port to itself.
-    const isTaken = !isAnyPort && tcp.isTaken(listened, port, (flags & REUSE_PORT) !== 0)
-    const chosen = isAnyPort ? tcp.freePort(listened) : port
+    // libuv takes the lower half of whatever number it is given; Node leaves it out where it is any.
+    const wanted = port & 0xffff
+    const isAnyPort = wanted === 0
+    const isTaken = !isAnyPort && (this.#isTaken(wanted, listened, flags) || this.#isPortOfConnection(wanted, address))
+    const chosen = isAnyPort ? tcp.freePort(listened) : wanted
     if (isTaken || chosen === 0) return errorNumber('EADDRINUSE')
     this.#bound = { address, port: chosen, flags, isAnyPort }
     return 0
+  }
+
+  /** As Linux with SO_REUSEADDR, which libuv sets when it binds: only a listener keeps a port to itself. */
+  #isTaken(port: number, address: IpAddress | null, flags: number): boolean {
+    return this.host.stack.tcp.isTaken(address, port, (flags & REUSE_PORT) !== 0)
+  }
+
+  /** As does a connection whose port was chosen when it connected: nobody has bound that, and so not set SO_REUSEADDR. */
+  #isPortOfConnection(port: number, address: IpAddress): boolean {
+    let isIt = false
+    this.host.stack.tcp.forEachConnection(({ localPort, localAddress, user }) => {
+      if (localPort !== port || !(user instanceof TcpHandle) || !user.#hasConnectedUnbound) return
+      const isAny = address.isUnspecified && (address.family === 6 || localAddress.family === 4)
+      isIt ||= isAny || address.equals(localAddress)
+    })
+    return isIt
+  }
+
+  get #hasConnectedUnbound(): boolean {
+    return this.#bound === null && this.#isOpen
   }
 
   listen(backlog: number): number {
