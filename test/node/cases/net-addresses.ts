@@ -163,6 +163,30 @@ export const addresses: Cases = {
     second.on('connect', () => on.log('second connected', second.localPort === localPort))
     await Promise.race([event(second, 'connect'), event(second, 'close')])
   },
+  async 'localPort of a connection that was not bound to it'(on) {
+    const { port } = await listening(on, (socket) => socket.resume())
+    const first = on.track(on.net.connect({ port, host: '127.0.0.1' }))
+    await event(first, 'connect')
+    for (const localAddress of ['127.0.0.1', '127.0.0.2', '0.0.0.0']) {
+      await visit(on, { port: 1, host: '127.0.0.1', localAddress, localPort: first.localPort })
+    }
+    for (const host of ['127.0.0.1', '127.0.0.2', '::']) {
+      const server = on.track(on.net.createServer())
+      watch(on, host, server, SERVER_EVENTS)
+      server.listen(first.localPort, host)
+      await Promise.race([event(server, 'listening'), event(server, 'error')])
+    }
+  },
+  async 'localPort that is none'(on) {
+    for (const localPort of [-1, 65_536, 65_536 + 4570]) await visit(on, { port: 1, host: '127.0.0.1', localPort })
+  },
+  async 'lookup of localhost comes after ticks and promises'(on) {
+    const client = on.track(on.net.connect({ port: 1, family: 4 } as never))
+    watch(on, 'client', client, SOCKET_EVENTS)
+    process.nextTick(() => on.log('tick'))
+    void Promise.resolve().then(() => process.nextTick(() => on.log('promise')))
+    await event(client, 'close')
+  },
   async 'localPort of another connection to the same server'(on) {
     const { port } = await listening(on, (socket) => socket.resume())
     const localPort = await freePort(on)

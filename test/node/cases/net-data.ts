@@ -15,6 +15,18 @@ async function all(socket: Socket): Promise<Buffer> {
 const MEGABYTE = 1_048_576
 
 export const data: Cases = {
+  async 'several writes in one go are read in one go'(on) {
+    const { client, accepted } = await pair(on)
+    accepted.on('data', (data) => on.log(data))
+    for (let round = 0; round < 3; round++) {
+      for (const letter of 'abcd') client.write(letter)
+      await wait(10)
+    }
+    client.write('e')
+    client.write('f')
+    client.resetAndDestroy()
+    await event(accepted, 'close')
+  },
   async 'write: every kind of chunk and encoding'(on) {
     const { client, accepted } = await pair(on)
     const received = all(accepted)

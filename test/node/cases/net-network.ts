@@ -1,26 +1,29 @@
 /** `net` on the network of `datagram-network.ts`: which addresses a server may listen on, and a client go to and come from. */
 import type { AddressInfo, Socket } from 'node:net'
-import { type Cases, event, type Surroundings } from '../behaviour.ts'
+import { type Cases, event, type Surroundings, wait } from '../behaviour.ts'
 import { ZONE } from './datagram-network.ts'
 
 /** A port that nobody listens on. */
 const NOBODY = 9
-/** Milliseconds after which a client that heard nothing is on its way: nobody answers. */
+/** Nobody is there who could answer, or has no address. */
+const SILENT = ['10.0.0.9', '10.0.0.0', 'fd00::9', `fe80::9%${ZONE}`]
+/** Milliseconds after which a client that heard nothing is on its way. What Linux refuses it refuses at once. */
 const ON_ITS_WAY = 30
 
 /** Connects, and says what becomes of it. */
-async function visit(on: Surroundings, options: object): Promise<void> {
-  const client = on.track(on.net.connect({ port: NOBODY, autoSelectFamily: false, timeout: ON_ITS_WAY, ...options }))
-  client.on('timeout', () => {
-    on.log(options, 'on its way', client.connecting)
-    client.destroy()
-  })
+async function visit(on: Surroundings, options: { host: string; localAddress?: string; localPort?: number }) {
+  const client = on.track(on.net.connect({ port: NOBODY, autoSelectFamily: false, ...options }))
   client.on('error', (error) => on.log(options, error, error.message))
   client.on('connect', () => {
     on.log(options, 'connected', shown(client.localAddress), shown(client.remoteAddress))
     client.destroy()
   })
-  await event(client, 'close')
+  const closed = event(client, 'close')
+  if (!SILENT.includes(options.host)) return closed
+  await Promise.race([closed, wait(ON_ITS_WAY)])
+  if (client.destroyed) return
+  on.log(options, 'on its way', client.connecting)
+  client.destroy()
 }
 
 /** Link-local addresses are others on every machine. */
