@@ -153,7 +153,11 @@ function summary(outcomes: readonly DnsOutcome[], families: readonly IpFamily[])
 }
 
 function soon<T>(outcome: T, callback: (outcome: T) => void): () => void {
-  // Not before ticks and promises: Node asks threads, whose answers come with another pass of the event loop.
-  const waiting = setImmediate(() => callback(outcome))
-  return () => clearImmediate(waiting)
+  let cancelled = false
+  queueMicrotask(() => {
+    if (!cancelled) callback(outcome)
+  })
+  return () => {
+    cancelled = true
+  }
 }

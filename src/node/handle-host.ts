@@ -22,7 +22,24 @@ export class HandleHost {
     })
     for (const { localQueue } of stack.tcp.ips) localQueue.onWaiting = () => this.turns.wake()
     this.hold = new EventLoopHold(stack.openHandles)
-    this.lookup = stack.dns.lookup as Lookup
+    this.lookup = inAnotherPass(stack.dns.lookup as Lookup)
+  }
+}
+
+/** Node asks threads, whose answers never come before ticks and promises that wait. */
+function inAnotherPass(lookup: Lookup): Lookup {
+  return (hostname, options, callback) => {
+    if (typeof callback !== 'function') return lookup(hostname, options)
+    let answer: (() => void) | null = null
+    let isLater = false
+    lookup(hostname, options, (...words) => {
+      answer = () => callback(...words)
+      if (isLater) answer()
+    })
+    setImmediate(() => {
+      isLater = true
+      answer?.()
+    })
   }
 
   /**
