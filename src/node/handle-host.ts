@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { DirectStack } from '../stack/index.ts'
 import { EventLoopHold } from './event-loop.ts'
 import type { Lookup } from './lookup.ts'
@@ -26,10 +27,10 @@ export class HandleHost {
   }
 }
 
-/** Node asks threads, whose answers never come before ticks and promises that wait. */
+/** Node asks threads for names, whose answers never come before ticks and promises that wait; an address is its own answer. */
 function inAnotherPass(lookup: Lookup): Lookup {
   return (hostname, options, callback) => {
-    if (typeof callback !== 'function') return lookup(hostname, options)
+    if (typeof callback !== 'function' || !hostname || isIP(hostname) !== 0) return lookup(hostname, options, callback)
     let answer: (() => void) | null = null
     let isLater = false
     lookup(hostname, options, (...words) => {
