@@ -25,6 +25,19 @@ export class HandleHost {
     this.hold = new EventLoopHold(stack.openHandles)
     this.lookup = inAnotherPass(stack.dns.lookup as Lookup)
   }
+
+  /**
+   * What a program has sent to itself has arrived when it looks, since the kernel delivers it at once.
+   * @returns whether there was something
+   */
+  deliverLocal(): boolean {
+    const { tcp } = this.stack
+    // A flow's user may be at work, from inside the stack.
+    if (tcp.isInBurst) return false
+    let some = false
+    for (let i = 0; i < tcp.ips.length; i++) if (tcp.ips[i].localQueue.deliver()) some = true
+    return some
+  }
 }
 
 /** Node asks threads for names, whose answers never come before ticks and promises that wait; an address is its own answer. */
@@ -41,19 +54,6 @@ function inAnotherPass(lookup: Lookup): Lookup {
       isLater = true
       answer?.()
     })
-  }
-
-  /**
-   * What a program has sent to itself has arrived when it looks, since the kernel delivers it at once.
-   * @returns whether there was something
-   */
-  deliverLocal(): boolean {
-    const { tcp } = this.stack
-    // A flow's user may be at work, from inside the stack.
-    if (tcp.isInBurst) return false
-    let some = false
-    for (let i = 0; i < tcp.ips.length; i++) if (tcp.ips[i].localQueue.deliver()) some = true
-    return some
   }
 }
 
