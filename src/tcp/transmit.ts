@@ -155,6 +155,8 @@ function noteIdleWindow(connection: Connection, recovery: LossRecovery): void {
 function maySendShort(connection: Connection, length: number, last: boolean, outstandingBytes: number): boolean {
   // (2), (3): all that is queued can go, and Nagle allows. A queued FIN means that no more data will join this segment.
   if (last && (outstandingBytes === 0 || connection.noDelay || connection.finQueued)) return true
+  // To ourselves: on Linux the acknowledgment of what went before is there before the next can be written.
+  if (last && connection.path.isLocal) return true
   // Nagle as Linux does it (Minshall): one short segment may be on its way, not two.
   if (last && !isAfter(connection.shortSequence, connection.unacknowledged)) return true
   // (4) at least half of the largest window.
