@@ -30,8 +30,8 @@ import { type BufferSizeContext, UdpOptions } from './udp-options.ts'
 const IPV6_ONLY = 1
 const REUSE_ADDRESS = 4
 const REUSE_PORT = 64
-/** What the length field of UDP and that of IPv4 leave. */
-const LARGEST_DATAGRAM = 65_507
+/** What the length fields leave: that of IPv4 counts its own header, that of IPv6 only what follows (RFC 8200, section 3). */
+const LARGEST_DATAGRAM = { 4: 65_507, 6: 65_527 } as const
 
 /** The handle that Node made, which never opens a socket; of it stay what has nothing to do with the network. */
 export interface OriginalHandle {
@@ -202,7 +202,7 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
     const pending = this.#queue.takeError()
     if (pending !== 0) return pending
     const data = count === 1 ? bytesOf(list[0]) : Buffer.concat(list.slice(0, count).map(bytesOf))
-    if (data.length > LARGEST_DATAGRAM) return errorNumber('EMSGSIZE')
+    if (data.length > LARGEST_DATAGRAM[this.#family]) return errorNumber('EMSGSIZE')
     const [port, text] = words
     if (typeof port !== 'number' && this.#binding!.isRefused()) {
       // On Linux the loopback has answered before the datagram counts as sent.

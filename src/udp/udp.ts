@@ -7,9 +7,6 @@ import { newUdpCounters, type UdpCounters } from './counters.ts'
 import { UdpBinding, type UdpFill, type UdpReceiver, type UdpSendError } from './udp-binding.ts'
 import * as wire from './wire.ts'
 
-/** What the IPv4 total length field leaves to UDP. */
-const MAX_DATA = 65_535 - 20 - wire.HEADER_LENGTH
-
 /** What `Udp.bind` takes. */
 export interface UdpBindOptions {
   /**
@@ -168,7 +165,7 @@ export class Udp implements IpProtocolHandler {
     if (path.isBroadcast && !binding.broadcast) return 'EACCES'
     const length = wire.HEADER_LENGTH + size
     // What the path does not carry in one piece the internet layer cuts, if it can.
-    if (size > MAX_DATA || path.headerLength + length > path.largestPacket) return 'EMSGSIZE'
+    if (path.headerLength + length > path.largestPacket) return 'EMSGSIZE'
     const packet = this.#memory.allocate(length)
     if (packet === null) {
       this.counters.noMemory++
