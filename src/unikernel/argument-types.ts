@@ -3,6 +3,9 @@ import type { ArgumentDeclaration } from './arguments.ts'
 
 const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3_600e9 }
 const NANOSECONDS_PER_MILLISECOND = 1e6
+/** Milliseconds: what the host's timers take, and the whole hours of it. */
+const LONGEST = 2 ** 31 - 1
+const LONGEST_HOURS = 596 * 3_600_000
 const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
@@ -69,7 +72,7 @@ export function expectedBy(declaration: ArgumentDeclaration, text?: string): str
     case 'endpoint':
       return 'an address with a port such as 10.0.0.1:80 or [fd00::1]:80'
     case 'duration':
-      return `a duration such as 500ms, 2s or 1m${range(boundOf(declaration), formatDuration)}`
+      return `a duration such as 500ms, 2s or 1m${range(boundOf(declaration, text), formatDuration)}`
     case 'choice':
       return `one of ${declaration.choices.join(', ')}`
     case 'custom':
@@ -110,9 +113,10 @@ interface Range {
   maximum?: number | undefined
 }
 
-/** Of a duration, without the bound that the host's timers have: nobody meets it. */
-function boundOf({ minimum, maximum }: Range): Range {
-  if (maximum !== 2 ** 31 - 1) return { minimum, maximum }
+/** Of a duration, without the bound that the host's timers have, unless somebody meets it. @param text what was given */
+function boundOf({ minimum, maximum = LONGEST }: Range, text = ''): Range {
+  if (maximum !== LONGEST) return { minimum, maximum }
+  if (exactDuration(text) > LONGEST) return { minimum, maximum: LONGEST_HOURS }
   return minimum !== undefined && minimum > 1 ? { minimum } : {}
 }
 
@@ -151,13 +155,17 @@ function parseEndpoint(text: string): { address: string; port: number } | undefi
   return address === undefined || port === undefined ? undefined : { address: address.toString(), port }
 }
 
-function parseDuration(declaration: Range, text: string): number | undefined {
+/** In milliseconds; NaN for what is none. */
+function exactDuration(text: string): number {
   // Without a unit, as MirageOS has them: nanoseconds.
   const [, digits, unit = 'ns'] = /^(\d+(?:\.\d+)?(?=[a-z])|\d+)(ns|us|ms|s|m|h)?$/.exec(text) ?? []
-  if (digits === undefined) return undefined
-  const exact = (Number(digits) * NANOSECONDS[unit]) / NANOSECONDS_PER_MILLISECOND
+  return digits === undefined ? Number.NaN : (Number(digits) * NANOSECONDS[unit]) / NANOSECONDS_PER_MILLISECOND
+}
+
+function parseDuration(declaration: Range, text: string): number | undefined {
+  const exact = exactDuration(text)
+  if (Number.isNaN(exact)) return undefined
   // Nobody who asks for a little means none at all, which stands for something else in many a place.
   const milliseconds = exact > 0 && exact < 1 ? 1 : Math.round(exact)
-  // What the host's timers take.
-  return milliseconds >= 2 ** 31 ? undefined : within(declaration, milliseconds)
+  return milliseconds > LONGEST ? undefined : within(declaration, milliseconds)
 }

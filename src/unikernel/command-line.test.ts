@@ -6,6 +6,7 @@ import { expectedBy, formatDuration, parseValue } from './argument-types.ts'
 import type { ArgumentDeclarations } from './arguments.ts'
 import { BadArgument } from './arguments.ts'
 import { optionName, parseCommandLine } from './command-line.ts'
+import { nearestTo } from './nearest.ts'
 
 const declarations = {
   port: { type: 'port', default: 80, doc: '' },
@@ -162,6 +163,10 @@ describe('complaints name the argument and what is expected', () => {
       '--upstream: expected an address with a port such as 10.0.0.1:80 or [fd00::1]:80, not "fd00::1:80"',
     ],
     [['--every-so-often', '90x'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "90x"'],
+    [
+      ['--every-so-often', '25000h'],
+      '--every-so-often: expected a duration such as 500ms, 2s or 1m, 596h or less, not "25000h"',
+    ],
     [['--every-so-often', '1.5'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "1.5"'],
     [['--mode=quick'], '--mode: expected one of fast, safe, not "quick"'],
     [['--port'], '--port: expected a port from 0 to 65535'],
@@ -198,4 +203,10 @@ test('a range as a phrase', () => {
   expect(expectedBy({ type: 'duration', minimum: 1, maximum: 60_000, doc: '' })).toBe(
     'a duration such as 500ms, 2s or 1m from 1ms to 1m',
   )
+})
+
+test('what has no letter in common is not suggested', () => {
+  expect(nearestTo('x', ['n', 'on'])).toBeNull()
+  expect(nearestTo('', ['n'])).toBeNull()
+  expect(nearestTo('prot', ['n', 'port'])).toBe('port')
 })

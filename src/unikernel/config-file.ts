@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { BadArgument } from './arguments.ts'
+import { readableFile } from './file-checks.ts'
 import { type Written, type WrittenValue, writtenName } from './written.ts'
 
 /** Files are small: what is longer was named by mistake. */
 const MAXIMUM_BYTES = 1024 * 1024
+
+/** What says where the others stand, and what is for a person at a terminal. */
+const NOT_IN_FILES = ['config', 'help']
 
 /**
  * The arguments that stand in a configuration file: TOML, or JSON where the name ends in `.json`. A key is the name of an
@@ -12,12 +16,10 @@ const MAXIMUM_BYTES = 1024 * 1024
  * @throws BadArgument in one line if it cannot be read or is neither
  */
 export async function readConfigFile(file: string, from: string): Promise<Written[]> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new BadArgument(`${from}: ${(error as Error).message}`)
-  }
+  const expected = readableFile(file)
+  if (expected !== undefined) throw new BadArgument(`${from}: expected ${expected}, not ${JSON.stringify(file)}`)
+  // Editors of some systems put a byte order mark in front.
+  const text = contentOf(file, from).replace(/^\uFEFF/, '')
   if (text.length > MAXIMUM_BYTES) throw new BadArgument(`${from}: ${file} is longer than a configuration can be`)
   const table = await parse(file, text, from)
   if (!isTable(table))
@@ -25,6 +27,14 @@ export async function readConfigFile(file: string, from: string): Promise<Writte
   const found: Written[] = []
   collect(table, '', '', file, found)
   return found
+}
+
+function contentOf(file: string, from: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new BadArgument(`${from}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
 }
 
 async function parse(file: string, text: string, from: string): Promise<unknown> {
@@ -52,6 +62,7 @@ function collect(table: Record<string, unknown>, prefix: string, path: string, f
     const list: unknown[] = Array.isArray(each) ? each : [each]
     const values = list.filter(isValue)
     const from = `${file}: ${written}`
+    if (NOT_IN_FILES.includes(option)) throw new BadArgument(`${from}: expected on the command line only`)
     if (values.length < list.length) {
       throw new BadArgument(`${from}: expected a text, a number, true or false, or a list of them`)
     }

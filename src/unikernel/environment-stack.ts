@@ -73,7 +73,7 @@ export async function stackOfEnvironment(
 export async function environmentOf(argv: readonly string[]): Promise<Record<string, string>> {
   const declared: Record<string, ArgumentDeclaration> = declarations()
   // Checked here, so that who has typed it reads of it at once.
-  await parseArguments(declared, argv, async () => [])
+  await parseArguments(declared, argv, (given) => writtenElsewhere(given('config'), {}, declared))
   const names = new Map(Object.keys(declared).flatMap((name) => namesOf(name, declared[name])))
   const options = Object.fromEntries(
     [...names].map(([option, name]) => {

@@ -12,8 +12,8 @@ export function nearestTo(written: string, names: Iterable<string>): string | nu
     // Written in another way, or only a part of it: `--gateway` for `--ipv4-gateway`.
     const isPart = plain.length > 3 && name.split('-').length > 1 && `-${name}-`.includes(`-${plain}-`)
     const distance = isPart ? 1 : editDistance(plain, name)
-    // One letter of two is no resemblance.
-    if (distance < least && distance < Math.max(plain.length, 2)) {
+    // One letter of two is no resemblance, nor is none at all.
+    if (distance < least && distance < Math.max(plain.length, 2) && distance < Math.max(plain.length, name.length)) {
       best = name
       least = distance
     }

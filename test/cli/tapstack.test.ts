@@ -53,6 +53,7 @@ describe('the command line', () => {
     [['exec', '--interface', 'lo'], 'expected -- and a command'],
     [['exec', '--ipv4', 'x', '--', 'node'], "--ipv4: expected a host's IPv4 address"],
     [['exec', '--loud', '--', 'node'], 'unknown argument --loud'],
+    [['exec', '--config', 'none.toml', '--', 'node'], '--config: expected a file that is there, not "none.toml"'],
     [
       ['exec', '--interface', 'tap0,queues=17', '--', 'node'],
       '--interface: expected queues=N (1 to 16), not "queues=17"',
