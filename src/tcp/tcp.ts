@@ -4,13 +4,12 @@
  */
 import type { IpAddress } from '../address/index.ts'
 import { type Clock, KeyedHash, type Microseconds, type Random, type Timer } from '../clock/index.ts'
-import { SystemError, type SystemErrorCode } from '../errors/index.ts'
 import { type Ip, type IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../ip/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory, Segmentation } from '../packet/index.ts'
+import { ActiveOpen } from './active-open.ts'
 import { sendReset, sendTimeWaitAcknowledgment } from './bare-segments.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
-import { congestionControlName } from './congestion/index.ts'
 import { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { newTcpCounters, type TcpCounters } from './counters.ts'
@@ -64,6 +63,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
   readonly #localPorts: LocalPorts
   readonly #timeWaits: TimeWaitList
   readonly #opening: Opening
+  readonly #activeOpen: ActiveOpen
   readonly #passiveOpen: PassiveOpen
   readonly #challengeLimit: ChallengeLimit
   readonly #segment = new Segment()
@@ -94,6 +94,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     this.#challengeLimit = new ChallengeLimit(options.random, this.settings.challengeAcknowledgments)
     this.#timeWaits = new TimeWaitList(options.clock, this.settings.timeWait, (record) => this.#table.delete(record))
     this.#opening = new Opening(this, this.#table, this.#timeWaits, options.random)
+    this.#activeOpen = new ActiveOpen(this, this.#opening, this.#localPorts)
     this.#passiveOpen = new PassiveOpen(this, this.#opening, this.#listeners, this.#localPorts, options.random)
     for (const ip of ips) ip.addProtocol(IpProtocol.Tcp, this)
   }
@@ -159,35 +160,7 @@ export class Tcp implements IpProtocolHandler, TcpContext {
    *   RangeError for `maximumSegmentSize` and `congestionControl`
    */
   connect(options: TcpConnectOptions): Connection {
-    const { remote, port, congestionControl } = options
-    if (congestionControl !== undefined) congestionControlName(congestionControl)
-    const failure = (code: SystemErrorCode) => new SystemError(code, 'connect', { address: remote.toString(), port })
-    const ip = this.ips.find((candidate) => candidate.family === remote.family)
-    if (ip === undefined || remote.isUnspecified) throw failure('ENETUNREACH')
-    if (remote.isMulticast) throw failure('ENETUNREACH')
-    const local = options.local?.isUnspecified ? null : options.local
-    const path = ip.path(remote, local)
-    if (typeof path === 'string') throw failure(path)
-    if (path.isBroadcast) throw failure('ENETUNREACH')
-    if (this.#opening.isFull) throw failure('ENOBUFS')
-    let localPort = options.localPort ?? 0
-    const isFree = (candidate: number) => this.#localPorts.isFree(path, candidate, port)
-    if (localPort === 0) {
-      localPort = this.#localPorts.pick(isFree)
-      if (localPort === 0) throw failure('EADDRNOTAVAIL')
-    } else if (!isFree(localPort)) {
-      throw failure('EADDRINUSE')
-    }
-    const connection = this.#opening.make(path, localPort, port)
-    connection.user = options.user ?? null
-    if (options.maximumSegmentSize !== undefined) connection.limitSegmentSize(options.maximumSegmentSize)
-    if (congestionControl !== undefined) connection.congestionControl = congestionControl
-    connection.state = State.SynSent
-    if (options.fastOpen) connection.fastOpen = this.fastOpen.begin(connection)
-    this.counters.ActiveOpens++
-    this.#opening.start(connection, null)
-    this.settle(connection)
-    return connection
+    return this.#activeOpen.connect(options, this.ips)
   }
 
   // --- receiving -------------------------------------------------------------------------------------------------
