@@ -38,7 +38,7 @@ export class NodeModules implements NodeModuleSet {
   }
 
   get http(): typeof import('node:http') {
-    this.#http ??= stackHttp(this.#host, this.net)
+    this.#http ??= stackHttp(this.#host, this.net, () => this.tls)
     return this.#http
   }
 

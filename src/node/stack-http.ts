@@ -6,6 +6,7 @@ import type { HandleHost } from './handle-host.ts'
 import type { NetModule } from './stack-net.ts'
 import { adoptServer, stackServerClass } from './stack-server.ts'
 import { onStack, type TlsModule } from './stack-tls.ts'
+import { stackWebSocketClass, type WebSocketClass } from './stack-web-socket.ts'
 import { installTicksWithin } from './ticks-within.ts'
 
 type HttpModule = typeof import('node:http')
@@ -14,8 +15,11 @@ type Http2Module = typeof import('node:http2')
 
 type Create = (options: Record<string, unknown>, ...more: unknown[]) => Socket
 
-/** Makes `stack.http`. */
-export function stackHttp(host: HandleHost, net: NetModule): HttpModule {
+/**
+ * Makes `stack.http`.
+ * @param tls asked for by a WebSocket alone
+ */
+export function stackHttp(host: HandleHost, net: NetModule, tls: () => TlsModule): HttpModule {
   const http = process.getBuiltinModule('node:http')
   const kernel = process.getBuiltinModule('node:net')
   const base = http.Agent.prototype as unknown as { createConnection: Create }
@@ -28,12 +32,30 @@ export function stackHttp(host: HandleHost, net: NetModule): HttpModule {
   }
   const StackServer = stackServerClass(http.Server, host)
   const { agents, ...requesting } = requestingMembers(agentClass(http.Agent, connect), http.request, http.globalAgent)
-  return asModule(http, agents, {
+  const module = asModule(http, agents, {
     ...requesting,
     ClientRequest: requestClass(http.ClientRequest, agents),
     Server: StackServer,
     createServer: (options: never, listener: never): Server => new StackServer(options, listener),
   })
+  if ('WebSocket' in http)
+    giveWebSocket(module, () => stackWebSocketClass((http as WithWebSocket).WebSocket, net, tls()))
+  return module
+}
+
+/** From Node 22 on. */
+interface WithWebSocket {
+  readonly WebSocket: WebSocketClass
+}
+
+/** As in Node, it is made when it is first asked for. */
+function giveWebSocket(module: HttpModule, make: () => unknown): void {
+  let made: unknown = null
+  const get = () => {
+    made ??= make()
+    return made
+  }
+  Object.defineProperty(module, 'WebSocket', { enumerable: true, configurable: true, get })
 }
 
 /** Makes `stack.https`. */

@@ -20,6 +20,7 @@ import { opening } from './cases/net-opening.ts'
 import { servers } from './cases/net-servers.ts'
 import { sockets } from './cases/net-sockets.ts'
 import { tls } from './cases/tls.ts'
+import { webSocket } from './cases/web-socket.ts'
 import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
 
 const SUITES: Record<string, Cases> = {
@@ -38,6 +39,7 @@ const SUITES: Record<string, Cases> = {
   http,
   'http: clients': httpClients,
   'http: servers': httpServers,
+  'http: WebSocket': webSocket,
   tls,
   https,
   http2,

@@ -82,6 +82,7 @@ test('every module of Node is on the stack, and no socket of the Internet is ope
       'net for ::ffff:127.0.0.1',
       'http /one',
       'http /fetched',
+      ...('WebSocket' in globalThis ? ['web socket'] : []),
       'https TLSv1.3',
       'tls',
       'http2',

@@ -8,6 +8,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import net, { connect } from 'node:net'
 import tls from 'node:tls'
+import { WebSocketServer } from 'ws'
 
 const [, , certificate, key] = process.argv
 const secrets = { cert: readFileSync(certificate), key: readFileSync(key) }
@@ -40,6 +41,18 @@ await serving(
     console.log(await (await fetch(`http://localhost:${port}/fetched`)).text())
   },
 )
+const chat = createServer()
+new WebSocketServer({ server: chat }).on('connection', (socket) => {
+  socket.send('web socket')
+  socket.close()
+})
+await serving(chat, async (port) => {
+  // From Node 22 on.
+  if (globalThis.WebSocket === undefined) return
+  const socket = new WebSocket(`ws://localhost:${port}`)
+  console.log(await new Promise((resolve) => socket.addEventListener('message', ({ data }) => resolve(data))))
+  await new Promise((resolve) => socket.addEventListener('close', resolve))
+})
 await serving(
   https.createServer(secrets, (_request, response) => response.end('https')),
   async (port) => {
