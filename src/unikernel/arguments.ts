@@ -51,7 +51,7 @@ export type DurationArgument = Common & Default<string> & { type: 'duration'; mi
 /** One of the words that it lists. */
 export type ChoiceArgument = Common & Default<string> & { type: 'choice'; choices: readonly string[] }
 /**
- * Any other type: `parse` returns the value, or undefined for what does not fit; `expected` says what does, or closer by the text.
+ * Any other type: `parse` returns the value, or undefined for what does not fit, or throws; `expected` says what does, or closer by the text.
  * `complaint` may say in its own words what is wrong with a text: "expected this, not that".
  */
 export type CustomArgument = Common &

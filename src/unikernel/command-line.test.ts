@@ -210,3 +210,9 @@ test('what has no letter in common is not suggested', () => {
   expect(nearestTo('', ['n'])).toBeNull()
   expect(nearestTo('prot', ['n', 'port'])).toBe('port')
 })
+
+test('a parser of an application may throw for what does not fit', () => {
+  const url = { type: 'custom', expected: 'a URL', parse: (text: string) => new URL(text), doc: '' } as const
+  expect(parseCommandLine({ url }, ['--url=http://x']).url).toEqual(new URL('http://x'))
+  expect(() => parseCommandLine({ url }, ['--url=x'])).toThrow('--url: expected a URL, not "x" (Invalid URL)')
+})

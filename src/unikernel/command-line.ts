@@ -209,11 +209,18 @@ function check({ declaration }: Option, from: string, text: string): void {
 
 /** @param from what a complaint names */
 function parseText({ declaration }: Option, from: string, text: string): unknown {
-  const value = parseValue(declaration, text)
+  let value: unknown
+  let why = ''
+  try {
+    value = parseValue(declaration, text)
+  } catch (error) {
+    // An application's own `parse`, such as `new URL`, may say so in this way, too.
+    why = ` (${(error as Error | null)?.message ?? error})`
+  }
   if (value === undefined) {
     const complaint = declaration.type === 'custom' ? declaration.complaint?.(text) : undefined
     throw new BadArgument(
-      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}`}`,
+      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}`}`,
     )
   }
   return value
