@@ -79,8 +79,11 @@ function hintFor(code: SystemErrorCode, syscall: string, name: string): string |
       if (!syscall.startsWith('open')) return `there is no interface ${it} in this network namespace`
       return 'there is no tun driver here: "sudo modprobe tun", or give a container "--device /dev/net/tun"'
     case 'EINVAL':
-      if (syscall.endsWith('TUNSETIFF'))
-        return `an interface ${it} exists that is of another kind, or its name is not allowed`
+      if (syscall.endsWith('TUNSETIFF')) {
+        return interfaceExists(name)
+          ? `${it} exists and is of another kind: "packet:${name}" takes an Ethernet interface that is there`
+          : `an interface ${it} exists that is of another kind, or its name is not allowed`
+      }
       if (syscall.endsWith('SIOCSIFMTU')) return `the kernel allows ${it} an MTU of 68 to 65,521`
       return undefined
     case 'EBADF':

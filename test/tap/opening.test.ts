@@ -207,7 +207,11 @@ describeWithNamespaces('a tap that cannot be opened', () => {
   it('is an interface of another kind: EINVAL', async () => {
     await using namespace = await Namespace.create()
     await using tap = open(namespace, { name: 'lo' })
-    expect(await tap.answer()).toMatchObject({ code: 'EINVAL', syscall: 'ioctl TUNSETIFF' })
+    expect(await tap.answer()).toMatchObject({
+      code: 'EINVAL',
+      syscall: 'ioctl TUNSETIFF',
+      hint: 'lo exists and is of another kind: "packet:lo" takes an Ethernet interface that is there',
+    })
   })
 
   it('opens for an owner without privileges, who may not set it up', async (context) => {
