@@ -1,9 +1,13 @@
 /** Which addresses Linux lets a TCP socket bind to and connect to: inet_bind, inet6_bind, tcp_v4_connect, tcp_v6_connect. */
+import { versions } from 'node:process'
 import { IpAddress } from '../address/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { DirectStack } from '../stack/index.ts'
 import { LOOPBACK_NAME } from './interfaces.ts'
 import type { ZonedAddress } from './socket-addresses.ts'
+
+/** libuv from 1.47 on, which is in Node 22, takes the first link that there is where nobody says which; a stack has one. */
+const TAKES_FIRST_LINK = versions.uv.localeCompare('1.47', 'en', { numeric: true }) >= 0
 
 /** What Linux has in its routing table of addresses that are broadcast, of the loopback interface. */
 const LOOPBACK_BROADCAST = IpAddress.parse('127.255.255.255')
@@ -43,7 +47,8 @@ export function refusalToConnect(
   if (!isOfLink(address)) return null
   if (zone === LOOPBACK_NAME) return 'ENETUNREACH'
   // A source of the same link says which one is meant.
-  return isInterface(stack, zone) || (bound !== null && isOfLink(bound)) ? null : 'EINVAL'
+  const isSaid = isInterface(stack, zone) || (bound !== null && isOfLink(bound))
+  return isSaid || TAKES_FIRST_LINK ? null : 'EINVAL'
 }
 
 /** What Linux calls it that `source` is none for that destination of the same family. */

@@ -5,8 +5,8 @@ import { ZONE } from './datagram-network.ts'
 
 /** A port that nobody listens on. */
 const NOBODY = 9
-/** Nobody is there who could answer, or has no address. */
-const SILENT = ['10.0.0.9', '10.0.0.0', 'fd00::9', `fe80::9%${ZONE}`]
+/** Nobody is there who could answer, or has no address. Without the name of a link it is the first from Node 22 on. */
+const SILENT = ['10.0.0.9', '10.0.0.0', 'fd00::9', ...[`%${ZONE}`, '', '%nobody', '%1'].map((zone) => `fe80::9${zone}`)]
 /** Milliseconds after which a client that heard nothing is on its way. What Linux refuses it refuses at once. */
 const ON_ITS_WAY = 30
 
