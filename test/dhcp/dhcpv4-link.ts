@@ -29,7 +29,8 @@ export class Dhcpv4Link implements AsyncDisposable {
   /** The stack, looking for servers. */
   async host(settings: Dhcpv4Settings): Promise<RunningProcess> {
     const host = this.namespace.spawnNode('test/dhcp/programs/dhcpv4-host.ts', [JSON.stringify(settings)])
-    await host.waitFor(/mac \S+/)
+    // Several start at once, of a program that may have to be compiled first.
+    await host.waitFor(/mac \S+/, 60_000)
     return host
   }
 

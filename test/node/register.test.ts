@@ -262,7 +262,8 @@ test('tapstack exec in a terminal: Ctrl-C arrives once', async (context) => {
     process.on('SIGINT', () => { if (++times === 1) setTimeout(() => { console.log('times', times); process.exit(5) }, 1000) })
     require('node:net').createServer().listen(0, () => console.log('READY'))`,
   )
-  const words = [process.execPath, ...LOADER, start, 'exec', '--interface=lo', '--', process.execPath, program]
+  // In place of the shell: one that waits, as dash does, would end by Ctrl-C itself.
+  const words = ['exec', process.execPath, ...LOADER, start, 'exec', '--interface=lo', '--', process.execPath, program]
   const terminal = spawn('script', ['-qefc', words.join(' '), '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
   let shown = ''
   terminal.stdout.on('data', (data) => {
