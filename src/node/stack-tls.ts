@@ -56,7 +56,7 @@ export function installWrapHandle(everybody: HandleHost | null = null): void {
     }
     if (own !== null) Object.assign(own, { [ownerSymbol]: this })
     const below = own ?? handle
-    if (below instanceof TcpHandle) below.isBelowTls = true
+    if (below instanceof TcpHandle) below.secured = this
     return original.call(this, wrap, below, hasActiveWrite)
   }
 }

@@ -83,7 +83,8 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     this.failureTold = true
     this.updateHold()
     // A JSStream has no way to fail; Node's own handler does nothing else.
-    const owner = this[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
+    const plain = this[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
+    const owner = this.secured ?? plain
     // A stack that is closed takes its sockets along, as the end of a process does.
     const words = this.failure === 'ECONNABORTED' ? [] : [nodeError(this.failure, 'read')]
     if (owner !== undefined) this.inScope(owner.destroy, owner, ...words)

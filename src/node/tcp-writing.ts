@@ -1,4 +1,6 @@
 /** A TCP handle as Node writes to it and ends it, through C++ (JSStream) or past it, where a write is complete at once. */
+
+import type { Duplex } from 'node:stream'
 import { freeBuffer } from '../netif/index.ts'
 import type { Connection } from '../tcp/index.ts'
 import { errorNumber } from './error-numbers.ts'
@@ -11,8 +13,8 @@ import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 const BULK = 16_384
 
 export abstract class WritingTcpHandle extends TcpHandleBase {
-  /** Set by whoever puts TLS above this handle. */
-  isBelowTls = false
+  /** The TLS socket that reads and writes through this handle, set by whoever makes it. */
+  secured: Duplex | null = null
   /** Bytes written past C++. */
   #written = 0
 
@@ -47,7 +49,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     if (!this.#push(connection)) this.#waitForRoom(connection, request, true)
     // HTTP/2 sends nothing more, not even the GOAWAY of a session that is destroyed, before it hears of the last write. TLS
     // cannot hear of it from within, and Node's own requests are never told before `write` has returned.
-    else if (canWriteAtOnce && !this.isBelowTls) this.finishWrite(request, 0)
+    else if (canWriteAtOnce && this.secured === null) this.finishWrite(request, 0)
     else process.nextTick(finishWrite, this, request)
     return 0
   }

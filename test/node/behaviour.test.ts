@@ -20,6 +20,7 @@ import { opening } from './cases/net-opening.ts'
 import { servers } from './cases/net-servers.ts'
 import { sockets } from './cases/net-sockets.ts'
 import { tls } from './cases/tls.ts'
+import { tlsResets } from './cases/tls-resets.ts'
 import { webSocket } from './cases/web-socket.ts'
 import { type LoopbackStack, loopbackStack } from './loopback-stack.ts'
 
@@ -41,6 +42,7 @@ const SUITES: Record<string, Cases> = {
   'http: servers': httpServers,
   'http: WebSocket': webSocket,
   tls,
+  'tls: resets': tlsResets,
   https,
   http2,
   'http2: endings': http2Endings,
