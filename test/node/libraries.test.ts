@@ -10,7 +10,9 @@ import { registerOptions } from './register-options.ts'
 const REGISTER = registerOptions()
 
 describeWithNamespaces('programs with libraries of others', () => {
-  test('Express, Fastify, ws, undici and fetch, without a socket of the Internet', async (context) => {
+  test('Express, Fastify, ws, undici and fetch, without a socket of the Internet', {
+    timeout: 90_000,
+  }, async (context) => {
     requires(context, 'strace', 'curl')
     const folder = mkdtempSync(join(tmpdir(), 'tapstack-libraries-'))
     await using namespace = await Namespace.create()
@@ -26,7 +28,8 @@ describeWithNamespaces('programs with libraries of others', () => {
     const program = namespace.spawn('strace', [...words, 'test/node/programs/libraries.mjs', '10.0.0.1'], {
       environment: { TAPSTACK_IPV4: '10.0.0.2/24', TAPSTACK_IPV4_ONLY: 'true' },
     })
-    await program.waitFor('ready')
+    // Under strace all of it takes its time to load.
+    await program.waitFor('ready', 60_000)
     expect(program.stdout).toBe('GET /fetch \n200 POST /undici posted\nkernel says hello\nready\n')
 
     const curl = async (...more: string[]) => (await namespace.run('curl', ['-sS', '--max-time', '20', ...more])).stdout
