@@ -12,6 +12,8 @@ export class HandleHost {
   readonly hold: EventLoopHold
   /** How names become addresses: as the stack's own resolver says. */
   readonly lookup: Lookup
+  /** The program has ended: it is told nothing more, and its connections are finished. */
+  hasEnded = false
 
   constructor(stack: DirectStack) {
     this.stack = stack

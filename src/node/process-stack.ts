@@ -19,14 +19,15 @@ interface Referenced {
  */
 export function leadLifeOfProcess(stack: DirectStack, host: HandleHost, devices: readonly Referenced[]): void {
   for (const each of devices) each.unref?.()
-  let isFinishing = false
   followProcess({
     // What is still to be sent goes out after the program's end, as from the kernel.
     idle() {
-      if (isFinishing || host.hold.holders > 0 || stack.tcp.connections === 0) return
-      isFinishing = true
+      if (host.hold.holders > 0 || stack.tcp.connections === 0) return false
+      host.hasEnded = true
       for (const each of devices) each.ref?.()
+      stack.tcp.forEachConnection((connection) => connection.release())
       stack.close(GRACE).catch(() => {})
+      return true
     },
     exit: () => sayGoodbye(stack),
   })

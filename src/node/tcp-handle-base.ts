@@ -59,7 +59,7 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
   abstract takeTurn(): boolean
 
   protected queueTurn(): void {
-    this.host.turns.add(this)
+    if (!this.host.hasEnded) this.host.turns.add(this)
   }
 
   ref(): void {

@@ -276,7 +276,7 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
 
   /** For the closing of a stack: nothing is left to say. */
   get isDone(): boolean {
-    return this.isGone || (this.isClosed && this.connection?.isFinished === true)
+    return this.isGone || ((this.isClosed || this.host.hasEnded) && this.connection?.isFinished === true)
   }
 
   accept(connection: Connection): void {

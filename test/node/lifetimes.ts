@@ -145,4 +145,38 @@ export const LIFETIMES: Record<string, { program: string; goesOn: boolean }> = {
     goesOn: false,
     program: `console.log(process.emit('SIGINT'), process.emit('beforeSomething'))`,
   },
+  'nothing is told after the end': {
+    goesOn: false,
+    program: `
+    const tell = (who, socket) => {
+      for (const event of ['end', 'close', 'error']) socket.on(event, () => console.log(who, event))
+      socket.resume().unref()
+    }
+    process.on('beforeExit', () => console.log('beforeExit'))
+    const server = net.createServer((socket) => tell('server', socket)).listen(0, '127.0.0.1', () => {
+      server.unref()
+      const client = net.connect(server.address().port, '127.0.0.1', () => client.write('x', () => tell('client', client)))
+    })`,
+  },
+  'more to do at the end': {
+    goesOn: false,
+    program: `
+    let times = 0
+    const server = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1', () => {
+      server.unref()
+      const first = net.connect(server.address().port, '127.0.0.1', () => first.unref())
+    })
+    process.on('beforeExit', () => {
+      console.log('beforeExit', ++times)
+      if (times > 3) return
+      if (times > 2) {
+        const last = net.createServer().listen(0, '127.0.0.1', () => last.close(() => console.log('closed')))
+        return
+      }
+      setTimeout(() => {
+        const next = net.connect(server.address().port, '127.0.0.1', () => next.unref())
+        next.on('connect', () => console.log('connected'))
+      }, 20)
+    })`,
+  },
 }

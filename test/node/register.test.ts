@@ -387,6 +387,20 @@ test('what a program says in its last moment is sent, and so is that it has ende
   ])
 }, 60_000)
 
+test('connections that nobody closes do not hold a program that has ended', async () => {
+  const program = `const net = require('node:net')
+    let end
+    process.on('beforeExit', () => { end = performance.now() }).on('exit', () => console.log(performance.now() - end))
+    const server = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1', () => {
+      server.unref()
+      const client = net.connect(server.address().port, '127.0.0.1', () => client.unref())
+    })`
+  const { code, stdout, stderr } = await run(process.execPath, [...REGISTER, '-e', program], LOOPBACK)
+  expect([code, stderr]).toEqual([0, ''])
+  // And not the five seconds that what is not delivered would have.
+  expect(Number(stdout)).toBeLessThan(3000)
+}, 60_000)
+
 test('what a program sends to itself does not wait for anything else to happen', async () => {
   const program = `const { createServer, connect } = require('node:net')
     const answer = (socket) => socket.resume().on('end', () => socket.end('late'))
