@@ -104,6 +104,18 @@ describe('frames in UNIX datagrams', () => {
     expect([one.inbox.isClosed, other.inbox.isClosed]).toEqual([false, false])
   })
 
+  test('another end that never reads: what waits is bounded, the rest dropped and counted', async () => {
+    const memory = new PacketMemory({ smallSlots: 2048, largeSlots: 128, debug: true })
+    const one = keep(await openUnixDatagram({ local: a, remote: b, memory }))
+    keep(await openUnixDatagram({ local: b, remote: a }))
+    for (let i = 0; i < 20_000; i++) transmit(one, frameOf(1500))
+    expect(one.counters.transmitQueueFull).toBeGreaterThan(10_000)
+    // The transmit ring, and what the receive ring holds of each size.
+    expect(memory.inUse).toBeLessThanOrEqual(1024 + 2 * 32)
+    await one.close()
+    expect(memory.leaks()).toEqual([])
+  })
+
   test('nobody else is heard while there is another end', async () => {
     const one = await end(a, b)
     const other = await end(b, a)
