@@ -12,7 +12,7 @@ import {
 export interface ProbeTimes {
   /** The first one after a random time up to this. */
   readonly wait: Microseconds
-  /** 1 or more. */
+  /** 0: nobody is asked. */
   readonly count: number
   /** Between two of them, a random time from the least to the greatest. */
   readonly leastInterval: Microseconds
@@ -38,6 +38,9 @@ export const SHORT_PROBE_TIMES: ProbeTimes = {
   greatestInterval: 50 * MILLISECOND,
   answerWait: 150 * MILLISECOND,
 }
+
+/** For links from point to point, on which nobody can be asked: the answer is yes. */
+export const NO_QUESTION: ProbeTimes = { wait: 0, count: 0, leastInterval: 0, greatestInterval: 0, answerWait: 0 }
 
 /** Who runs probes. */
 export interface ProbeOwner {

@@ -4,7 +4,7 @@ import { integerInRange } from '../errors/index.ts'
 import { type Ethernet, type EthernetHandler, EtherType } from '../ethernet/index.ts'
 import { type Log, SILENT } from '../log/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
-import { type ProbeTimes, STANDARD_PROBE_TIMES } from './address-probe.ts'
+import { NO_QUESTION, type ProbeTimes, STANDARD_PROBE_TIMES } from './address-probe.ts'
 import { ConflictDetection, type ProbeHandler } from './conflict-detection.ts'
 import { type ArpCounters, newArpCounters } from './counters.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -112,7 +112,7 @@ export class Arp implements EthernetHandler, NeighborContext {
    * which announces it.
    */
   probe(address: number, handler: ProbeHandler, times: ProbeTimes = STANDARD_PROBE_TIMES): void {
-    this.#detection.probe(address, handler, times)
+    this.#detection.probe(address, handler, this.#otherEnd === null ? times : NO_QUESTION)
   }
 
   /** Nobody wants to know any more whether that address is free. */

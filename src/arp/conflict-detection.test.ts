@@ -10,8 +10,11 @@ import {
   type TestHostOptions,
 } from '../../test/support/test-host.ts'
 import '../../test/support/packet-matchers.ts'
+import { TestNetif } from '../../test/support/test-netif.ts'
 import { IpAddress, IpPrefix } from '../address/index.ts'
-import { MILLISECOND, SECOND } from '../clock/index.ts'
+import { MILLISECOND, SECOND, SeededRandom, VirtualClock } from '../clock/index.ts'
+import { Ethernet } from '../ethernet/index.ts'
+import { PacketMemory } from '../packet/index.ts'
 import { SHORT_PROBE_TIMES } from './address-probe.ts'
 import { Arp } from './arp.ts'
 import type { AddressDefense } from './own-address.ts'
@@ -235,4 +238,17 @@ test('from link-local addresses replies are broadcast (RFC 3927, 2.5)', () => {
   const host = new TestHost({ ipv4: { cidr: '169.254.9.9/16', gateway: undefined } })
   const [answer] = host.receive(packet({ senderAddress: '169.254.1.1', targetAddress: '169.254.9.9' }))
   expect(answer).toBeArp({ operation: 2, destinationMac: BROADCAST_MAC, senderAddress: '169.254.9.9' })
+})
+
+test('on a link from point to point nobody is asked: the address is free at once', () => {
+  const memory = new PacketMemory({ smallSlots: 16, largeSlots: 8 })
+  const netif = new TestNetif(memory, { mac: OUR_MAC, linkLayer: 'none' })
+  const clock = new VirtualClock()
+  const arp = new Arp(new Ethernet(netif), clock, new SeededRandom(1))
+  const results = new Results()
+  arp.probe(word(CANDIDATE), results)
+  clock.advance(MILLISECOND)
+  expect(results.list).toEqual([[CANDIDATE, true]])
+  expect(netif.takeFrame()).toBeUndefined()
+  expect(arp.counters.probesSent).toBe(0)
 })

@@ -50,6 +50,7 @@ test.each([
   ['--ipv4=10.0.0.2/24 --dhcp-lease-file=@lease', '--dhcp-lease-file has no effect without --dhcp'],
   ['--no-dhcp --dhcp-link-local --dhcp-release', '--dhcp-link-local, --dhcp-release have no effect without --dhcp'],
   ['--dhcp --dhcp-release --grace=0s', '--dhcp-release has no effect with --grace 0s'],
+  ['--interface=tun:tun0 --ipv4=10.0.0.2/24 --ipv4-probe', '--ipv4-probe has no effect with --interface tun:...'],
   ['--dhcpv6=off --dhcpv6-duid-file=@duid', '--dhcpv6-duid-file has no effect with --dhcpv6 off'],
   [
     '--dhcpv6=flags --accept-router-advertisements=false',

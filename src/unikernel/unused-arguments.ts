@@ -1,4 +1,5 @@
 /** Which arguments were given that have no effect beside others, or without them. */
+import { parseInterface } from '../netif/index.ts'
 import { type BootArguments, type BootValues, isSocket } from './boot-arguments.ts'
 import { optionName } from './command-line.ts'
 import { wantsDhcp } from './ipv4-addressing.ts'
@@ -65,6 +66,8 @@ export function unusedOfStack(values: Given, sandboxInterface: string | undefine
   sentences.add(ipv6Only, OF_IPV4, 'with --ipv6-only')
   sentences.add(!wantsDhcp(values, sandboxInterface), OF_DHCP, 'without --dhcp')
   sentences.add(grace === 0, ['dhcpRelease'], 'with --grace 0s')
+  const { kind } = parseInterface(values.interface)
+  sentences.add(kind.carriesIp === true, ['ipv4Probe'], `with --interface ${kind.kind}:...`)
   sentences.add(dhcpv6 === 'off', ['dhcpv6DuidFile'], 'with --dhcpv6 off')
   // Nobody can say then that DHCPv6 is to be asked.
   const isNeverTold = dhcpv6 === 'flags' && !acceptRouterAdvertisements
