@@ -17,6 +17,8 @@ export class IpAddress {
   readonly word1: number
   readonly word2: number
   readonly word3: number
+  /** Of IPv6, once somebody has asked: finding the longest run of zeros takes microseconds. Empty before. */
+  #text = ''
 
   private constructor(family: IpFamily, word0: number, word1: number, word2: number, word3: number) {
     this.family = family
@@ -103,11 +105,13 @@ export class IpAddress {
       const a = this.word3
       return `${a >>> 24}.${(a >>> 16) & 255}.${(a >>> 8) & 255}.${a & 255}`
     }
+    if (this.#text !== '') return this.#text
     const value =
       (BigInt(this.word0 >>> 0) << 96n) |
       (BigInt(this.word1 >>> 0) << 64n) |
       (BigInt(this.word2 >>> 0) << 32n) |
       BigInt(this.word3 >>> 0)
-    return Address6.fromBigInt(value).correctForm()
+    this.#text = Address6.fromBigInt(value).correctForm()
+    return this.#text
   }
 }

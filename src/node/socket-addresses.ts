@@ -55,7 +55,21 @@ export interface ZonedAddress {
  */
 export function parseAddress(text: string, family: IpFamily): ZonedAddress | null {
   if (text.includes(':') !== (family === 6)) return null
+  const known = read.get(text)
+  if (known !== undefined) return known
   const percent = family === 6 ? text.indexOf('%') : -1
   const address = IpAddress.tryParse(percent < 0 ? text : text.slice(0, percent))
-  return address === null ? null : { address, zone: percent < 0 ? '' : text.slice(percent + 1) }
+  if (address === null) return null
+  const parsed = { address, zone: percent < 0 ? '' : text.slice(percent + 1) }
+  if (text.length <= LONGEST_KEPT) {
+    if (read.size === MOST_KEPT) read.clear()
+    read.set(text, parsed)
+  }
+  return parsed
 }
+
+/** Addresses that were read lately. Programs name the same few again and again, and to read one takes longer than to send. */
+const read = new Map<string, ZonedAddress>()
+const MOST_KEPT = 256
+/** Characters: the longest address of IPv6 with the longest name of an interface (IFNAMSIZ of Linux). */
+const LONGEST_KEPT = 45 + 1 + 15
