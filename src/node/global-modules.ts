@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import os from 'node:os'
 import type { DirectStack } from '../stack/index.ts'
+import { stackBoundSocketClass } from './bound-socket.ts'
 import { type HandleHost, handleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import { networkInterfaces } from './network-interfaces.ts'
@@ -27,6 +28,8 @@ export function moveNodeOnto(stack: DirectStack): HandleHost {
   const host = handleHost(stack)
   moveSockets(host)
   adoptServer(net.Server.prototype, host)
+  const BoundSocket = stackBoundSocketClass(host)
+  if (BoundSocket !== null) Object.assign(net, { BoundSocket })
   installWrapHandle(host)
   installTicksWithin()
   moveDatagrams(host)

@@ -1,5 +1,6 @@
 /** `stack.net`: the module `net` of Node, on a stack. */
 import net, { type Server, type Socket } from 'node:net'
+import { stackBoundSocketClass } from './bound-socket.ts'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import { stackServerClass } from './stack-server.ts'
@@ -61,8 +62,10 @@ export function stackNet(host: HandleHost): NetModule {
     if (options.timeout) socket.setTimeout(options.timeout)
     return (socket.connect as Connect).call(socket, normal)
   }
+  const BoundSocket = stackBoundSocketClass(host)
   return {
     ...net,
+    ...(BoundSocket === null ? {} : { BoundSocket }),
     Socket: StackSocket,
     Stream: StackSocket,
     Server: StackServer,

@@ -58,8 +58,12 @@ function listenByName(original: Server['listen'], host: HandleHost): Server['lis
     const { host: name, port } = options
     const isName = typeof name === 'string' && name !== '' && isIP(name) === 0
     if (!isName || (typeof port !== 'number' && typeof port !== 'string')) return listen.apply(this, words)
+    // As Node: who listens or closes meanwhile goes first.
+    const counted = this as { _listeningId?: number }
+    const turn = typeof counted._listeningId === 'number' ? ++counted._listeningId : undefined
     const backlog = typeof words[2] === 'number' ? { backlog: words[2] } : {}
     host.lookup(name, {}, (error, address) => {
+      if (counted._listeningId !== turn) return
       if (error !== null) this.emit('error', error)
       else
         listen.call(

@@ -270,7 +270,10 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
     this.failure = code
     this.host.stack.flowFinished()
     if (this.isClosed) return
-    if (this.connectRequest !== null && this.#connected === null) this.#connected = errorNumber(code ?? 'ECONNABORTED')
+    // Also where Node was about to hear that it is connected.
+    if (this.connectRequest !== null && (this.#connected === null || code !== null)) {
+      this.#connected = errorNumber(code ?? 'ECONNABORTED')
+    }
     this.queueTurn()
   }
 
@@ -310,8 +313,11 @@ export class TcpHandle extends ReadingTcpHandle implements Acceptor, ConnectionU
       this.host.turns.addLast(this)
       return false
     }
+    // A server of this program may have reset it: libuv asks the socket for an error before it says that it is connected.
+    if (this.connection?.path.isLocal) this.host.deliverLocal()
+    const outcome = this.#connected ?? status
     this.#connected = null
-    this.#tellConnected(status)
+    this.#tellConnected(outcome)
     return true
   }
 

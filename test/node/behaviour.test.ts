@@ -13,6 +13,7 @@ import { http2Endings } from './cases/http2-endings.ts'
 import { https } from './cases/https.ts'
 import { loopPhases } from './cases/loop-phases.ts'
 import { addresses } from './cases/net-addresses.ts'
+import { boundSockets } from './cases/net-bound-sockets.ts'
 import { classes } from './cases/net-classes.ts'
 import { data } from './cases/net-data.ts'
 import { endings } from './cases/net-endings.ts'
@@ -28,6 +29,7 @@ const SUITES: Record<string, Cases> = {
   'net: opening': opening,
   'net: addresses': addresses,
   'net: classes and functions': classes,
+  'net: bound sockets': boundSockets,
   'net: servers': servers,
   'net: sockets': sockets,
   'net: data': data,

@@ -48,6 +48,12 @@ export const endings: Cases = {
       await wait(5)
     }
   },
+  async 'a server that resets at once: the client was never connected'(on) {
+    const { port } = await listening(on, (socket) => socket.resetAndDestroy())
+    const client = on.track(on.net.connect(port, '127.0.0.1'))
+    watch(on, 'client', client, SOCKET_EVENTS)
+    await event(client, 'close')
+  },
   async 'end: half-open'(on) {
     const { client, accepted } = await pair(on, { server: { allowHalfOpen: true }, client: { allowHalfOpen: true } })
     watch(on, 'accepted', accepted, SOCKET_EVENTS)

@@ -70,6 +70,19 @@ export const servers: Cases = {
       }
     }
   },
+  async 'listen by name: closed, or called again, before the name is looked up'(on) {
+    const closed = on.track(on.net.createServer())
+    watch(on, 'closed', closed, SERVER_EVENTS)
+    closed.listen({ port: 0, host: 'localhost' })
+    closed.close((error) => on.log('callback', error))
+    const again = on.track(on.net.createServer())
+    watch(on, 'again', again, SERVER_EVENTS)
+    again.listen({ port: 0, host: 'localhost' })
+    again.close()
+    again.listen(0, '127.0.0.1')
+    await wait(50)
+    on.log(closed.listening, again.listening)
+  },
   async 'listen: ports that are none'(on) {
     for (const port of [
       -1,
