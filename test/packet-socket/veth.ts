@@ -53,7 +53,7 @@ export async function vethPair(
     client,
     serverAddress: family === 4 ? '10.0.0.2' : 'fd00::2',
     clientAddress: family === 4 ? '10.0.0.1' : 'fd00::1',
-    longestDatagram: 65_507,
+    longestDatagram: family === 4 ? 65_507 : 65_527,
     silentEndpoint: async () => ({ address: family === 4 ? '10.0.0.99' : 'fd00::99', port: 7 }),
     async close() {
       await Promise.all([client.close(0), server.close(0)])

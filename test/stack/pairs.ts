@@ -86,7 +86,7 @@ export async function directPair(family: 4 | 6, wire: Wire = virtualWire): Promi
     client,
     serverAddress,
     clientAddress,
-    longestDatagram: 65_507,
+    longestDatagram: family === 4 ? 65_507 : 65_527,
     async silentEndpoint() {
       return { address: nobody, port: 7 }
     },
