@@ -17,7 +17,7 @@ const MEGABYTE = 1_048_576
 export const data: Cases = {
   async 'several writes in one go are read in one go'(on) {
     const { client, accepted } = await pair(on)
-    accepted.on('data', (data) => on.log(data))
+    watch(on, 'accepted', accepted, ['data', 'error'])
     for (let round = 0; round < 3; round++) {
       for (const letter of 'abcd') client.write(letter)
       await wait(10)
