@@ -652,9 +652,37 @@ describe.each(kinds)('%s', (kind) => {
     expect(seen).toBe('mine')
   })
 
-  test('promisify gives what node:dns/promises gives', async () => {
-    const { promisify } = await import('node:util')
-    expect(await promisify(dns().lookup)('127.0.0.1')).toEqual({ address: '127.0.0.1', family: 4 })
-    expect(await promisify(dns().resolve4)('v4only.test')).toEqual(['10.0.0.4'])
+  test('promisify gives what it gives of node:dns', async () => {
+    const outcome = async (module: Dns, method: string, ...words: unknown[]) => {
+      let promise: Promise<unknown>
+      try {
+        promise = promisify(module[method])(...words) as Promise<unknown>
+      } catch (error) {
+        return { threw: described(error) }
+      }
+      return promise.then(
+        (gave) => ({ gave }),
+        (error) => ({ failed: described(error) }),
+      )
+    }
+    for (const words of [
+      ['lookup', '127.0.0.1'],
+      ['lookup', 'localhost', 4],
+      ['lookup', 'localhost', { family: 4, all: true }],
+      ['lookup', ''],
+      ['lookup', 5],
+      ['lookup', 'x', { family: 5 }],
+      ['lookupService', '127.0.0.1', 22],
+      ['lookupService', 'x', 22],
+      ['lookupService', '127.0.0.1'],
+      ['resolve4', 'v4only.test'],
+      ['resolve4', 'nosuchname.test'],
+      ['resolve4', 5],
+      ['resolveMx', 'mail.test'],
+      ['reverse', '10.0.0.1'],
+      ['reverse', 'x'],
+    ] as [string, ...unknown[]][]) {
+      expect(await outcome(dns(), ...words), String(words)).toEqual(await outcome(nodeDns, ...words))
+    }
   })
 })

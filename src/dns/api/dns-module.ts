@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import dns from 'node:dns'
 import { emitWarning, nextTick } from 'node:process'
+import { promisify } from 'node:util'
 import type { LookupAddress } from '../address-lookup.ts'
 import type { DnsClient, DnsClientOptions } from '../client.ts'
 import type { Hosts } from '../hosts.ts'
@@ -81,6 +82,19 @@ function constants(names: (name: string, value: unknown) => boolean): Record<str
 
 const isConstant = (name: string, value: unknown) => /^[A-Z\d]+$/.test(name) && typeof value !== 'function'
 const isErrorCode = (name: string, value: unknown) => isConstant(name, value) && typeof value === 'string'
+
+/** What `util.promisify` makes of a function whose callback gets two results: an object with these names; of one it is the result. */
+function nameResults(method: (...words: Any[]) => unknown, ...names: [string, string]): void {
+  const promised = (...words: unknown[]) =>
+    new Promise((resolve, reject) => {
+      method(...words, (error: Error | null, ...results: unknown[]) => {
+        if (error !== null) reject(error)
+        else if (results.length < 2) resolve(results[0])
+        else resolve(Object.fromEntries(names.map((name, index) => [name, results[index]])))
+      })
+    })
+  Object.defineProperty(method, promisify.custom, { value: promised })
+}
 
 /** Defines methods that look like those of a class. */
 function define(target: object, methods: Record<string, (...args: Any[]) => unknown>): void {
@@ -306,8 +320,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
       })
     })
   }
-  // What `util.promisify` makes of a function whose callback gets two results.
-  Object.defineProperty(lookup, Symbol.for('nodejs.util.promisify.custom'), { value: lookupPromise })
+  nameResults(lookup, 'address', 'family')
 
   /** @param named how an error names the address */
   const service = (address: string, port: number, named: string, done: (error: Error | null, found: Service) => void) =>
@@ -334,6 +347,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
     })
     return query
   }
+  nameResults(lookupService, 'hostname', 'service')
 
   function lookupServicePromise(...args: unknown[]): Promise<unknown> {
     if (args.length !== 2) throw missingArgs('address', 'port')
