@@ -70,7 +70,10 @@ describeWithNamespaces('DHCPv4', () => {
     await using link = await Dhcpv4Link.create()
     const dhcpd = await link.dhcpd('10.0.0.50 10.0.0.59', [1800, 3150, 3600], 'option domain-name "test.example";')
     const ask = (...words: string[]) =>
-      link.namespace.runNode('test/dhcp/programs/tapstack.ts', ['dhcp', ...words], { allowFailure: true })
+      link.namespace.runNode('test/dhcp/programs/tapstack.ts', ['dhcp', ...words], {
+        allowFailure: true,
+        timeout: 60_000,
+      })
     await link.namespace.run('sh', ['-c', 'ip link add v0 type veth peer v1 && ip link set v0 up && ip link set v1 up'])
     const [shown, told] = await Promise.all([
       ask('--interface', 'tap0'),
