@@ -661,7 +661,7 @@ describe.each(kinds)('%s', (kind) => {
         return { threw: described(error) }
       }
       return promise.then(
-        (gave) => ({ gave }),
+        (gave) => ({ gave: ordered(gave) }),
         (error) => ({ failed: described(error) }),
       )
     }
