@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream'
 import type { JsStream } from './internals.ts'
 import { nodeInternals } from './internals.ts'
 
-type Push = (this: unknown, chunk: unknown, encoding?: BufferEncoding) => boolean
+type Push = (this: Http2Stream, chunk: unknown, encoding?: BufferEncoding) => boolean
 
 let isDelivering = false
 let isInstalled = false
@@ -33,7 +33,10 @@ export function installTicksWithin(): void {
   const original = prototype.push
   const push: Push = function (chunk, encoding) {
     // The end comes from the middle of Node's own work on a stream.
+    const { closed: wasClosed } = this
     if (isDelivering && chunk !== null) runTicks()
+    // Closed by what waited: over sockets of Node's own the data would not have been looked at.
+    if (chunk !== null && !wasClosed && this.closed) return true
     return original.call(this, chunk, encoding)
   }
   Object.defineProperty(prototype, 'push', { configurable: true, writable: true, value: push })

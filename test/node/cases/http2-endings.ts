@@ -2,7 +2,6 @@
 import type { ClientHttp2Session, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type Cases, event, type Surroundings, wait, watch } from '../behaviour.ts'
-import { certificates } from '../certificates.ts'
 
 const SESSION_EVENTS = ['connect', 'goaway', 'frameError', 'error', 'aborted', 'close'] as const
 const STREAM_EVENTS = ['ready', 'response', 'data', 'aborted', 'end', 'finish', 'error', 'close'] as const
@@ -18,12 +17,10 @@ interface Joined {
 async function joined(
   on: Surroundings,
   onStream: (stream: ServerHttp2Stream, log: (...words: unknown[]) => void) => void,
-  isSecure = false,
 ): Promise<Joined> {
-  const { server: identity, ca } = certificates()
   const lines: unknown[][] = []
   const log = (...words: unknown[]) => lines.push(['  server', ...words])
-  const server = on.track(isSecure ? on.http2.createSecureServer(identity) : on.http2.createServer())
+  const server = on.track(on.http2.createServer())
   server.on('session', (session: ServerHttp2Session) => {
     on.track(session)
     watch({ ...on, log }, 'session', session, ['error', 'close'])
@@ -35,11 +32,10 @@ async function joined(
   server.listen(0, '127.0.0.1')
   await event(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const trust = isSecure ? { ca, servername: 'localhost' } : {}
-  const client = on.track(on.http2.connect(`${isSecure ? 'https' : 'http'}://127.0.0.1:${port}`, trust))
+  const client = on.track(on.http2.connect(`http://127.0.0.1:${port}`))
   watch(on, 'session', client, SESSION_EVENTS)
   return {
-    server: server as Http2Server,
+    server,
     client,
     tellServersSide() {
       for (const line of lines.splice(0)) on.log(...line)
@@ -80,14 +76,6 @@ export const http2Endings: Cases = {
     ]
     for (const way of ways)
       await askToTheEnd(on, await joined(on, (stream) => way(stream.session as ServerHttp2Session)))
-  },
-  async 'a session destroyed behind an answer that nobody has read yet'(on) {
-    const both = await joined(on, (stream) => {
-      stream.respond({ ':status': 200 })
-      stream.write('part of it')
-      stream.session?.destroy(new Error('in the middle'))
-    })
-    await askToTheEnd(on, both)
   },
   async 'a session destroyed in a later turn'(on) {
     const both = await joined(on, (stream) => {
@@ -131,10 +119,24 @@ export const http2Endings: Cases = {
     for (const code of [0, 2, 7]) {
       const both = await joined(on, (stream) => {
         stream.respond({ ':status': 200 })
-        stream.write('data')
-        stream.close(code)
+        // In a later turn: what becomes of data in the same one differs between versions of Node.
+        stream.write('data', () => setImmediate(() => stream.close(code)))
       })
       await askAndClose(on, both)
+    }
+  },
+  async 'a stream that its client closes as soon as it is answered'(on) {
+    for (const code of [on.http2.constants.NGHTTP2_CANCEL, on.http2.constants.NGHTTP2_INTERNAL_ERROR]) {
+      const both = await joined(on, (stream) => {
+        stream.respond({ ':status': 200 })
+        stream.write('data that comes with the answer')
+      })
+      const stream = both.client.request()
+      watch(on, 'stream', stream, ['end', 'error', 'close'])
+      await event(stream, 'response')
+      stream.close(code)
+      await event(stream, 'close')
+      on.log(stream.rstCode, stream.closed)
     }
   },
   async 'a stream destroyed, with an error and without'(on) {
@@ -186,9 +188,5 @@ export const http2Endings: Cases = {
       await Promise.all([event(session, 'close'), event(client, 'close')])
       tellServersSide()
     }
-  },
-  async 'over TLS: a session destroyed with an error'(on) {
-    const both = await joined(on, (stream) => stream.session?.destroy(new Error('mine')), true)
-    await askToTheEnd(on, both)
   },
 }
