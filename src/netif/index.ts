@@ -23,6 +23,7 @@ export {
   type WebSocketOptions,
   webSocketNetif,
 } from './carrier/index.ts'
+export { delivery } from './delivery.ts'
 export { watchIterations } from './iterations.ts'
 export { MultiQueueTap, type MultiQueueTapOptions } from './multi-queue-tap.ts'
 export * from './netif.ts'

@@ -1,5 +1,6 @@
 import type { MacAddress } from '../address/index.ts'
 import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
+import { delivery } from './delivery.ts'
 import {
   type FrameReceiver,
   type LinkLayer,
@@ -96,7 +97,13 @@ export class Tap implements Netif, AsyncDisposable {
       LARGE_FRAME,
       (count) => {
         const receiver = this.#receiver
-        if (receiver !== null) receive.deliver(count, receiver)
+        if (receiver === null) return
+        delivery.isUnderWay = true
+        try {
+          receive.deliver(count, receiver)
+        } finally {
+          delivery.isUnderWay = false
+        }
       },
       () => transmit.writable(),
       (errno) => this.#gone(errno),

@@ -12,11 +12,17 @@ import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 /** Bytes from which on a write is copied into packets at once: what one TLS record carries. */
 const BULK = 16_384
 
+/** Bytes that one handle takes in a pass of turns before it waits for the next. */
+const MOST_IN_A_PASS = 524_288
+
 export abstract class WritingTcpHandle extends TcpHandleBase {
   /** The TLS socket that reads and writes through this handle, set by whoever makes it. */
   secured: Duplex | null = null
   /** Bytes written past C++. */
   #written = 0
+  /** Bytes written through C++ in this pass of turns. */
+  #writtenInPass = 0
+  #pass = 0
 
   /** Bytes of writes that wait for room. */
   get writeQueueSize(): number {
@@ -47,6 +53,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
       else freeBuffer(chunk)
     }
     if (!this.#push(connection)) this.#waitForRoom(connection, request, true)
+    else if (this.#hasWrittenEnough(total)) this.#waitForPass(request)
     // HTTP/2 sends nothing more, not even the GOAWAY of a session that is destroyed, before it hears of the last write. TLS
     // cannot hear of it from within, and Node's own requests are never told before `write` has returned.
     else if (canWriteAtOnce && this.secured === null) this.finishWrite(request, 0)
@@ -92,6 +99,26 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
   #push(connection: Connection): boolean {
     connection.push()
     return this.isGone || connection.hasRoom
+  }
+
+  /**
+   * Whether others, and what has arrived, should have their turn first. It also keeps what is on its way, and with it the memory
+   * that is touched, no larger than it need be.
+   */
+  #hasWrittenEnough(length: number): boolean {
+    const { pass } = this.host.turns
+    if (pass !== this.#pass) {
+      this.#pass = pass
+      this.#writtenInPass = 0
+    }
+    this.#writtenInPass += length
+    return this.#writtenInPass >= MOST_IN_A_PASS
+  }
+
+  #waitForPass(request: NodeRequest): void {
+    this.writes.add(request, true)
+    this.updateHold()
+    this.queueTurn()
   }
 
   #waitForRoom(connection: Connection, request: NodeRequest, isOfNode: boolean): void {

@@ -1,6 +1,7 @@
 import { setImmediate as check } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import { expect, test } from 'vitest'
+import { delivery } from '../netif/index.ts'
 import { Turns, type TurnTaker } from './turns.ts'
 
 /** The next pass of turns, and what follows it. */
@@ -168,6 +169,52 @@ test('a pass comes in the phase of sockets: after the immediates and the closing
   )
   while (again.told === 0) await check()
   expect(order).toEqual(['first', 'immediate', 'closed', 'again'])
+})
+
+/** Of a device, in the phase of sockets. */
+function deliver(turns: Turns, ...takers: TurnTaker[]): void {
+  delivery.isUnderWay = true
+  try {
+    for (const each of takers) turns.add(each)
+  } finally {
+    delivery.isUnderWay = false
+  }
+}
+
+test('what a device has delivered is told in the phase in which it came, each time', async () => {
+  const order: string[] = []
+  const turns = new Turns()
+  const { port1, port2 } = new MessageChannel()
+  port2.on('message', (name: string) => {
+    deliver(
+      turns,
+      taker(1, () => order.push(`${name} a`)),
+      taker(1, () => {
+        order.push(`${name} b`)
+        setImmediate(() => order.push('immediate'))
+      }),
+    )
+    expect(order).not.toContain(`${name} a`)
+  })
+  port1.postMessage('first')
+  port1.postMessage('second')
+  while (!order.includes('immediate')) await check()
+  port1.close()
+  expect(order.slice(0, 4)).toEqual(['first a', 'first b', 'second a', 'second b'])
+})
+
+test('what is left of what a device has delivered comes with the next phase of sockets, once', async () => {
+  const turns = new Turns()
+  const much = taker(100)
+  deliver(turns, much)
+  await Promise.resolve()
+  expect(much.told).toBe(0)
+  await check()
+  const first = much.told
+  expect(first).toBeGreaterThan(0)
+  while (much.told < 100) await check()
+  expect(much.isQueued).toBe(false)
+  expect(turns.pass).toBeLessThanOrEqual(Math.ceil(100 / first) + 1)
 })
 
 test('one that comes last has its turn in the same pass, after the others', async () => {

@@ -6,6 +6,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { delivery } from '../netif/index.ts'
 import { nodeInternals } from './internals.ts'
 
 export interface TurnTaker {
@@ -49,15 +50,24 @@ export class Turns {
   #scheduled = false
   /** From the beginning of a pass to the phase of the event loop after it. */
   #isPassing = false
+  /** A device has delivered something: a pass comes with the ticks behind that. */
+  #isTicking = false
+  /** An immediate waits to be called after the pass. */
+  #isFollowed = false
   #port: MessagePort | null = null
   /** Counts the passes. */
   pass = 0
   readonly #runTicks = nodeInternals().runTicks
   readonly #pass = () => this.#run()
+  readonly #tick = () => {
+    this.#isTicking = false
+    this.#run()
+  }
   readonly #afterPass = () => {
+    this.#isFollowed = false
     // It was called from within the phase that it is to come in, and so comes after this one.
     if (!this.#isPassing) {
-      setImmediate(this.#afterPass)
+      this.#follow()
       return
     }
     this.#isPassing = false
@@ -87,6 +97,13 @@ export class Turns {
 
   /** Has a pass come, whether somebody waits for it or not. */
   wake(): void {
+    if (delivery.isUnderWay) {
+      // It is the phase of sockets already.
+      if (this.#isTicking) return
+      this.#isTicking = true
+      process.nextTick(this.#tick)
+      return
+    }
     if (this.#scheduled) return
     this.#scheduled = true
     if (!this.#isPassing) this.#call()
@@ -102,13 +119,20 @@ export class Turns {
       this.#port = port1
     }
     this.#port.postMessage(null)
-    // Holds the process until then. After the pass it lets the next one come.
+    this.#follow()
+  }
+
+  /** Holds the process until the pass, and after it lets the next one come. */
+  #follow(): void {
+    if (this.#isFollowed) return
+    this.#isFollowed = true
     setImmediate(this.#afterPass)
   }
 
   #run(): void {
     this.pass++
     this.#isPassing = true
+    this.#follow()
     let deliveries = 0
     while (deliveries < MOST_DELIVERIES && this.#output?.deliverLocal()) deliveries++
     // What came of that is told in this pass.
