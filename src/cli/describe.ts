@@ -19,7 +19,7 @@ export async function describeFile(
   const unikernel = await loadUnikernel(file, bootArguments)
   let graph: Graph
   try {
-    graph = await compositionOf(unikernel, bootArguments, process.env.TAPSTACK_SANDBOX_INTERFACE)
+    graph = await compositionOf(unikernel, bootArguments, process.env, process.env.TAPSTACK_SANDBOX_INTERFACE)
   } catch (error) {
     if (error instanceof BadArgument) throw new Failure(`${unikernel.name}: ${error.message}`, EXIT_USAGE)
     throw error

@@ -4,17 +4,20 @@ import { type BootValues, isSocket } from './boot-arguments.ts'
 import { parseArguments } from './command-line.ts'
 import { formatDestination } from './destination.ts'
 import { type Device, devicesInOrder, isStackDevice, valuesOfStack } from './devices/index.ts'
+import { writtenElsewhere } from './elsewhere.ts'
 import { wantsDhcp } from './ipv4-addressing.ts'
 import type { RunValues } from './made-devices.ts'
 import { declarationsOf, type Unikernel } from './unikernel.ts'
 
 /**
- * The devices and layers that an application is composed of with these boot arguments; what is required of them may be missing.
+ * The devices and layers that an application is composed of with these boot arguments, and those of the configuration file and
+ * the environment; what is required of them may be missing.
  * @throws BadArgument
  */
 export async function compositionOf(
   unikernel: Unikernel,
   argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
   sandboxInterface?: string,
 ): Promise<Graph> {
   const declared = Object.entries(declarationsOf(unikernel)).map(([name, each]) => [
@@ -22,7 +25,10 @@ export async function compositionOf(
     // What is not there yet can be described as well.
     { ...each, required: false, check: undefined },
   ])
-  const values = (await parseArguments(Object.fromEntries(declared), argv, async () => [])) as RunValues
+  const declarations = Object.fromEntries(declared)
+  const values = (await parseArguments(declarations, argv, (given) =>
+    writtenElsewhere(given('config'), environment, declarations),
+  )) as RunValues
   const graph = new GraphBuilder()
   const root = graph.add('application', unikernel.name)
   const named = new Map<Device<unknown>, string>()
