@@ -1,6 +1,6 @@
 import type { MacAddress } from '../address/index.ts'
 import { type FrameReceiver, type Netif, SoftwareOffload } from '../netif/index.ts'
-import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
+import { type PacketBuffer, type PacketMemory, withLargeCounts } from '../packet/index.ts'
 import {
   destinationHigh,
   destinationLow,
@@ -61,7 +61,7 @@ export class Ethernet implements FrameReceiver {
   /** Largest payload of a frame in bytes: the interface's MTU when this was made. */
   readonly mtu: number
   readonly memory: PacketMemory
-  readonly counters: EthernetCounters = {
+  readonly counters: EthernetCounters = withLargeCounts({
     delivered: 0,
     truncated: 0,
     otherDestination: 0,
@@ -71,7 +71,7 @@ export class Ethernet implements FrameReceiver {
     unknownEtherType: 0,
     transmitted: 0,
     withoutLinkLayer: 0,
-  }
+  })
 
   /** What frames go out through: the interface, with software in front of what it cannot do itself. */
   readonly #output: Netif

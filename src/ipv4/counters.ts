@@ -1,3 +1,5 @@
+import { withLargeCounts } from '../packet/index.ts'
+
 /** What happened to packets in the IPv4 layer; each reason counts in one place. */
 export interface Ipv4Counters {
   /** Packets handed to a protocol. */
@@ -49,7 +51,7 @@ export interface Ipv4Counters {
 }
 
 export function newIpv4Counters(): Ipv4Counters {
-  return {
+  return withLargeCounts({
     delivered: 0,
     truncated: 0,
     badVersion: 0,
@@ -76,5 +78,5 @@ export function newIpv4Counters(): Ipv4Counters {
     localQueueFull: 0,
     noMemory: 0,
     neighborUnreachable: 0,
-  }
+  })
 }

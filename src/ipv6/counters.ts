@@ -1,3 +1,5 @@
+import { withLargeCounts } from '../packet/index.ts'
+
 /** What happened to packets in the IPv6 layer; each reason counts in one place. */
 export interface Ipv6Counters {
   /** Packets handed to a protocol. */
@@ -59,7 +61,7 @@ export interface Ipv6Counters {
 }
 
 export function newIpv6Counters(): Ipv6Counters {
-  return {
+  return withLargeCounts({
     delivered: 0,
     controlDelivered: 0,
     truncated: 0,
@@ -91,5 +93,5 @@ export function newIpv6Counters(): Ipv6Counters {
     noMemory: 0,
     neighborUnreachable: 0,
     noResolver: 0,
-  }
+  })
 }

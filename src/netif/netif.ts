@@ -1,5 +1,5 @@
 import type { MacAddress } from '../address/index.ts'
-import type { PacketBuffer, PacketMemory } from '../packet/index.ts'
+import { type PacketBuffer, type PacketMemory, withLargeCounts } from '../packet/index.ts'
 
 /** What a network interface calls for the frames that it receives. */
 export interface FrameReceiver {
@@ -47,7 +47,7 @@ export interface NetifCounters {
 
 /** All counters of a netif, at zero. */
 export function newNetifCounters(): NetifCounters {
-  return {
+  return withLargeCounts({
     receivedFrames: 0,
     receivedBytes: 0,
     transmittedFrames: 0,
@@ -59,7 +59,7 @@ export function newNetifCounters(): NetifCounters {
     transmitQueueFull: 0,
     transmitError: 0,
     backPressure: 0,
-  }
+  })
 }
 
 /** What stands before an IP packet: an Ethernet header, or nothing. */

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import { freeBuffer } from '../netif/index.ts'
+import { LARGE } from '../packet/index.ts'
 import type { Connection } from '../tcp/index.ts'
 import { errorNumber } from './error-numbers.ts'
 import type { NodeRequest } from './internals.ts'
@@ -18,8 +19,8 @@ const MOST_IN_A_PASS = 524_288
 export abstract class WritingTcpHandle extends TcpHandleBase {
   /** The TLS socket that reads and writes through this handle, set by whoever makes it. */
   secured: Duplex | null = null
-  /** Bytes written past C++. */
-  #written = 0
+  /** Bytes written past C++, counted from there on. */
+  #written = LARGE
   /** Bytes written through C++ in this pass of turns. */
   #writtenInPass = 0
   #pass = 0
@@ -33,7 +34,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
 
   /** Bytes that Node has written, sent or not. */
   override get bytesWritten(): number {
-    return this.#written + super.bytesWritten
+    return this.#written - LARGE + super.bytesWritten
   }
 
   // --- what Node and C++ call ----------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+export { LARGE, withLargeCounts } from './large-counts.ts'
 export { ChecksumState, PacketBuffer, Segmentation } from './packet-buffer.ts'
 export {
   HEADROOM,

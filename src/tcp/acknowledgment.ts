@@ -190,7 +190,7 @@ function advanceUnacknowledged(connection: Connection, acknowledgment: SequenceN
   const { recovery } = connection
   if (recovery !== null) keepWithinReach(recovery, acknowledgment)
   if (data > 0) {
-    connection.bytesAcknowledged += data
+    connection.countAcknowledged(data)
     connection.sendBuffer.acknowledge(data)
     connection.sendBase = advance(connection.sendBase, data)
   }

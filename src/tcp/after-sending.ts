@@ -24,7 +24,7 @@ export function mustPace(connection: Connection, recovery: LossRecovery, now: Mi
 
 export function afterSending(connection: Connection, recovery: LossRecovery, length: number, now: Microseconds): void {
   connection.lastSentAt = now
-  recovery.proportionalOut += length
+  if (recovery.isReducing) recovery.proportionalOut += length
   const { pacingRate } = recovery.congestion
   if (pacingRate > 0) {
     const headers = HEADER_LENGTH + connection.path.headerLength

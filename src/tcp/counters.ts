@@ -1,3 +1,5 @@
+import { withLargeCounts } from '../packet/index.ts'
+
 /** TCP's counters, under the names that Linux's `nstat` gives them (RFC 4022 and the TcpExt extension). */
 export interface TcpCounters {
   ActiveOpens: number
@@ -139,7 +141,7 @@ export interface TcpCounters {
 }
 
 export function newTcpCounters(): TcpCounters {
-  return {
+  return withLargeCounts({
     ActiveOpens: 0,
     PassiveOpens: 0,
     AttemptFails: 0,
@@ -231,5 +233,5 @@ export function newTcpCounters(): TcpCounters {
     TCPToZeroWindowAdv: 0,
     TCPFromZeroWindowAdv: 0,
     TCPSendNoMemory: 0,
-  }
+  })
 }

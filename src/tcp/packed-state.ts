@@ -1,7 +1,7 @@
 /**
- * What a connection remembers of yes and no, a bit each, and of times that need be no finer than a millisecond. As fields
- * of their own the former would take eight bytes each, and a time, which is a double, twenty-four: a kilobyte more than
- * this for each of a hundred thousand connections that do nothing.
+ * What a connection remembers of yes and no, a bit each, of times that need be no finer than a millisecond, and of bytes. As fields
+ * of their own the former would take eight bytes each, and a time or a large count, which is a double, twenty-four: a kilobyte more
+ * than this for each of a hundred thousand connections that do nothing.
  */
 import type { Microseconds } from '../clock/index.ts'
 
@@ -33,6 +33,9 @@ const CODEPOINT = 0x3f << CODEPOINT_SHIFT
 /** So long ago that no interval reaches back to it, and still a small integer in milliseconds. */
 const LONG_AGO = -1_000_000_000
 
+/** Bytes in a unit of counting: what a small integer has room for with any one segment or write behind it. */
+const GIBIBYTE = 2 ** 30
+
 export abstract class PackedState {
   #flags = 0
   // Whole milliseconds: a small integer for the first 24 days, and right, if larger, after that.
@@ -42,6 +45,35 @@ export abstract class PackedState {
   #received = 0
   #receivedData = LONG_AGO
   #retransmitted = 0
+  // In two small integers each: connections keep one shape, however much goes over them (see `withLargeCounts`).
+  #acknowledgedGibibytes = 0
+  #acknowledgedBytes = 0
+  #receivedGibibytes = 0
+  #receivedBytes = 0
+
+  /** Bytes of ours that the peer has acknowledged. */
+  get bytesAcknowledged(): number {
+    return this.#acknowledgedGibibytes * GIBIBYTE + this.#acknowledgedBytes
+  }
+
+  countAcknowledged(bytes: number): void {
+    this.#acknowledgedBytes += bytes
+    if (this.#acknowledgedBytes < GIBIBYTE) return
+    this.#acknowledgedBytes -= GIBIBYTE
+    this.#acknowledgedGibibytes++
+  }
+
+  /** Bytes of the peer's that came in order. */
+  get bytesReceived(): number {
+    return this.#receivedGibibytes * GIBIBYTE + this.#receivedBytes
+  }
+
+  countReceived(bytes: number): void {
+    this.#receivedBytes += bytes
+    if (this.#receivedBytes < GIBIBYTE) return
+    this.#receivedBytes -= GIBIBYTE
+    this.#receivedGibibytes++
+  }
 
   /** When a segment that cannot be right was last answered. */
   get lastAnswer(): Microseconds {

@@ -101,7 +101,7 @@ function deliver(connection: Connection, packet: PacketBuffer, length: number): 
 function delivered(connection: Connection, length: number): void {
   connection.receiveNext = advance(connection.receiveNext, length)
   connection.receivedUnacknowledged += length
-  connection.bytesReceived += length
+  connection.countReceived(length)
   if (connection.discarding) return
   connection.countedBytes += length
   connection.context.receiveBytes += length

@@ -203,7 +203,7 @@ export class SendBuffer {
     }
     this.#head = chunk
     this.#headOffset = drop
-    this.#againOffset -= count
+    if (this.#again !== null) this.#againOffset -= count
     if (chunk === null) this.#last = null
     // Offsets now count from the new first byte. A cursor that fell behind starts at the head again.
     if (cursorLost || chunk === null) {

@@ -24,3 +24,14 @@ export function isBefore(a: SequenceNumber, b: SequenceNumber): boolean {
 export function isAfter(a: SequenceNumber, b: SequenceNumber): boolean {
   return ((a - b) | 0) > 0
 }
+
+/**
+ * Sequence numbers pass 2^31 some time in most connections. The engine knows from the beginning, so that it does not compile everything
+ * that counts on them for small integers alone, and once more when the first connection comes there.
+ */
+for (let count = 1; count <= 1000; count++) {
+  advance(0x7fff_ffff as SequenceNumber, count)
+  distance(advance(0x7fff_ffff as SequenceNumber, count), -0x8000_0000 as SequenceNumber)
+  isBefore(0x7fff_ffff as SequenceNumber, -count as SequenceNumber)
+  isAfter(0x7fff_ffff as SequenceNumber, -count as SequenceNumber)
+}

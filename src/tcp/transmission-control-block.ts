@@ -135,8 +135,6 @@ export abstract class TransmissionControlBlock extends PackedState implements Ti
   softError: SystemErrorCode | null = null
 
   // For the snapshot only. Segments are counted as the wire has them.
-  bytesAcknowledged = 0
-  bytesReceived = 0
   segmentsSent = 0
   segmentsReceived = 0
   dataSegmentsSent = 0

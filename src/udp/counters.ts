@@ -1,3 +1,5 @@
+import { withLargeCounts } from '../packet/index.ts'
+
 /** What happened to UDP datagrams; each reason counts in one place. */
 export interface UdpCounters {
   /** Datagrams handed to a binding; one to a group counts for each. */
@@ -26,7 +28,7 @@ export interface UdpCounters {
 }
 
 export function newUdpCounters(): UdpCounters {
-  return {
+  return withLargeCounts({
     delivered: 0,
     truncated: 0,
     badLength: 0,
@@ -39,5 +41,5 @@ export function newUdpCounters(): UdpCounters {
     errorsDelivered: 0,
     mtuLowered: 0,
     errorsIgnored: 0,
-  }
+  })
 }

@@ -5,6 +5,7 @@
 import { Duplex } from 'node:stream'
 import { type Clock, type Microseconds, Timer, type TimerHandler } from '../../clock/index.ts'
 import { SystemError } from '../../errors/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import type { Connection } from '../../tcp/index.ts'
 import type { OpenHandles } from '../node-modules.ts'
 import type { ConnectOptions, Flow } from '../stack.ts'
@@ -25,8 +26,8 @@ export class FlowDuplex extends Duplex implements TimerHandler {
   readonly #host: DuplexHost
   #flow: DirectFlow | null = null
   #connection: Connection | null = null
-  bytesRead = 0
-  bytesWritten = 0
+  bytesRead = LARGE
+  bytesWritten = LARGE
   connecting = false
   /** Milliseconds, as `setTimeout` was told; undefined before. */
   timeout: number | undefined = undefined
@@ -54,6 +55,7 @@ export class FlowDuplex extends Duplex implements TimerHandler {
   constructor(host: DuplexHost, flow: DirectFlow | null, allowHalfOpen: boolean) {
     super({ allowHalfOpen, decodeStrings: true })
     this.#host = host
+    this.bytesRead = this.bytesWritten = 0
     if (flow !== null) this.#adopt(flow)
   }
 

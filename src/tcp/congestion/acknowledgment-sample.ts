@@ -1,4 +1,5 @@
 import type { Microseconds } from '../../clock/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import { type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
 
 /**
@@ -30,11 +31,11 @@ export class AcknowledgmentSample {
   /** In recovery of losses, or after a retransmission timeout. */
   inRecovery = false
 
-  // The rate sample: of the newest segment delivered by this acknowledgment.
+  // The rate sample: of the newest segment delivered by this acknowledgment. Each sets all of it.
   /** All bytes delivered so far, this acknowledgment's included. */
-  totalDelivered = 0
+  totalDelivered = LARGE
   /** `totalDelivered` when that segment was sent: a round trip has passed when it reaches what a round began with. */
-  priorDelivered = 0
+  priorDelivered = LARGE
   /** Bytes delivered between then and now, and the time that it took; 0: no sample. Rate = rateDelivered / rateInterval. */
   rateDelivered = 0
   rateInterval: Microseconds = 0

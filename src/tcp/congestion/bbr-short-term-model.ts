@@ -1,3 +1,4 @@
+import { LARGE } from '../../packet/index.ts'
 import { LARGEST_WINDOW } from './congestion-control.ts'
 
 /** BBR.Beta: never less than this is left of a bound in a round trip. */
@@ -16,11 +17,15 @@ export class ShortTermModel {
   #latestBandwidth = 0
   latestInflight = 0
   /** BBR.loss_round_delivered: the round trip in which losses are counted ends when this is delivered. */
-  #roundEnd = 0
+  #roundEnd = LARGE
   /** BBR.loss_round_start */
   isRoundStart = false
   /** BBR.is_loss_in_round: there were too many in it. */
   #isCongested = false
+
+  constructor() {
+    this.#roundEnd = 0
+  }
 
   /** ResetShortTermModel() */
   reset(): void {

@@ -4,6 +4,7 @@
  * where it says more than one thing, this does what Google's Linux kernel does (its branch v3).
  */
 import { MILLISECOND, type Microseconds, type Random, SECOND } from '../../clock/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import type { AcknowledgmentSample } from './acknowledgment-sample.ts'
 import { AckAggregation } from './bbr-ack-aggregation.ts'
 import { BandwidthFilter } from './bbr-bandwidth-filter.ts'
@@ -78,8 +79,8 @@ export class Bbr implements CongestionControl {
   #rate = 0
 
   // Packet-timed round trips: 5.5.1.
-  #totalDelivered = 0
-  #roundEnd = 0
+  #totalDelivered = LARGE
+  #roundEnd = LARGE
   #isRoundStart = false
   #roundCount = 0
   #drainStart = 0
@@ -109,6 +110,7 @@ export class Bbr implements CongestionControl {
   #hasSeenRoundTrip = false
 
   constructor(segmentSize: number, random: Random) {
+    this.#totalDelivered = this.#roundEnd = 0
     this.#segmentSize = segmentSize
     this.#schedule = new ProbeSchedule(random)
     this.window = initialWindow(segmentSize)

@@ -1,5 +1,6 @@
 /** Delivery rate samples: draft-ietf-ccwg-bbr, section 4.1 (formerly draft-cheng-iccrg-delivery-rate-estimation). */
 import type { Microseconds } from '../../clock/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import type { AcknowledgmentSample } from '../congestion/index.ts'
 import { isBefore, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
 import type { Delivery } from './delivery.ts'
@@ -12,10 +13,10 @@ export class RateSampling {
   /** The newest segment that this acknowledgment delivers. */
   sentAt: Microseconds = NEVER
   end: SequenceNumber = sequenceNumber(0)
-  priorDelivered = 0
+  priorDelivered = LARGE
   deliveredAt: Microseconds = 0
   sendInterval: Microseconds = 0
-  lostWhenSent = 0
+  lostWhenSent = LARGE
   flightWhenSent = 0
   isApplicationLimited = false
 

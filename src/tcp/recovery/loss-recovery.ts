@@ -3,6 +3,7 @@
  * only listen go without. The algorithms stand in files of their own and work on this record.
  */
 import type { Microseconds } from '../../clock/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import type { CongestionControl } from '../congestion/index.ts'
 import type { MtuProbing } from '../mtu-probing.ts'
 import { type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
@@ -29,6 +30,7 @@ export const DUPLICATE_THRESHOLD = 3
 
 export const NEVER: Microseconds = Number.POSITIVE_INFINITY
 
+/** What is `LARGE` below begins with 0. */
 export class LossRecovery {
   readonly board: Scoreboard
   readonly congestion: CongestionControl
@@ -65,8 +67,8 @@ export class LossRecovery {
   /** How often the retransmission timer has expired since the last progress. */
   timeouts = 0
   /** Bytes ever sent again, and how many of them the peer has reported as duplicates. */
-  totalRetransmitted = 0
-  duplicatesReported = 0
+  totalRetransmitted = LARGE
+  duplicatesReported = LARGE
   /** The same in segments, for the snapshot. */
   duplicateSegmentsReported = 0
 
@@ -83,7 +85,7 @@ export class LossRecovery {
   reorderingWindowPersists = 0
   duplicateSackSeen = false
   /** `delivered` when the window was last widened: once per round trip. */
-  reorderingWindowDelivered = 0
+  reorderingWindowDelivered = LARGE
   /** The reordering timer (RACK_detect_loss_and_arm_timer). */
   reorderingAt: Microseconds = NEVER
 
@@ -98,7 +100,7 @@ export class LossRecovery {
 
   // Delivery rate, draft-ietf-ccwg-bbr, section 4.1.
   /** Bytes delivered, cumulatively or by SACK. */
-  delivered = 0
+  delivered = LARGE
   /** The same in segments, without what only duplicate acknowledgments stand for: for the snapshot. */
   deliveredSegments = 0
   /** Those delivered by acknowledgments that echo congestion. */
@@ -106,9 +108,9 @@ export class LossRecovery {
   deliveredAt: Microseconds = 0
   firstSentAt: Microseconds = 0
   /** While not 0: what is sent until so many bytes are delivered is limited by the application. */
-  applicationLimitedUntil = 0
+  applicationLimitedUntil = LARGE
   /** Bytes ever found lost. */
-  totalLost = 0
+  totalLost = LARGE
   /** The last sample, bytes in microseconds, and whether the application limited it: for the snapshot. */
   rateDelivered = 0
   rateInterval: Microseconds = 0
@@ -146,6 +148,8 @@ export class LossRecovery {
     this.recoveryPoint = sequence
     this.undoMarker = sequence
     this.windowLimitedUntil = sequence
+    this.totalRetransmitted = this.duplicatesReported = this.totalLost = 0
+    this.delivered = this.applicationLimitedUntil = this.reorderingWindowDelivered = 0
   }
 
   /** Bytes on their way: the pipe of RFC 6675. @param outstanding SND.NXT - SND.UNA */

@@ -1,4 +1,5 @@
 import type { Microseconds } from '../../clock/index.ts'
+import { LARGE } from '../../packet/index.ts'
 import { distance, type SequenceNumber, sequenceNumber } from '../sequence-number.ts'
 
 /** What is known about a sent segment. */
@@ -43,14 +44,14 @@ export class SentSegment {
   later: SentSegment | null = null
   inTimeOrder = false
 
-  // What a rate sample needs of the moment of sending (draft-ietf-ccwg-bbr, 4.1.2.2).
+  // What a rate sample needs of the moment of sending (draft-ietf-ccwg-bbr, 4.1.2.2), when all of it is set.
   /** Bytes delivered until then. */
-  delivered = 0
+  delivered = LARGE
   deliveredAt: Microseconds = 0
   /** When the first segment of the flight was sent whose delivery ended at `deliveredAt`. */
   firstSentAt: Microseconds = 0
   /** Bytes lost until then. */
-  lost = 0
+  lost = LARGE
   /** Bytes in flight then, this segment included. */
   flight = 0
 
