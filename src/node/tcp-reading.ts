@@ -1,8 +1,8 @@
-/** A TCP handle as Node reads from it: data in slices, the end of the stream, and what broke it off, in libuv's order. */
+/** A TCP endpoint as Node reads from it: data in slices, the end of the stream, and what broke it off, in libuv's order. */
 import type { Connection } from '../tcp/index.ts'
 import { nodeError } from './error-numbers.ts'
 import { nodeInternals } from './internals.ts'
-import { WritingTcpHandle } from './tcp-writing.ts'
+import { WritingTcpEndpoint } from './tcp-writing.ts'
 import { deliver } from './ticks-within.ts'
 
 /** The most that one delivery hands over, as libuv reads. */
@@ -17,7 +17,7 @@ const SMALL_SLICE = 16_384
  */
 const HANG_UP_ENDS_READING = Number(process.versions.uv.split('.')[1]) < 52
 
-export abstract class ReadingTcpHandle extends WritingTcpHandle {
+export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
   #slice = LARGEST_SLICE
   /** In which pass data was told last, and whether that was less than there was room for. */
   #dataPass = 0
@@ -26,14 +26,6 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
   // --- what Node and C++ call ----------------------------------------------------------------------------------
 
   readStart(): number {
-    return this.onreadstart()
-  }
-
-  readStop(): number {
-    return this.onreadstop()
-  }
-
-  onreadstart(): number {
     if (this.wantsData) return 0
     this.wantsData = true
     this.updateHold()
@@ -44,16 +36,15 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     return 0
   }
 
-  onreadstop(): number {
+  readStop(): number {
     this.wantsData = false
     this.updateHold()
     return 0
   }
 
-  override useUserBuffer(buffer: Uint8Array): unknown {
-    // JSStream would go on filling it after a handler has asked for a pause.
-    this.#slice = Math.min(buffer.length, LARGEST_SLICE)
-    return super.useUserBuffer(buffer)
+  /** Node has a buffer of so many bytes for what comes: JSStream would go on filling it after a handler has asked for a pause. */
+  limitSlice(length: number): void {
+    this.#slice = Math.min(length, LARGEST_SLICE)
   }
 
   // --- what the connection tells, from inside a burst ------------------------------------------------------------
@@ -71,7 +62,7 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     if (data !== null) {
       this.#dataPass = this.host.turns.pass
       this.#wasPartial = data.length < this.#slice
-      deliver(this, data)
+      deliver(this.handle, data)
       return true
     }
     if (connection.finReceived) return this.#nextEnd()
@@ -83,7 +74,7 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
     this.failureTold = true
     this.updateHold()
     // A JSStream has no way to fail; Node's own handler does nothing else.
-    const plain = this[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
+    const plain = this.handle[nodeInternals().ownerSymbol] as { destroy(error?: Error): void } | undefined
     const owner = this.secured ?? plain
     // A stack that is closed takes its sockets along, as the end of a process does.
     const words = this.failure === 'ECONNABORTED' ? [] : [nodeError(this.failure, 'read')]
@@ -106,7 +97,7 @@ export abstract class ReadingTcpHandle extends WritingTcpHandle {
   #tellEnd(): void {
     this.endTold = true
     this.updateHold()
-    this.emitEOF()
+    this.handle.emitEOF()
   }
 
   #take(connection: Connection): Buffer | null {

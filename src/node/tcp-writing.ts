@@ -1,13 +1,12 @@
-/** A TCP handle as Node writes to it and ends it, through C++ (JSStream) or past it, where a write is complete at once. */
+/** A TCP endpoint as Node writes to it and ends it, through C++ (JSStream) or past it, where a write is complete at once. */
 
 import type { Duplex } from 'node:stream'
 import { freeBuffer } from '../netif/index.ts'
 import { LARGE } from '../packet/index.ts'
 import type { Connection } from '../tcp/index.ts'
 import { errorNumber } from './error-numbers.ts'
-import type { NodeRequest } from './internals.ts'
-import { TcpHandleBase } from './tcp-handle-base.ts'
-import { joined } from './waiting-writes.ts'
+import type { JsStream, NodeRequest } from './internals.ts'
+import { TcpEndpointBase } from './tcp-endpoint-base.ts'
 import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 
 /** Bytes from which on a write is copied into packets at once: what one TLS record carries. */
@@ -16,7 +15,7 @@ const BULK = 16_384
 /** Bytes that one handle takes in a pass of turns before it waits for the next. */
 const MOST_IN_A_PASS = 524_288
 
-export abstract class WritingTcpHandle extends TcpHandleBase {
+export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   /** The TLS socket that reads and writes through this handle, set by whoever makes it. */
   secured: Duplex | null = null
   /** Bytes written past C++, counted from there on. */
@@ -32,15 +31,15 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     return Math.max(sendBuffer.length - sendBufferLimit, 1)
   }
 
-  /** Bytes that Node has written, sent or not. */
-  override get bytesWritten(): number {
-    return this.#written - LARGE + super.bytesWritten
+  /** Bytes that Node has written past C++, sent or not. */
+  get bytesWritten(): number {
+    return this.#written - LARGE
   }
 
   // --- what Node and C++ call ----------------------------------------------------------------------------------
 
   /** From C++: what TLS sends, and all writes where `noteWrite` does not reach Node. The chunks are ours. */
-  onwrite(request: NodeRequest, chunks: Uint8Array[]): number {
+  writeThroughStream(request: NodeRequest, chunks: Uint8Array[]): number {
     const refusal = this.#writeRefusal()
     if (refusal !== 0) return refusal
     const connection = this.connection!
@@ -57,8 +56,8 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     else if (this.#hasWrittenEnough(total)) this.#waitForPass(request)
     // HTTP/2 sends nothing more, not even the GOAWAY of a session that is destroyed, before it hears of the last write. TLS
     // cannot hear of it from within, and Node's own requests are never told before `write` has returned.
-    else if (canWriteAtOnce && this.secured === null) this.finishWrite(request, 0)
-    else process.nextTick(finishWrite, this, request)
+    else if (canWriteAtOnce && this.secured === null) this.handle.finishWrite(request, 0)
+    else process.nextTick(finishWrite, this.handle, request)
     return 0
   }
 
@@ -66,7 +65,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
    * @param given null from Node 26 on, which wants a request only for what has to wait, and then ours
    * @param data what is not the application's is kept until it is acknowledged
    */
-  #write(given: NodeRequest | null, data: Uint8Array, isOfApplication: boolean): number | NodeRequest {
+  write(given: NodeRequest | null, data: Uint8Array, isOfApplication: boolean): number | NodeRequest {
     const refusal = this.#writeRefusal()
     if (refusal !== 0) {
       noteWrite(0, true)
@@ -128,41 +127,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
     this.updateHold()
   }
 
-  override writeBuffer(request: NodeRequest | null, buffer: Uint8Array): number | NodeRequest {
-    if (!canWriteAtOnce) return super.writeBuffer(request, buffer)
-    return this.#write(request, buffer, true)
-  }
-
-  override writev(request: NodeRequest | null, chunks: unknown[], allBuffers: boolean): number | NodeRequest {
-    if (!canWriteAtOnce) return super.writev(request, chunks, allBuffers)
-    return this.#write(request, joined(chunks, allBuffers), false)
-  }
-
-  override writeUtf8String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce
-      ? this.#write(request, Buffer.from(text, 'utf8'), false)
-      : super.writeUtf8String(request, text)
-  }
-
-  override writeLatin1String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce
-      ? this.#write(request, Buffer.from(text, 'latin1'), false)
-      : super.writeLatin1String(request, text)
-  }
-
-  override writeAsciiString(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce
-      ? this.#write(request, Buffer.from(text, 'latin1'), false)
-      : super.writeAsciiString(request, text)
-  }
-
-  override writeUcs2String(request: NodeRequest | null, text: string): number | NodeRequest {
-    return canWriteAtOnce
-      ? this.#write(request, Buffer.from(text, 'utf16le'), false)
-      : super.writeUcs2String(request, text)
-  }
-
-  onshutdown(request: NodeRequest): number {
+  shutdown(request: NodeRequest): number {
     if (this.connection === null || this.isGone) return errorNumber('ENOTCONN')
     this.shutdownRequest = request
     this.shutdownPass = this.host.turns.pass
@@ -202,7 +167,7 @@ export abstract class WritingTcpHandle extends TcpHandleBase {
   #finishShutdown(request: NodeRequest, status: number): void {
     this.shutdownRequest = null
     this.updateHold()
-    this.finishShutdown(request, status)
+    this.handle.finishShutdown(request, status)
   }
 
   /** The handle is closed: whatever waits learns that it will not happen. */
@@ -217,6 +182,6 @@ function copyOf(data: Uint8Array, from: number): Uint8Array {
   return Uint8Array.prototype.slice.call(data, from)
 }
 
-function finishWrite(handle: WritingTcpHandle, request: NodeRequest): void {
+function finishWrite(handle: JsStream, request: NodeRequest): void {
   handle.finishWrite(request, 0)
 }

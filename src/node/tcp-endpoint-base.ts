@@ -1,26 +1,24 @@
 /**
- * What every part of a TCP handle works on: the connection, what Node waits for, and whether that holds the process. The
- * parts are a chain of classes, one idea each, because Node and C++ look for all methods on one object.
+ * What every part of a TCP endpoint works on: the connection, what Node waits for, and whether that holds the process. The
+ * parts are a chain of classes, one idea each.
  */
 import { AsyncResource } from 'node:async_hooks'
 import type { IpFamily } from '../address/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { Connection, TcpListener } from '../tcp/index.ts'
 import type { HandleHost } from './handle-host.ts'
-import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
+import type { JsStream, NodeRequest } from './internals.ts'
 import type { TurnTaker } from './turns.ts'
 import { WaitingWrites } from './waiting-writes.ts'
-
-/** Replaced by Node's class before the first handle is made: finding that costs nothing to those who need no handles. */
-class StreamBase {}
-const LateJsStream = StreamBase as unknown as new () => JsStream
 
 /** Made when the library was loaded, and so in no context of the application's. */
 export const NO_CONTEXT = new AsyncResource('TAPSTACK')
 
-export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
+export abstract class TcpEndpointBase implements TurnTaker {
   /** The stack whose connection this is. */
   readonly host: HandleHost
+  /** What Node sees of it. */
+  readonly handle: JsStream
   protected family: IpFamily = 4
   protected connection: Connection | null = null
   protected listener: TcpListener | null = null
@@ -32,7 +30,7 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
   /** In which pass our side was ended, or after which; -1 if it was not. */
   protected shutdownPass = -1
   /** Writes that wait for room in the send buffer. */
-  protected readonly writes = new WaitingWrites(this)
+  protected readonly writes: WaitingWrites
 
   protected wantsData = false
   protected endTold = false
@@ -41,7 +39,8 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
   protected failure: SystemErrorCode | null = null
   protected failureTold = false
 
-  protected isClosed = false
+  /** Node has let go of it. */
+  isClosed = false
   #referenced = true
   #holds = false
   isQueued = false
@@ -50,10 +49,10 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
     return !this.writes.isEmpty
   }
 
-  constructor(host: HandleHost) {
-    becomeStream()
-    super()
+  constructor(host: HandleHost, handle: JsStream) {
     this.host = host
+    this.handle = handle
+    this.writes = new WaitingWrites(handle)
   }
 
   abstract takeTurn(): boolean
@@ -87,31 +86,8 @@ export abstract class TcpHandleBase extends LateJsStream implements TurnTaker {
     else this.host.hold.remove()
   }
 
-  /** As JSStream asks for it. */
-  isClosing(): boolean {
-    return this.isClosed
-  }
-
-  setBlocking(): number {
-    return 0
-  }
-
   protected inScope<A extends unknown[]>(work: (...words: A) => unknown, self: unknown, ...words: A): void {
     if (this.scope === null) work.apply(self, words)
     else this.scope.runInAsyncScope(work as (...words: unknown[]) => unknown, self, ...words)
   }
-}
-
-/** A class may get its parent late, since `super()` looks for it each time. */
-function becomeStream(): void {
-  if (Object.getPrototypeOf(TcpHandleBase) !== LateJsStream) return
-  const { JsStream, TcpWrap } = nodeInternals()
-  Object.setPrototypeOf(TcpHandleBase, JsStream)
-  Object.setPrototypeOf(TcpHandleBase.prototype, JsStream.prototype)
-  // `resetAndDestroy` asks whether it has a TCP handle.
-  const isTcpWrap = Function.prototype[Symbol.hasInstance]
-  Object.defineProperty(TcpWrap, Symbol.hasInstance, {
-    configurable: true,
-    value: (value: unknown) => value instanceof TcpHandleBase || isTcpWrap.call(TcpWrap, value),
-  })
 }
