@@ -74,6 +74,11 @@ enum transmit_word {
   TRANSMIT_SEGMENT_SIZE,    /* in: gso_size */
   TRANSMIT_CHECKSUM_START,  /* in: csum_start */
   TRANSMIT_CHECKSUM_OFFSET, /* in: csum_offset */
+  /*
+   * in: 0, or one more than where in the first of the frame's arrays its payload begins, all of which lies there and in the arrays
+   * that follow; only what comes before it, TRANSMIT_HEADER_LENGTH bytes, is in packet memory
+   */
+  TRANSMIT_GATHERED,
 };
 
 /* State of one environment: the main thread, or one worker. */
@@ -185,7 +190,7 @@ int iteration_watch(napi_env env, napi_value enter, napi_value leave);
 
 /* poll.c */
 int poll_update(struct device *device);
-int poll_flush(struct device *device, uint32_t first, uint32_t count);
+int poll_flush(struct device *device, uint32_t first, uint32_t count, napi_value gathered);
 /* Tells JavaScript that no frame will follow. */
 void poll_gone(struct device *device, int reason);
 

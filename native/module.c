@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 /* Raised whenever the functions or descriptors change; tap-binding.ts compares it. */
-#define INTERFACE_VERSION 1
+#define INTERFACE_VERSION 2
 
 static napi_value number(napi_env env, int32_t value) {
   napi_value result = NULL;
@@ -198,15 +198,15 @@ static napi_value receive(napi_env env, napi_callback_info info) {
 }
 
 static napi_value flush(napi_env env, napi_callback_info info) {
-  napi_value values[3];
-  struct device *device = device_arguments(env, info, values, 3);
+  napi_value values[4];
+  struct device *device = device_arguments(env, info, values, 4);
   uint32_t first, count;
   if (device == NULL || !device->started)
     return number(env, -EBADF);
   if (napi_get_value_uint32(env, values[1], &first) != napi_ok ||
       napi_get_value_uint32(env, values[2], &count) != napi_ok)
     return number(env, -EINVAL);
-  return number(env, poll_flush(device, first, count));
+  return number(env, poll_flush(device, first, count, values[3]));
 }
 
 static napi_value set_referenced(napi_env env, napi_callback_info info) {

@@ -178,20 +178,60 @@ static void write_header(uint8_t *frame, uint32_t header_length, const int32_t *
   memcpy(frame - header_length, &header, header_length);
 }
 
+/* Pieces that a payload is gathered from, at most. */
+enum { MOST_PIECES = 8 };
+
+/*
+ * Writes a frame whose payload lies in JavaScript's arrays. Those are asked where they are now, since they may have been given back
+ * meanwhile. Returns what writev returns; with errno EFAULT where it is not all there.
+ */
+static ssize_t write_gathered(struct device *device, const int32_t *descriptor, uint8_t *frame, size_t length,
+                              napi_value arrays) {
+  napi_env env = device->env;
+  const size_t in_memory = (uint16_t)descriptor[TRANSMIT_HEADER_LENGTH];
+  size_t from = (uint32_t)descriptor[TRANSMIT_GATHERED] - 1;
+  struct iovec parts[1 + MOST_PIECES];
+  int count = 1;
+  errno = EFAULT;
+  if (in_memory > length)
+    return -1;
+  parts[0].iov_base = frame - device->header_length;
+  parts[0].iov_len = device->header_length + in_memory;
+  for (size_t left = length - in_memory; left > 0; count++) {
+    napi_value array;
+    napi_typedarray_type type;
+    size_t array_length;
+    uint8_t *bytes;
+    if (count > MOST_PIECES || napi_get_element(env, arrays, (uint32_t)count - 1, &array) != napi_ok ||
+        napi_get_typedarray_info(env, array, &type, &array_length, (void **)&bytes, NULL, NULL) != napi_ok ||
+        type != napi_uint8_array || array_length <= from)
+      return -1;
+    const size_t piece = array_length - from < left ? array_length - from : left;
+    parts[count].iov_base = bytes + from;
+    parts[count].iov_len = piece;
+    left -= piece;
+    from = 0;
+  }
+  return writev(device->fd, parts, count);
+}
+
 /*
  * Writes up to `count` frames of the transmit ring from entry `first` on. Returns how many are done with, sent or
  * refused (their length is then a negative errno); fewer than `count` when the device takes no more for now.
  */
-int poll_flush(struct device *device, uint32_t first, uint32_t count) {
+int poll_flush(struct device *device, uint32_t first, uint32_t count, napi_value gathered) {
   const uint32_t header_length = device->header_length;
   const uint32_t mask = device->transmit_entries - 1;
   if (count > device->transmit_entries)
     return -EINVAL;
   for (uint32_t i = 0; i < count; i++) {
-    int32_t *descriptor = device->transmit + (size_t)((first + i) & mask) * DESCRIPTOR_WORDS;
+    const uint32_t entry = (first + i) & mask;
+    int32_t *descriptor = device->transmit + (size_t)entry * DESCRIPTOR_WORDS;
     const size_t position = (uint32_t)descriptor[TRANSMIT_POSITION];
     const size_t length = (uint32_t)descriptor[TRANSMIT_LENGTH];
-    if (position < header_length || position + length > device->bytes_length) {
+    napi_value arrays = NULL;
+    if (position < header_length || position + length > device->bytes_length ||
+        (descriptor[TRANSMIT_GATHERED] != 0 && napi_get_element(device->env, gathered, entry, &arrays) != napi_ok)) {
       descriptor[TRANSMIT_LENGTH] = -EFAULT;
       continue;
     }
@@ -200,7 +240,8 @@ int poll_flush(struct device *device, uint32_t first, uint32_t count) {
       write_header(frame, header_length, descriptor);
     ssize_t written;
     do
-      written = write(device->fd, frame - header_length, length + header_length);
+      written = arrays != NULL ? write_gathered(device, descriptor, frame, length, arrays)
+                               : write(device->fd, frame - header_length, length + header_length);
     while (written < 0 && errno == EINTR);
     if (written < 0 && device->unix_peer != NULL && unix_datagram_retry(device, errno))
       written = write(device->fd, frame, length);

@@ -86,6 +86,8 @@ export class Ethernet implements FrameReceiver {
   #unflushed = 0
   #isHeld = false
 
+  /** Whether the payload of packets that stand for several segments may be gathered: `PacketBuffer.gathered`. */
+  readonly gathers: boolean
   /** Whether frames have an Ethernet header, and neighbours an address on the link. */
   readonly hasLinkLayer: boolean
 
@@ -96,6 +98,7 @@ export class Ethernet implements FrameReceiver {
   constructor(netif: Netif) {
     this.netif = netif
     this.#output = SoftwareOffload.over(netif)
+    this.gathers = this.#output.gathers === true
     this.#mac = netif.mac
     this.mtu = netif.mtu
     this.hasLinkLayer = netif.linkLayer !== 'none'

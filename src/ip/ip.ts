@@ -75,6 +75,8 @@ export interface Ip {
   /** Null: all of them. */
   groupSources: GroupSources | null
   readonly memory: PacketMemory
+  /** Whether it sends packets whose payload is to be gathered (`PacketBuffer.gathered`), where they stand for several segments. */
+  readonly gathers: boolean
   /** What we have sent to ourselves and is not delivered yet. */
   readonly localQueue: LocalQueue
   /** Addresses that we answer on, with their prefixes. */

@@ -52,6 +52,7 @@ export class LocalQueue implements TimerHandler {
 
   /** Takes over a reference; without room, or memory, the packet is dropped. */
   send(packet: PacketBuffer): void {
+    packet.fill()
     let sent = packet
     if (packet.references > 1) {
       // The sender keeps the packet and its fields; the receiver needs fields of its own.

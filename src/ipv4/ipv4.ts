@@ -56,6 +56,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   readonly family = 4
   groupSources: GroupSources | null = null
   readonly memory: PacketMemory
+  readonly gathers: boolean
   readonly counters: Ipv4Counters = newIpv4Counters()
   readonly #ethernet: Ethernet
   readonly #arp: Arp
@@ -69,6 +70,7 @@ export class Ipv4 implements Ip, EthernetHandler, LocalReceiver, UnreachableHand
   constructor(ethernet: Ethernet, arp: Arp, options: Ipv4Options) {
     const { clock, random } = options
     this.memory = ethernet.memory
+    this.gathers = ethernet.gathers
     this.#ethernet = ethernet
     this.#arp = arp
     const cacheSize = integerInRange('pathCacheSize', options.pathCacheSize ?? 4096, 16, 1_048_576)

@@ -58,6 +58,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
   readonly family = 6
   groupSources: GroupSources | null = null
   readonly memory: PacketMemory
+  readonly gathers: boolean
   readonly clock: Clock
   readonly random: Random
   readonly counters: Ipv6Counters = newIpv6Counters()
@@ -77,6 +78,7 @@ export class Ipv6 implements Ip, EthernetHandler, LocalReceiver, Ipv6Link {
       throw new RangeError(`IPv6 needs an MTU of ${wire.LEAST_MTU} at least, and the interface has ${ethernet.mtu}`)
     }
     this.memory = memory
+    this.gathers = ethernet.gathers
     this.clock = clock
     this.random = random
     this.#ethernet = ethernet

@@ -31,6 +31,7 @@ export class MultiQueueTap implements Netif, AsyncDisposable {
   readonly mac: MacAddress
   readonly mtu: number
   readonly features: NetifFeatures
+  readonly gathers: boolean
   readonly memory: PacketMemory
   /** Sums over all queues. */
   readonly counters: NetifCounters
@@ -69,6 +70,7 @@ export class MultiQueueTap implements Netif, AsyncDisposable {
     this.mac = first.mac
     this.mtu = first.mtu
     this.features = first.features
+    this.gathers = first.gathers
     this.memory = first.memory
     this.counters = sumOf(queues)
   }

@@ -85,6 +85,8 @@ export interface Netif {
   hasLink?(): boolean
   /** Starts receiving. One receiver per interface; a second call replaces the first. */
   attach(receiver: FrameReceiver): void
+  /** Whether it takes packets whose payload is to be gathered (`PacketBuffer.gathered`), where they stand for several segments. */
+  readonly gathers?: boolean
   /** Queues one frame [start, end) and takes over the caller's reference. Never throws; what cannot be sent is counted. */
   transmit(packet: PacketBuffer): void
   /** Hands everything queued to the device: call it once after a batch of `transmit`. */

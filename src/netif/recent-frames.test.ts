@@ -39,6 +39,20 @@ test('the last frames, the oldest first, with time, direction and whole length; 
     [2, 3, 4, 5, 6, 7, 8, 9].map((i) => [300 + i, i % 2 === 0 ? 'outbound' : 'inbound']),
   )
   expect(frames.map(({ bytes }) => [bytes.length, bytes[255]])).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => [256, i]))
+  // One whose payload lies elsewhere: what is kept of it is copied, the rest is left to the device.
+  const packet = memory.allocate(1_000)!
+  memory.bytes.fill(0xff, packet.start, packet.start + 100)
+  packet.gatheredAt = packet.start + 100
+  packet.end = packet.start + 1_000
+  packet.gathered = [new Uint8Array(50).fill(1), new Uint8Array(60).fill(2), new Uint8Array(800).fill(3)]
+  packet.gatheredFrom = 10
+  memory.bytes.fill(9, packet.gatheredAt, packet.end)
+  netif.transmit(packet)
+  recent.save(file)
+  const { bytes, originalLength } = [...readCapture(readFileSync(file))].at(-1)!
+  expect(originalLength).toBe(1_000)
+  const runs = [100, 40, 60, 56].map((length, i) => Buffer.alloc(length, [0xff, 1, 2, 3][i]))
+  expect(Buffer.from(bytes)).toEqual(Buffer.concat(runs))
   await Promise.all([netif.close(), other.close()])
   expect(memory.inUse).toBe(0)
   rmSync(folder, { recursive: true })

@@ -98,13 +98,15 @@ class RecordedNetif implements Netif, FrameReceiver {
     return this.#isFull ? this.#entries : this.#next
   }
 
-  #record({ start, end }: PacketBuffer, outbound: number): void {
+  #record(packet: PacketBuffer, outbound: number): void {
+    const { start, end } = packet
     const entry = this.#next
     if (entry === this.#entries) return
     if (!this.#isTimeKnown) {
       this.#now = this.#clock.now()
       this.#isTimeKnown = true
     }
+    packet.fill(KEPT_BYTES)
     const length = end - start
     this.#times[entry] = this.#now
     this.#lengths[entry] = (length << 1) | outbound
@@ -155,6 +157,10 @@ class RecordedNetif implements Netif, FrameReceiver {
 
   get features(): NetifFeatures {
     return this.#netif.features
+  }
+
+  get gathers(): boolean {
+    return this.#netif.gathers === true
   }
 
   get memory(): PacketMemory {

@@ -62,9 +62,10 @@ export interface TapBinding {
   receive(device: number): number
   /**
    * Writes `count` frames of the transmit ring from entry `first` on.
+   * @param gathered for each entry where its payload is to be gathered from, null where it lies behind its header
    * @returns how many are done with: fewer than `count` when the device takes no more for now; `onWritable` follows
    */
-  flush(device: number, first: number, count: number): number
+  flush(device: number, first: number, count: number, gathered: readonly (Uint8Array[] | null)[]): number
   /** Whether a device that receives keeps the process alive. */
   setReferenced(device: number, on: boolean): number
   close(device: number): number
@@ -151,8 +152,9 @@ export const TRANSMIT_FLAGS = 3
 export const TRANSMIT_SEGMENT_SIZE = 4
 export const TRANSMIT_CHECKSUM_START = 5
 export const TRANSMIT_CHECKSUM_OFFSET = 6
+export const TRANSMIT_GATHERED = 7
 
-const INTERFACE_VERSION = 1
+const INTERFACE_VERSION = 2
 
 let loaded: TapBinding | null = null
 let loadedFrom = ''

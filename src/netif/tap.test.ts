@@ -284,6 +284,53 @@ describe('the virtio header', () => {
     expect(raw.frames[0].subarray(VIRTIO_HEADER)).toEqual(frame)
   })
 
+  it('goes with a payload that is gathered from where it lies', async () => {
+    const [left, right] = pair({ headerLength: VIRTIO_HEADER })
+    expect(left.gathers).toBe(true)
+    const raw = collect(right)
+    const frame = bytesOf(30_000, 1)
+    frame[34 + 12] = 0x50
+    const gatheredAt = 54
+    const payload = frame.subarray(gatheredAt)
+    /** Sends the frame with its payload in arrays that end there, from the middle of the first on, and beyond the last. */
+    const transmit = (ends: number[], prepare: (arrays: Uint8Array[]) => void = () => {}) => {
+      const packet = packetOf(left.memory, frame.subarray(0, gatheredAt))
+      packet.end = packet.start + frame.length
+      packet.checksum = ChecksumState.Partial
+      packet.checksumStart = packet.start + 34
+      packet.checksumField = packet.checksumStart + 16
+      packet.segmentation = Segmentation.TcpV4
+      packet.segmentSize = 1460
+      const arrays = ends.map((end, i) => payload.slice(i === 0 ? 0 : ends[i - 1], end))
+      arrays[0] = Uint8Array.from([...new Uint8Array(1000), ...arrays[0]])
+      arrays.push(Uint8Array.from([...arrays.pop()!, ...new Uint8Array(1000)]))
+      prepare(arrays)
+      packet.gathered = arrays
+      packet.gatheredFrom = 1000
+      packet.gatheredAt = packet.start + gatheredAt
+      left.transmit(packet)
+    }
+    transmit([payload.length])
+    transmit([1, payload.length])
+    transmit([1, 2, 3, 4, 5, 6, 7, payload.length])
+    // What was given back meanwhile, what is too short or in too many pieces, and what is no array of bytes is not sent.
+    transmit(
+      [100, payload.length],
+      (arrays) => void structuredClone(arrays[0].buffer, { transfer: [arrays[0].buffer] }),
+    )
+    transmit([100, payload.length - 1001])
+    transmit([1, 2, 3, 4, 5, 6, 7, 8, payload.length])
+    transmit([100, payload.length], (arrays) => void (arrays[1] = 'text' as never))
+    transmit([100, payload.length], (arrays) => void (arrays[0] = arrays[0].subarray(0, 1000)))
+    left.transmit(packetOf(left.memory, bytesOf(60, 2)))
+    left.flush()
+
+    await raw.until(() => raw.frames.length === 4)
+    for (const received of raw.frames.slice(0, 3)) expect(received.subarray(VIRTIO_HEADER)).toEqual(frame)
+    expect(raw.frames[3].subarray(VIRTIO_HEADER)).toEqual(bytesOf(60, 2))
+    expect([left.counters.transmittedFrames, left.counters.transmitError]).toEqual([4, 5])
+  })
+
   it('carries checksum and segmentation state from one end to the other', async () => {
     const [left, right] = pair({ headerLength: VIRTIO_HEADER }, { headerLength: VIRTIO_HEADER })
     const received = collect(right)

@@ -39,6 +39,7 @@ export class Tap implements Netif, AsyncDisposable {
   readonly memory: PacketMemory
   readonly hasLink: (() => boolean) | undefined
   readonly features: NetifFeatures
+  readonly gathers: boolean
   readonly counters: NetifCounters = newNetifCounters()
 
   readonly #binding: TapBinding
@@ -80,6 +81,7 @@ export class Tap implements Netif, AsyncDisposable {
       tcp4Segmentation: (device.offloads & Offload.Tcp4) !== 0,
       tcp6Segmentation: (device.offloads & Offload.Tcp6) !== 0,
     }
+    this.gathers = this.features.tcp4Segmentation || this.features.tcp6Segmentation
     const { memory, counters, features } = this
     const leastFrame = this.linkLayer === 'none' ? IPV4_HEADER : ETHERNET_HEADER
     const receive = new ReceiveRing(memory, counters, leastFrame, settings.receiveRing ?? RECEIVE_RING)

@@ -7,6 +7,7 @@ import {
   TRANSMIT_CHECKSUM_OFFSET,
   TRANSMIT_CHECKSUM_START,
   TRANSMIT_FLAGS,
+  TRANSMIT_GATHERED,
   TRANSMIT_HEADER_LENGTH,
   TRANSMIT_LENGTH,
   TRANSMIT_POSITION,
@@ -35,6 +36,7 @@ export class TransmitRing {
   readonly #tcp4Segmentation: boolean
   readonly #tcp6Segmentation: boolean
   readonly #packets: PacketBuffer[] = []
+  readonly #gathered: (Uint8Array[] | null)[] = []
   #first = 0
   #queued = 0
   #blocked = false
@@ -53,7 +55,10 @@ export class TransmitRing {
     this.#checksumOffload = settings.features.checksumOffload
     this.#tcp4Segmentation = settings.features.tcp4Segmentation
     this.#tcp6Segmentation = settings.features.tcp6Segmentation
-    for (let i = 0; i < TRANSMIT_RING; i++) this.#packets.push(settings.filling)
+    for (let i = 0; i < TRANSMIT_RING; i++) {
+      this.#packets.push(settings.filling)
+      this.#gathered.push(null)
+    }
   }
 
   /** Takes over the packet's reference. */
@@ -83,6 +88,7 @@ export class TransmitRing {
     const start = packet.start
     words[at + TRANSMIT_POSITION] = start
     words[at + TRANSMIT_LENGTH] = packet.end - start
+    words[at + TRANSMIT_GATHERED] = 0
     if (!partial) {
       words[at + TRANSMIT_HEADER_LENGTH] = 0
       words[at + TRANSMIT_FLAGS] = 0
@@ -106,6 +112,9 @@ export class TransmitRing {
     words[at + TRANSMIT_HEADER_LENGTH] = transport + tcpHeader - start
     words[at + TRANSMIT_FLAGS] = VIRTIO_NEEDS_CHECKSUM | (gso << 8)
     words[at + TRANSMIT_SEGMENT_SIZE] = packet.segmentSize
+    if (packet.gathered === null) return
+    this.#gathered[index] = packet.gathered
+    words[at + TRANSMIT_GATHERED] = 1 + packet.gatheredFrom
   }
 
   /** Gives what is queued to the device. */
@@ -114,7 +123,7 @@ export class TransmitRing {
     // While the device takes nothing, `writable` is what resumes.
     if (queued === 0 || this.#blocked) return
     const first = this.#first
-    const done = this.#binding.flush(this.#device, first, queued)
+    const done = this.#binding.flush(this.#device, first, queued, this.#gathered)
     if (done < queued) {
       this.#blocked = true
       this.#counters.backPressure++
@@ -129,6 +138,7 @@ export class TransmitRing {
         counters.transmittedFrames++
         counters.transmittedBytes += length
       }
+      this.#gathered[index] = null
       this.#packets[index].release()
     }
     this.#first = (first + done) & TRANSMIT_MASK
@@ -144,6 +154,7 @@ export class TransmitRing {
   close(): void {
     this.#closed = true
     for (; this.#queued > 0; this.#queued--) {
+      this.#gathered[this.#first] = null
       this.#packets[this.#first].release()
       this.#first = (this.#first + 1) & TRANSMIT_MASK
     }

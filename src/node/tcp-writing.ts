@@ -13,7 +13,7 @@ import { canWriteAtOnce, newWriteRequest, noteWrite } from './write-result.ts'
 const BULK = 16_384
 
 /** Bytes that one handle takes in a pass of turns before it waits for the next. */
-const MOST_IN_A_PASS = 524_288
+const MOST_IN_A_PASS = 1_048_576
 
 export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   /** The TLS socket that reads and writes through this handle, set by whoever makes it. */
@@ -45,12 +45,13 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
     const connection = this.connection!
     let total = 0
     for (let i = 0; i < chunks.length; i++) total += chunks[i].length
+    const isCopied = total >= BULK && !connection.gathers
     for (let i = 0; i < chunks.length; i++) {
       const chunk = chunks[i]
-      const taken = total < BULK ? 0 : connection.enqueueCopy(chunk)
-      if (taken < chunk.length) connection.enqueue(chunk.subarray(taken))
+      const taken = isCopied ? connection.enqueueCopy(chunk) : 0
       // Made for us by C++, which needs the next one soon: in the same memory it finds it in the processor's cache.
-      else freeBuffer(chunk)
+      if (taken === chunk.length) freeBuffer(chunk)
+      else connection.enqueue(taken === 0 ? chunk : chunk.subarray(taken), total >= BULK)
     }
     if (!this.#push(connection)) this.#waitForRoom(connection, request, true)
     else if (this.#hasWrittenEnough(total)) this.#waitForPass(request)
@@ -150,6 +151,10 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
     if (writes.isEmpty || connection === null) return false
     if (!this.isGone && !connection.hasRoom) {
       connection.wantsWritable = true
+      return false
+    }
+    if (!this.isGone && this.#writtenInPass >= MOST_IN_A_PASS && this.host.turns.pass === this.#pass) {
+      this.queueTurn()
       return false
     }
     const write = writes.shift()!

@@ -70,6 +70,15 @@ export class PacketBuffer {
   payload = 0
   payloadEnd = 0
 
+  /**
+   * Where the payload is gathered from when the device takes the packet, while it is not in packet memory: from `gatheredFrom` on in
+   * the first of these, and through the others as far as the packet goes. It would lie from `gatheredAt` to `end`, where nothing but
+   * room is; all before that is there. Only for an interface that `gathers`; whoever else wants the bytes calls `fill`.
+   */
+  gathered: Uint8Array[] | null = null
+  gatheredFrom = 0
+  gatheredAt = 0
+
   /** For intrusive lists: a packet is in one list at most. */
   next: PacketBuffer | null = null
 
@@ -92,6 +101,27 @@ export class PacketBuffer {
   push(count: number): number {
     this.start -= count
     return this.start
+  }
+
+  /**
+   * Copies what was to be gathered into packet memory.
+   * @param most for who looks at the beginning only: so many bytes, and the packet is sent as before
+   */
+  fill(most = Number.POSITIVE_INFINITY): void {
+    const { gathered } = this
+    if (gathered === null) return
+    const end = Math.min(this.end, this.gatheredAt + most)
+    let position = this.gatheredAt
+    let from = this.gatheredFrom
+    for (let i = 0; i < gathered.length && position < end; i++) {
+      const count = Math.min(gathered[i].length - from, end - position)
+      // None of one that was acknowledged, and given back, meanwhile.
+      if (count <= 0) break
+      this.memory.bytes.set(gathered[i].subarray(from, from + count), position)
+      position += count
+      from = 0
+    }
+    if (end === this.end) this.gathered = null
   }
 
   /** Keeps the packet beyond the current call. */

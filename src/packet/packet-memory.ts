@@ -146,6 +146,7 @@ export class PacketMemory {
   copy(packet: PacketBuffer): PacketBuffer | null {
     const copy = this.allocate(packet.length)
     if (copy === null) return null
+    packet.fill()
     const shift = copy.start - packet.start
     if (packet.memory === this) this.bytes.copyWithin(copy.start, packet.start, packet.end)
     else this.bytes.set(packet.memory.bytes.subarray(packet.start, packet.end), copy.start)
@@ -164,6 +165,7 @@ export class PacketMemory {
   /** For `PacketBuffer.release` only. */
   reclaim(packet: PacketBuffer): void {
     packet.next = null
+    packet.gathered = null
     if (this.#live !== null) {
       this.#live.delete(packet)
       packet.allocatedAt = null

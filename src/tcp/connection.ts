@@ -87,10 +87,18 @@ export class Connection extends TransmissionControlBlock {
     return this.hasRoom
   }
 
-  /** Queues bytes without sending yet: more follows, ended by `write` or `push`. */
-  enqueue(chunk: Uint8Array): void {
+  /**
+   * Queues bytes without sending yet: more follows, ended by `write` or `push`.
+   * @param isOurs nobody else will look at `chunk`: its memory is given back as soon as it is acknowledged
+   */
+  enqueue(chunk: Uint8Array, isOurs = false): void {
     if (!this.canWrite) return
-    this.#append(chunk, null)
+    this.#append(chunk, null, isOurs)
+  }
+
+  /** Whether what is written in bulk is sent from where it lies: a copy of it would be for nothing. */
+  get gathers(): boolean {
+    return this.path.ip.gathers && !this.path.isLocal
   }
 
   /**
@@ -106,9 +114,9 @@ export class Connection extends TransmissionControlBlock {
     return this.sendBuffer.appendCopy(bytes, most, segmentSize, Math.max(this.unsent, 0), this.context.memory)
   }
 
-  #append(chunk: Uint8Array, packet: PacketBuffer | null): void {
+  #append(chunk: Uint8Array, packet: PacketBuffer | null, isOurs = false): void {
     if (this.sendBuffer === NOTHING_TO_SEND) this.sendBuffer = new SendBuffer()
-    this.sendBuffer.append(chunk, packet)
+    this.sendBuffer.append(chunk, packet, isOurs)
   }
 
   /** Sends what is queued, as far as windows allow. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { loadAddon } from '../netif/index.ts'
 import { type PacketBuffer, PacketMemory } from '../packet/index.ts'
 import { SendBuffer } from './send-buffer.ts'
 
@@ -96,6 +97,86 @@ describe('the send buffer', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('has a payload gathered from the chunks in which it lies', () => {
+    const piece = fc.record({ size: fc.integer({ min: 1, max: 300 }), inPacket: fc.nat(9), isOurs: fc.boolean() })
+    const ask = fc.record({ acknowledge: fc.nat(150), offset: fc.nat(900), length: fc.integer({ min: 1, max: 1200 }) })
+    let gatheredOnes = 0
+    fc.assert(
+      fc.property(
+        fc.array(piece, { minLength: 1, maxLength: 20 }),
+        fc.array(ask, { maxLength: 12 }),
+        (pieces, asks) => {
+          const memory = new PacketMemory({ smallSlots: 64, largeSlots: 4, debug: true })
+          const buffer = new SendBuffer()
+          let end = 0
+          const chunks = pieces.map(({ size, inPacket, isOurs }) => {
+            const isInPacket = inPacket === 0
+            const packet = isInPacket ? memory.allocate(size)! : null
+            const bytes = packet === null ? stream(end, size) : memory.bytes.subarray(packet.start, packet.start + size)
+            bytes.set(stream(end, size))
+            buffer.append(bytes, packet, isOurs && packet === null)
+            end += size
+            return { from: end - size, to: end, isInPacket }
+          })
+          let start = 0
+          for (const { acknowledge, ...wanted } of asks) {
+            const count = Math.min(acknowledge, end - start)
+            buffer.acknowledge(count)
+            start += count
+            const offset = Math.min(wanted.offset, end - start)
+            const length = Math.min(wanted.length, end - start - offset)
+            if (length === 0) continue
+            const touched = chunks.filter(({ from, to }) => from < start + offset + length && to > start + offset)
+            const packet = memory.allocate(length)!
+            packet.end = packet.start + length
+            const isGathered = buffer.gather(offset, length, packet)
+            expect(isGathered).toBe(touched.length <= 8 && !touched.some(({ isInPacket }) => isInPacket))
+            if (isGathered) {
+              gatheredOnes++
+              expect(packet.gathered).toHaveLength(touched.length)
+              packet.fill(100)
+              const beginning = Math.min(100, length)
+              expect(memory.bytes.slice(packet.start, packet.start + beginning)).toEqual(
+                stream(start + offset, beginning),
+              )
+              packet.fill()
+              expect(memory.bytes.slice(packet.start, packet.end)).toEqual(stream(start + offset, length))
+              expect(packet.gathered).toBe(null)
+            }
+            packet.release()
+            // Whatever was asked for, the next bytes are found.
+            expect(read(buffer, offset, length)).toEqual(stream(start + offset, length))
+          }
+          buffer.clear()
+          expect(memory.leaks()).toEqual([])
+        },
+      ),
+      { numRuns: 300 },
+    )
+    expect(gatheredOnes).toBeGreaterThan(100)
+  })
+
+  test('gives back what is ours when it is acknowledged, and nothing else', () => {
+    loadAddon()
+    const buffer = new SendBuffer()
+    const [ours, theirs, next] = [new Uint8Array(20_000), new Uint8Array(20_000), new Uint8Array(20_000)]
+    buffer.append(ours, null, true)
+    buffer.append(theirs, null)
+    buffer.append(next, null, true)
+    const packet = new PacketMemory({ smallSlots: 16, largeSlots: 4 }).allocate(45_000)!
+    packet.end = packet.start + 45_000
+    expect(buffer.gather(0, 45_000, packet)).toBe(true)
+    buffer.acknowledge(19_999)
+    expect([ours, theirs, next].map(({ length }) => length)).toEqual([20_000, 20_000, 20_000])
+    buffer.acknowledge(20_001)
+    expect([ours, theirs, next].map(({ length }) => length)).toEqual([0, 20_000, 20_000])
+    // Whoever still has the packet finds less than there was, and keeps within its slot.
+    const before = packet.memory.bytes.slice(0, packet.start)
+    packet.gatheredFrom = 15_000
+    packet.fill()
+    expect(packet.memory.bytes.slice(0, packet.start)).toEqual(before)
   })
 
   test('copies what is written in bulk to where segments can be sent as they lie', () => {

@@ -3,10 +3,14 @@
  * copied into packet memory where it was written in bulk. Bytes are copied once, into the packet, and again only when they
  * must be retransmitted. Offsets count from the first unacknowledged byte.
  */
+import { freeBuffer } from '../netif/index.ts'
 import { HEADROOM, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 
 /** Below this a loop beats `TypedArray.set`, which needs a view object made for each call. */
 const SHORT_COPY = 48
+
+/** A payload is gathered from so many chunks at most; one in more pieces is copied. */
+const MOST_GATHERED = 8
 
 /** One write. A list of them rather than an array: most connections have one at a time, and none while they are idle. */
 class Chunk {
@@ -20,14 +24,24 @@ class Chunk {
   filled: number
   /** Whether what is written next may join it in its slot. */
   readonly isOpen: boolean
+  /** Whether `source` is nobody else's, and its memory may be given back. */
+  readonly isOurs: boolean
   following: Chunk | null = null
 
-  constructor(source: Uint8Array, packet: PacketBuffer | null, position: number, filled: number, isOpen: boolean) {
+  constructor(
+    source: Uint8Array,
+    packet: PacketBuffer | null,
+    position: number,
+    filled: number,
+    isOpen: boolean,
+    isOurs: boolean,
+  ) {
     this.source = source
     this.packet = packet
     this.position = position
     this.filled = filled
     this.isOpen = isOpen
+    this.isOurs = isOurs
   }
 
   get length(): number {
@@ -52,16 +66,19 @@ export class SendBuffer {
   #again: Chunk | null = null
   #againOffset = 0
 
-  /** @param packet a packet in whose slot `bytes` lie; its reference passes to the buffer */
-  append(bytes: Uint8Array, packet: PacketBuffer | null): void {
+  /**
+   * @param packet a packet in whose slot `bytes` lie; its reference passes to the buffer
+   * @param isOurs nobody else will look at `bytes`, whose memory is given back when they are acknowledged
+   */
+  append(bytes: Uint8Array, packet: PacketBuffer | null, isOurs = false): void {
     if (bytes.length === 0) {
       packet?.release()
       return
     }
     const { length } = bytes
     // A view of packet memory begins at its position there.
-    if (packet !== null) this.#add(new Chunk(packet.memory.bytes, packet, bytes.byteOffset, length, false))
-    else this.#add(new Chunk(bytes, null, 0, 0, false))
+    if (packet !== null) this.#add(new Chunk(packet.memory.bytes, packet, bytes.byteOffset, length, false, false))
+    else this.#add(new Chunk(bytes, null, 0, 0, false, isOurs))
     this.length += length
   }
 
@@ -126,7 +143,7 @@ export class SendBuffer {
     }
     const count = Math.min(most - rest, bytes.length - from)
     memory.bytes.set(part(bytes, from, count), start + rest)
-    this.#add(new Chunk(memory.bytes, packet, start, rest + count, true))
+    this.#add(new Chunk(memory.bytes, packet, start, rest + count, true, false))
     return count
   }
 
@@ -173,6 +190,37 @@ export class SendBuffer {
   }
 
   /**
+   * Has the payload of `packet`, [offset, offset + length), gathered from the chunks in which it lies.
+   * @returns false, and nothing has happened, where a part of it lies in packet memory or there are too many pieces
+   */
+  gather(offset: number, length: number, packet: PacketBuffer): boolean {
+    const isAgain = this.#seek(offset)
+    let chunk = isAgain ? this.#again : this.#cursor
+    let chunkStart = isAgain ? this.#againOffset : this.#cursorOffset
+    const from = offset - chunkStart
+    const end = offset + length
+    const gathered: Uint8Array[] = []
+    while (chunk !== null && chunkStart < end) {
+      if (chunk.packet !== null || gathered.length === MOST_GATHERED) return false
+      gathered.push(chunk.source)
+      if (chunkStart + chunk.length > end) break
+      chunkStart += chunk.length
+      chunk = chunk.following
+    }
+    packet.gathered = gathered
+    packet.gatheredFrom = from
+    packet.gatheredAt = packet.start
+    if (isAgain) {
+      this.#again = chunk
+      this.#againOffset = chunkStart
+    } else {
+      this.#cursor = chunk
+      this.#cursorOffset = chunkStart
+    }
+    return true
+  }
+
+  /**
    * If [offset, offset + length) is a chunk that lies in packet memory, or its beginning, its packet, so that it can be
    * sent without a copy, its bounds set to those bytes; otherwise null, as before what follows such a beginning there is no room for
    * headers. Only while nobody else holds the packet: one that the device or another stack still looks at must not get new headers.
@@ -199,6 +247,8 @@ export class SendBuffer {
       if (chunk === this.#cursor) cursorLost = true
       if (chunk === this.#again) this.#again = null
       chunk.packet?.release()
+      // A copy that is still on its way to the device goes without: the peer has had these bytes.
+      if (chunk.isOurs) freeBuffer(chunk.source)
       chunk = chunk.following
     }
     this.#head = chunk

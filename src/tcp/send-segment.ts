@@ -53,7 +53,7 @@ export function sendSegment(
       connection.context.counters.TCPSendNoMemory++
       return false
     }
-    if (length > 0) connection.sendBuffer.copy(offset, length, memory.bytes, packet.start)
+    if (length > 0) load(connection, packet, offset, length, size)
     packet.end = packet.start + length
   }
   if (length > size) {
@@ -68,6 +68,17 @@ export function sendSegment(
   acknowledged(connection)
   send(connection, packet, Math.max(count, 1), trafficClass)
   return true
+}
+
+/** From here on a payload is gathered where that is possible: below, a copy takes less than the system call for the pieces. */
+const LEAST_GATHERED = 8192
+
+/** Puts [offset, offset + length) of what is to be sent into a packet, or has the device gather it. */
+function load(connection: Connection, packet: PacketBuffer, offset: number, length: number, size: number): void {
+  const { sendBuffer } = connection
+  const mayGather = connection.gathers && length > size && length >= LEAST_GATHERED
+  if (mayGather && sendBuffer.gather(offset, length, packet)) return
+  sendBuffer.copy(offset, length, packet.memory.bytes, packet.start)
 }
 
 /**
