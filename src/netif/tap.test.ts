@@ -301,7 +301,7 @@ describe('the virtio header', () => {
       packet.checksumField = packet.checksumStart + 16
       packet.segmentation = Segmentation.TcpV4
       packet.segmentSize = 1460
-      const arrays = ends.map((end, i) => payload.slice(i === 0 ? 0 : ends[i - 1], end))
+      const arrays: Uint8Array[] = ends.map((end, i) => payload.slice(i === 0 ? 0 : ends[i - 1], end))
       arrays[0] = Uint8Array.from([...new Uint8Array(1000), ...arrays[0]])
       arrays.push(Uint8Array.from([...arrays.pop()!, ...new Uint8Array(1000)]))
       prepare(arrays)
