@@ -37,6 +37,8 @@ export class VirtualNetif implements Netif, LinkEnd, AsyncDisposable {
   readonly mac: MacAddress
   readonly mtu: number
   readonly features: NetifFeatures
+  /** As a tap does, so that what is tested here is what runs there: the payload is copied when the frame enters the link. */
+  readonly gathers: boolean
   readonly memory: PacketMemory
   readonly counters = newNetifCounters()
   /** The two directions of the link between this stack and the switch. */
@@ -71,6 +73,7 @@ export class VirtualNetif implements Netif, LinkEnd, AsyncDisposable {
     this.fromStack = new Link(clock, random, new SwitchEntrance(network, this), settings.fromStack)
     const impaired = this.toStack.needsRealFrames || this.fromStack.needsRealFrames
     const offload = settings.offload === 'auto' ? !impaired : settings.offload
+    this.gathers = offload
     this.features = { checksumOffload: offload, tcp4Segmentation: offload, tcp6Segmentation: offload }
     this.#realToStack = new SoftwareOffload(new RealFrames(this, this.toStack))
     this.#realFromStack = new SoftwareOffload(new RealFrames(this, this.fromStack))
@@ -117,6 +120,7 @@ export class VirtualNetif implements Netif, LinkEnd, AsyncDisposable {
       packet.release()
       return
     }
+    packet.fill()
     const length = packet.length
     if (length < ETHERNET_HEADER) {
       this.counters.transmitError++
