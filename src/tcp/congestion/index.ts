@@ -5,7 +5,8 @@ import { Cubic } from './cubic.ts'
 import { NewReno } from './new-reno.ts'
 
 export { AcknowledgmentSample } from './acknowledgment-sample.ts'
-export { Bbr, BbrState } from './bbr.ts'
+export { Bbr } from './bbr.ts'
+export { BbrState } from './bbr-state.ts'
 export {
   Congestion,
   type CongestionControl,
