@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
-import { extname } from 'node:path'
+import { dirname, extname } from 'node:path'
+import { installCommand } from '../errors/index.ts'
 import { isPartOfStack, isUnikernel, run, type Unikernel } from '../unikernel/index.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { explainLoadError } from './load-error.ts'
@@ -64,7 +65,9 @@ async function load(file: string, bootArguments: readonly string[]): Promise<Rec
   } catch (error) {
     const name = missingPackage(error)
     if (name !== null) {
-      throw new Failure(`${file} needs the package ${name}, which is not installed: npm install ${name}`)
+      throw new Failure(
+        `${file} needs the package ${name}, which is not installed: ${installCommand(name, dirname(file))}`,
+      )
     }
     const stack = error instanceof Error && isDebugging(bootArguments) ? `\n${error.stack}` : ''
     throw new Failure(`${explainLoadError(file, error)}${stack}`)

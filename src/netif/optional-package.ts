@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { installCommand } from '../errors/index.ts'
 
 /** A package that tapstack can use and does not depend on. */
 export interface OptionalPackage {
@@ -47,7 +48,7 @@ export function loadOptionalPackage<Package>({ name, needs, nodeMajor }: Optiona
     }
   }
   const elsewhere = isBoundTo(nodeMajor) ? '' : `; it works on Node.js ${nodeMajor}, and this is ${process.version}`
-  const message = `the package ${name} is not installed: run "npm install ${name}", ${needs}${elsewhere}`
+  const message = `the package ${name} is not installed: run "${installCommand(name)}", ${needs}${elsewhere}`
   throw new OptionalPackageError(message, name, { cause: missing })
 }
 

@@ -203,9 +203,13 @@ test.each([
   ['import.mjs', `import '@somebody/nothing-there/part'`, '@somebody/nothing-there'],
   ['import.ts', `import nothing from 'nothing-there'\nconst answer: number = nothing`, 'nothing-there'],
   ['require.cjs', `require('nothing-there/package.json')`, 'nothing-there'],
-])('names the package that is missing: %s', async (file, text, name) => {
+])('names the package that is missing, and what installs it beside the file: %s', async (file, text, name) => {
+  write('missing/package.json', '{}')
   const { code, stderr } = await runTapstack(['run', write(`missing/${file}`, `${text}\n`)])
   const what = `tapstack: ${join(folder, 'missing', file)} needs the package ${name}, which is not installed`
-  expect(stderr).toBe(`${what}: npm install ${name}\n`)
+  expect(stderr).toMatch(/^[^\n]*\n$/)
+  expect(stderr.replace(/ --prefix \S+\/missing\n$/, ' --prefix there')).toBe(
+    `${what}: npm install ${name} --prefix there`,
+  )
   expect(code).toBe(1)
 })

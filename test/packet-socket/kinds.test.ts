@@ -61,7 +61,7 @@ test.each(['pcap', 'raw-socket'])(
     const { status, stderr } = await namespace.run(process.execPath, [tapstack, ...words], { allowFailure: true })
     expect(status).toBe(1)
     expect(stderr).toMatch(
-      new RegExp(`^echo: .*the package ${name} is not installed: run "npm install ${name}", .*\n$`),
+      new RegExp(`^echo: .*the package ${name} is not installed: run "npm install ${name} --save-dev", .*\n$`),
     )
   },
 )

@@ -126,7 +126,7 @@ test('without the package: one line that names it, the version of Node.js and th
     name: 'OptionalPackageError',
     package: 'pcap',
     message: expect.stringMatching(
-      /^the package pcap is not installed: run "npm install pcap", which takes libpcap .*$/,
+      /^the package pcap is not installed: run "npm install pcap --save-dev", which takes libpcap .*$/,
     ),
   })
 })

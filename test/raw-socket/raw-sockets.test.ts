@@ -139,7 +139,7 @@ test('without the package: one line that names it, the version of Node.js and th
     name: 'OptionalPackageError',
     package: 'raw-socket',
     message: expect.stringMatching(
-      /^the package raw-socket is not installed: run "npm install raw-socket", which takes/,
+      /^the package raw-socket is not installed: run "npm install raw-socket --save-dev", which takes/,
     ),
   })
 })

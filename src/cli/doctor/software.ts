@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installCommand } from '../../errors/index.ts'
 import { loadAddon } from '../../netif/index.ts'
 import { onPath } from '../on-path.ts'
 import { type Check, missing, ok, warning } from './check.ts'
@@ -76,7 +77,7 @@ export function checkPackages(): Check[] {
     const said = stdout?.trim() ?? ''
     if (status === 0) return ok(title, `${said}, for ${purpose}`)
     const compile = `sudo apt-get install ${libraries}`
-    if (status === 3) return warning(title, `not installed; only for ${purpose}`, compile, `npm install ${name}`)
+    if (status === 3) return warning(title, `not installed; only for ${purpose}`, compile, installCommand(name))
     const why = status === 4 ? said : `ends the process (${signal ?? status})`
     return warning(title, `is installed and does not load: ${why}`, compile, `npm rebuild ${name}`)
   })
