@@ -143,6 +143,21 @@ export class UdpBinding {
     return score
   }
 
+  /** The same for a datagram as it has come in. */
+  matchPacket(packet: PacketBuffer, remotePort: number): number {
+    return this.match(
+      packet.destination0,
+      packet.destination1,
+      packet.destination2,
+      packet.destination3,
+      packet.source0,
+      packet.source1,
+      packet.source2,
+      packet.source3,
+      remotePort,
+    )
+  }
+
   /**
    * Sends one datagram with a copy of `data`; `Udp.flush` hands it out, and so does the end of a burst.
    * @param destination where to; a connected binding needs none

@@ -4,6 +4,7 @@ import type { Random } from '../clock/index.ts'
 import { type Ip, IpErrorKind, IpProtocol, type IpProtocolHandler, type Path, pickEphemeralPort } from '../ip/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 import { newUdpCounters, type UdpCounters } from './counters.ts'
+import { PortTable } from './port-table.ts'
 import { UdpBinding, type UdpFill, type UdpReceiver, type UdpSendError } from './udp-binding.ts'
 import * as wire from './wire.ts'
 
@@ -37,8 +38,7 @@ export class Udp implements IpProtocolHandler {
   readonly #random: Random
   readonly #memory: PacketMemory
   readonly #bytes: Uint8Array
-  /** The first binding of each port; more of the same port hang on its `next`. */
-  readonly #ports = new Map<number, UdpBinding>()
+  readonly #ports = new PortTable()
 
   /** @param ips at least one internet layer; all share one packet memory */
   constructor(ips: readonly Ip[], random: Random) {
@@ -87,7 +87,7 @@ export class Udp implements IpProtocolHandler {
     if (port === 0) {
       port = pickEphemeralPort(this.#random, (candidate) => !this.#ports.has(candidate))
       if (port === 0) return 'EADDRINUSE'
-    } else if (this.#isTaken(address, family, port, remoteAddress, remotePort, shared, spread)) return 'EADDRINUSE'
+    }
     const from = remote === null ? source : address
     const sharing = { shared, spread }
     const binding = new UdpBinding(
@@ -102,8 +102,8 @@ export class Udp implements IpProtocolHandler {
       broadcast,
       sharing,
     )
-    binding.next = this.#ports.get(port) ?? null
-    this.#ports.set(port, binding)
+    if (this.#ports.isTaken(binding)) return 'EADDRINUSE'
+    this.#ports.add(binding)
     return binding
   }
 
@@ -121,19 +121,7 @@ export class Udp implements IpProtocolHandler {
 
   /** For bindings only. */
   unbind(binding: UdpBinding): void {
-    let current = this.#ports.get(binding.port) ?? null
-    if (current === binding) {
-      if (binding.next === null) this.#ports.delete(binding.port)
-      else this.#ports.set(binding.port, binding.next)
-      return
-    }
-    while (current !== null) {
-      if (current.next === binding) {
-        current.next = binding.next
-        return
-      }
-      current = current.next
-    }
+    this.#ports.remove(binding)
   }
 
   /** For bindings only. */
@@ -198,7 +186,7 @@ export class Udp implements IpProtocolHandler {
   /** For bindings only: whether nobody would take what it sends to its peer, which is this host. */
   isRefused(binding: UdpBinding, { source, destination }: Path): boolean {
     if (destination.isMulticast) return false
-    for (let other = this.#ports.get(binding.remotePort) ?? null; other !== null; other = other.next) {
+    for (let other = this.#ports.first(binding.remotePort); other !== null; other = other.next) {
       const { word0, word1, word2, word3 } = destination
       if (
         other.match(word0, word1, word2, word3, source.word0, source.word1, source.word2, source.word3, binding.port) >
@@ -242,14 +230,14 @@ export class Udp implements IpProtocolHandler {
     const bytes = this.#bytes
     const at = packet.start
     const remotePort = wire.sourcePort(bytes, at)
-    const first = this.#ports.get(wire.destinationPort(bytes, at)) ?? null
+    const port = wire.destinationPort(bytes, at)
     if (packet.multicast) {
       // As Linux (ip_check_mc_rcu, ipv6_chk_mcast_addr), which looks at what the host listens to before who listens.
-      if (ip.groupSources === null || ip.groupSources.wants(packet)) this.#deliverToAll(first, packet, remotePort)
+      if (ip.groupSources === null || ip.groupSources.wants(packet)) this.#deliverToAll(port, packet, remotePort)
       else this.counters.unwantedSource++
       return
     }
-    const binding = this.#best(first, packet, remotePort)
+    const binding = this.#ports.best(port, packet, remotePort)
     if (binding === null) {
       this.counters.noPort++
       // RFC 1122, 4.1.3.1
@@ -265,8 +253,8 @@ export class Udp implements IpProtocolHandler {
     if (!this.#takeApart(packet, 4)) return
     const remotePort = wire.sourcePort(this.#bytes, packet.start)
     const port = wire.destinationPort(this.#bytes, packet.start)
-    for (let binding = this.#ports.get(port) ?? null; binding !== null; binding = binding.next) {
-      if (!binding.takesForeign || matchPacket(binding, packet, remotePort) === 0) continue
+    for (let binding = this.#ports.first(port); binding !== null; binding = binding.next) {
+      if (!binding.takesForeign || binding.matchPacket(packet, remotePort) === 0) continue
       this.counters.delivered++
       binding.receiver.datagram(packet, remotePort)
       return
@@ -304,7 +292,7 @@ export class Udp implements IpProtocolHandler {
     const at = quoted.start
     const remotePort = wire.destinationPort(bytes, at)
     let sender: UdpBinding | null = null
-    for (let binding = this.#ports.get(wire.sourcePort(bytes, at)) ?? null; binding !== null; binding = binding.next) {
+    for (let binding = this.#ports.first(wire.sourcePort(bytes, at)); binding !== null; binding = binding.next) {
       const matches = binding.match(
         quoted.source0,
         quoted.source1,
@@ -335,29 +323,6 @@ export class Udp implements IpProtocolHandler {
     return null
   }
 
-  #isTaken(
-    address: IpAddress | null,
-    family: IpFamily | null,
-    port: number,
-    remoteAddress: IpAddress | null,
-    remotePort: number,
-    shared: boolean,
-    spread: boolean,
-  ): boolean {
-    for (let other = this.#ports.get(port) ?? null; other !== null; other = other.next) {
-      if (shared && other.shared && spread === other.spread) continue
-      if (family !== null && other.family !== null && family !== other.family) continue
-      if (address !== null && other.address !== null && !address.equals(other.address)) continue
-      // A connected binding takes only what comes from its peer, so that it stands beside others.
-      const sameRemote =
-        remoteAddress === null || other.remoteAddress === null
-          ? remoteAddress === other.remoteAddress
-          : remoteAddress.equals(other.remoteAddress) && remotePort === other.remotePort
-      if (sameRemote) return true
-    }
-    return false
-  }
-
   /** RFC 768: 0 means none, over IPv4. Counts what is wrong. */
   #isChecksumRight(packet: PacketBuffer, family: IpFamily, length: number): boolean {
     if (wire.checksum(this.#bytes, packet.start) === 0) {
@@ -384,36 +349,14 @@ export class Udp implements IpProtocolHandler {
     return false
   }
 
-  /** The binding that fits best: a connected one before others, then one with an address, then the latest. */
-  #best(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): UdpBinding | null {
-    let best: UdpBinding | null = null
-    let bestScore = 0
-    let equals = 0
-    for (let binding = first; binding !== null; binding = binding.next) {
-      const score = matchPacket(binding, packet, remotePort)
-      if (score > bestScore) {
-        best = binding
-        bestScore = score
-        equals = 1
-      } else if (score === bestScore && score > 0) equals++
-    }
-    if (best === null || !best.spread || equals === 1) return best
-    // All that a peer sends goes to the same one while there are as many of them.
-    let skipped = ((spreadHash(packet.source3, remotePort) >>> 0) % equals) | 0
-    for (let binding: UdpBinding | null = best; binding !== null; binding = binding.next) {
-      if (matchPacket(binding, packet, remotePort) === bestScore && skipped-- === 0) return binding
-    }
-    return best
-  }
-
   /**
    * Each one that fits gets what was sent to a group, unless it has joined the group and excludes the source. As Linux
    * (IP_MULTICAST_ALL): one that has not joined it gets what comes because another has.
    */
-  #deliverToAll(first: UdpBinding | null, packet: PacketBuffer, remotePort: number): void {
+  #deliverToAll(port: number, packet: PacketBuffer, remotePort: number): void {
     let delivered = false
-    for (let binding = first; binding !== null; binding = binding.next) {
-      if (matchPacket(binding, packet, remotePort) === 0 || !binding.accepts(packet)) continue
+    for (let binding = this.#ports.first(port); binding !== null; binding = binding.next) {
+      if (binding.matchPacket(packet, remotePort) === 0 || !binding.accepts(packet)) continue
       delivered = true
       this.counters.delivered++
       binding.receiver.datagram(packet, remotePort)
@@ -426,26 +369,6 @@ function lowerMtu(binding: UdpBinding, quoted: PacketBuffer, mtu: number): void 
   const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } = quoted
   const destination = IpAddress.fromWords(destination0, destination1, destination2, destination3)
   binding.lowerMtu(destination, IpAddress.fromWords(source0, source1, source2, source3), mtu)
-}
-
-function matchPacket(binding: UdpBinding, packet: PacketBuffer, remotePort: number): number {
-  return binding.match(
-    packet.destination0,
-    packet.destination1,
-    packet.destination2,
-    packet.destination3,
-    packet.source0,
-    packet.source1,
-    packet.source2,
-    packet.source3,
-    remotePort,
-  )
-}
-
-/** Spreads neighbouring addresses and ports (multiplicative hashing, Knuth 6.4). Who chooses his port chooses no more than that. */
-function spreadHash(address: number, port: number): number {
-  const mixed = Math.imul(address ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b)
-  return mixed ^ (mixed >>> 15)
 }
 
 function isPort(port: number): boolean {
