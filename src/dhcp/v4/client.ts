@@ -5,7 +5,7 @@
  * Not done: DHCPINFORM (an address that was set by hand needs no server), DHCPFORCERENEW (it takes authentication, RFC 3203).
  */
 
-import { IpAddress, type MacAddress } from '../../address/index.ts'
+import type { IpAddress, MacAddress } from '../../address/index.ts'
 import {
   type Clock,
   MILLISECOND,
@@ -23,10 +23,12 @@ import type { Dhcpv4ClientOptions, Dhcpv4EndReason, Dhcpv4Events, Dhcpv4State } 
 import { clientProfile } from './client-profile.ts'
 import { MessageType } from './codes.ts'
 import { newDhcpv4Counters } from './counters.ts'
+import { HeldLease } from './held-lease.ts'
 import { type Dhcpv4Lease, isUsable, leaseFrom } from './lease.ts'
-import { logLease, logLoss, logRefusal } from './lease-log.ts'
-import { delayInPhase, leasePhase, nextLeaseEvent } from './lease-phase.ts'
+import { logRefusal } from './lease-log.ts'
+import { leasePhase, nextLeaseEvent } from './lease-phase.ts'
 import { Offers } from './offers.ts'
+import { Reacquisition } from './reacquisition.ts'
 import { LeaseMemory, type RememberedLease } from './remembered-lease.ts'
 import { delayAfter } from './retransmission.ts'
 import { Transaction } from './transaction.ts'
@@ -52,11 +54,13 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   readonly #clock: Clock
   readonly #random: Random
   readonly #events: Dhcpv4Events
+  readonly #held: HeldLease
   readonly #prober: AddressProber | null
   readonly #memory: LeaseMemory | null
   readonly #log: Log
   readonly #offerWait: Microseconds
   readonly #transaction: Transaction
+  readonly #reacquisition: Reacquisition
   readonly #timer = new Timer(this)
   readonly #offers = new Offers()
   /** What was refused the first time may be asked for again at once. */
@@ -64,16 +68,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   #state: Dhcpv4State = 'stopped'
   /** Grows with each start, so that what a store answers to an earlier one is known. */
   #run = 0
-  /** When the first request went out; when to send again. */
-  #requestedAt: Microseconds = 0
-  #sendAt: Microseconds = 0
-  /** The field secs of the last DHCPDISCOVER, which the request repeats (RFC 2131, section 3.1, 3). */
-  #seconds = 0
   #requested: { address: IpAddress; serverId: IpAddress | null } | null = null
   #remembered: RememberedLease | null = null
-  #lease: Dhcpv4Lease | null = null
-  /** What a server has said last about addresses without one. */
-  #mayAutoConfigure = true
 
   /** @throws RangeError or TypeError for an option that cannot be */
   constructor(options: Dhcpv4ClientOptions) {
@@ -88,7 +84,9 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#log = options.log ?? SILENT
     const { store = null } = options
     this.#memory = store === null ? null : new LeaseMemory(store, clock, this.#log)
+    this.#held = new HeldLease(options.events, this.#memory, this.#log)
     this.#transaction = new Transaction(transport, clock, random, this.counters, profile)
+    this.#reacquisition = new Reacquisition(this.#transaction, clock)
   }
 
   get state(): Dhcpv4State {
@@ -97,7 +95,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   /** What is held; null if that is nothing. */
   get lease(): Dhcpv4Lease | null {
-    return this.#lease
+    return this.#held.lease
   }
 
   /** Resolves when what is to be remembered is written: who ends the process at once loses it. Never rejects. */
@@ -130,7 +128,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#run++
     this.#state = 'stopped'
     this.#transaction.end()
-    this.#lease = null
+    this.#held.drop()
     this.#clock.disarm(this.#timer)
     this.#prober?.cancel()
     this.#transport.close()
@@ -141,18 +139,13 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
    * `expired` comes after it.
    */
   release(): void {
-    const lease = this.#lease
-    if (lease === null) {
-      this.stop()
-      return
+    const { lease } = this.#held
+    if (lease !== null) {
+      this.#transaction.begin()
+      this.#transaction.release(lease.address.address, lease.serverId)
     }
-    const address = lease.address.address
-    this.#transaction.begin()
-    this.#transaction.release(address, lease.serverId)
-    this.#memory?.forget()
-    this.#log.info('the lease is released', { address: lease.address.toString() })
     this.stop()
-    this.#events.expired(lease, 'released')
+    if (lease !== null) this.#held.released(lease)
   }
 
   /**
@@ -160,9 +153,9 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
    * and after ten seconds another one is looked for.
    */
   decline(): void {
-    const lease = this.#lease
+    const { lease } = this.#held
     if (lease === null) return
-    this.#lose(lease, 'conflict')
+    this.#lose('conflict')
     // Whoever heard of it may have stopped the client.
     if (this.#state !== 'stopped') this.#decline(lease)
   }
@@ -172,7 +165,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     if (this.#state === 'stopped') return
     this.#restartDelay.reset()
     this.#transaction.since = this.#clock.now()
-    const lease = this.#lease
+    const { lease } = this.#held
     if (lease !== null) this.#reboot({ address: lease.address, serverId: lease.serverId, isOver: false })
     else if (this.#state !== 'probing' && this.#state !== 'declining') this.#discover()
   }
@@ -219,7 +212,6 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   #discover(): void {
     this.#state = 'selecting'
-    this.#mayAutoConfigure = true
     this.#transaction.begin()
     this.#offers.clear(this.#remembered?.address.address ?? null)
     this.#discoverAgain()
@@ -229,13 +221,10 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     if (this.#transaction.transmissions === UNANSWERED_DISCOVERS) {
       const run = this.#run
       this.#log.warn('no DHCP server answers; the search goes on')
-      this.#events.unanswered?.(this.#mayAutoConfigure)
+      this.#events.unanswered?.(this.#offers.mayAutoConfigure)
       if (run !== this.#run || this.#state !== 'selecting') return
     }
-    this.#seconds = this.#transaction.elapsed
-    const requestedAddress = this.#remembered?.address.address ?? null
-    this.#requestedAt = this.#clock.now()
-    this.#transaction.broadcast(MessageType.Discover, { seconds: this.#seconds, requestedAddress })
+    this.#transaction.discover(this.#remembered?.address.address ?? null)
     this.#armFor(delayAfter(this.#transaction.transmissions, this.#random))
   }
 
@@ -245,12 +234,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       return
     }
     if (this.#takesIpv6Only(message)) return
-    const { autoConfigure } = message.options
-    if (this.#transaction.profile.autoConfigure && autoConfigure !== null && message.yourAddress.isUnspecified) {
-      // RFC 2563, section 2.3: no address, and whether to take one oneself.
-      this.#mayAutoConfigure = autoConfigure
-      return
-    }
+    if (this.#transaction.profile.autoConfigure && this.#offers.takesAutoConfigure(message)) return
     if (!isUsable(message)) {
       this.counters.unusable++
       return
@@ -268,29 +252,25 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#state = 'requesting'
     this.#transaction.transmissions = 0
     this.#requested = { address: offer.yourAddress, serverId: offer.serverId }
-    this.#requestedAt = this.#clock.now()
     this.#sendRequest()
   }
 
   #reboot({ address }: RememberedLease): void {
     this.#state = 'rebooting'
     this.#transaction.begin()
-    this.#seconds = 0
     this.#requested = { address: address.address, serverId: null }
-    this.#requestedAt = this.#clock.now()
     this.#sendRequest()
   }
 
   #sendRequest(): void {
     const { address, serverId } = this.#requested!
-    const content = { seconds: this.#seconds, requestedAddress: address, serverId: serverId ?? undefined }
-    this.#transaction.broadcast(MessageType.Request, content)
+    this.#transaction.request(address, serverId)
     this.#armFor(delayAfter(this.#transaction.transmissions, this.#random))
   }
 
   #rebootTimer(): void {
-    const lease = this.#lease
-    if (lease !== null && this.#clock.now() >= lease.expiresAt) this.#expire(lease)
+    const { lease } = this.#held
+    if (lease !== null && this.#clock.now() >= lease.expiresAt) this.#expire()
     else if (this.#transaction.transmissions < MAX_REBOOT_REQUESTS) this.#sendRequest()
     else if (lease !== null) this.#bind(lease)
     else this.#discover()
@@ -308,9 +288,9 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       this.counters.unusable++
       return
     }
-    const lease = leaseFrom(message, message.serverId, this.#requestedAt, this.#random)
+    const lease = leaseFrom(message, message.serverId, this.#transaction.requestedAt, this.#random)
     this.#transaction.end()
-    if (this.#lease?.address.address.equals(lease.address.address)) this.#prolong(lease)
+    if (this.#held.lease?.address.address.equals(lease.address.address)) this.#prolong(lease)
     else this.#check(lease)
   }
 
@@ -318,9 +298,10 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   #check(lease: Dhcpv4Lease): void {
     this.#clock.disarm(this.#timer)
-    const before = this.#lease
-    if (before !== null) this.#lose(before, 'replaced')
-    if (before !== null && this.#state === 'stopped') return
+    if (this.#held.lease !== null) {
+      this.#lose('replaced')
+      if (this.#state === 'stopped') return
+    }
     this.#state = 'probing'
     if (this.#prober === null) {
       this.#take(lease)
@@ -338,10 +319,8 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
       this.#restart()
       return
     }
-    this.#lease = lease
     this.#bind(lease)
-    this.#tell('the lease is bound', lease)
-    this.#events.bound(lease)
+    this.#held.take(lease)
   }
 
   /** RFC 2131, section 4.4.1: sent once, because nobody answers it. */
@@ -349,11 +328,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     const { address } = lease.address
     this.#state = 'declining'
     this.#transaction.begin()
-    this.#transaction.broadcast(MessageType.Decline, {
-      seconds: 0,
-      requestedAddress: address,
-      serverId: lease.serverId,
-    })
+    this.#transaction.decline(address, lease.serverId)
     this.#transaction.end()
     this.#remembered = null
     this.#memory?.forget()
@@ -373,61 +348,42 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   #prolong(lease: Dhcpv4Lease): void {
     const from = this.#state
-    const before = this.#lease!
-    if (before.address.length !== lease.address.length) {
+    if (this.#held.lease!.address.length !== lease.address.length) {
       // The same address in another network: what follows from it has to be made anew.
-      this.#lose(before, 'replaced')
+      this.#lose('replaced')
       if (this.#state !== 'stopped') this.#take(lease)
       return
     }
-    this.#lease = lease
     // A lease that lasts until T1 is a good one.
     this.#restartDelay.reset()
     this.#bind(lease)
-    if (from === 'renewing') {
-      this.#tell('the lease is renewed', lease)
-      this.#events.renewed(lease)
-    } else {
-      this.#tell('the lease is rebound', lease)
-      this.#events.rebound(lease)
-    }
+    this.#held.prolong(lease, from === 'renewing')
   }
 
   /** Also after a leap, when several of these times have passed at once: the last one counts. */
   #leaseTimer(): void {
-    const lease = this.#lease
+    const { lease } = this.#held
     if (lease === null) return
     const phase = leasePhase(lease, this.#clock.now())
-    if (phase === 'expired') this.#expire(lease)
-    else if (phase === 'bound') this.#armLease(lease)
-    else this.#prolongBy(phase, lease)
-  }
-
-  /** Asks for more time, for the first time or again. RFC 2131, section 4.4.5. */
-  #prolongBy(state: 'renewing' | 'rebinding', lease: Dhcpv4Lease): void {
-    const now = this.#clock.now()
-    if (this.#state !== state) {
-      this.#state = state
-      this.#transaction.begin()
-      this.#transaction.since = now
-      this.#sendAt = now
+    if (phase === 'expired') {
+      this.#expire()
+      return
     }
-    if (now >= this.#sendAt) {
-      this.#requestedAt = now
-      this.#transaction.prolong(lease.address.address, state === 'rebinding' ? IpAddress.BROADCAST_V4 : lease.serverId)
-      this.#sendAt = now + delayInPhase(lease, state, now)
+    if (phase !== 'bound') {
+      this.#reacquisition.ask(lease, phase, this.#state !== phase)
+      this.#state = phase
     }
     this.#armLease(lease)
   }
 
   #armLease(lease: Dhcpv4Lease): void {
-    const next = nextLeaseEvent(lease, this.#state, this.#sendAt)
+    const next = nextLeaseEvent(lease, this.#state, this.#reacquisition.sendAt)
     if (next === Number.POSITIVE_INFINITY) this.#clock.disarm(this.#timer)
     else this.#clock.arm(this.#timer, next)
   }
 
-  #expire(lease: Dhcpv4Lease): void {
-    this.#lose(lease, 'expired')
+  #expire(): void {
+    this.#lose('expired')
     if (this.#state === 'stopped') return
     this.#transaction.since = this.#clock.now()
     this.#discover()
@@ -435,7 +391,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
 
   /** RFC 2131, section 4.4.5 and others: back to INIT. */
   #refused(message: ServerMessage): void {
-    const asked = this.#state === 'requesting' ? this.#requested?.serverId : this.#lease?.serverId
+    const asked = this.#state === 'requesting' ? this.#requested?.serverId : this.#held.lease?.serverId
     if (!awaitsRefusal(this.#state, message, asked ?? null)) {
       this.counters.unexpected++
       return
@@ -446,7 +402,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.#transaction.end()
     this.#remembered = null
     this.#memory?.forget()
-    if (this.#lease !== null) this.#lose(this.#lease, 'refused')
+    if (this.#held.lease !== null) this.#lose('refused')
     if (this.#state === 'stopped') return
     // A remembered address may well be one of another network: that is nothing that has failed.
     if (wasRebooting) this.#discover()
@@ -461,7 +417,7 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
     this.counters.ipv6Only++
     const wait = Math.max(options.ipv6OnlyWait * SECOND, LEAST_IPV6_ONLY_WAIT)
     this.#log.info('the network asks to do without IPv4', { seconds: wait / SECOND })
-    if (this.#lease !== null) this.#lose(this.#lease, 'refused')
+    if (this.#held.lease !== null) this.#lose('refused')
     if (this.#state === 'stopped') return true
     this.#state = 'ipv6-only'
     this.#transaction.end()
@@ -478,21 +434,13 @@ export class Dhcpv4Client implements Dhcpv4Receiver, TimerHandler {
   }
 
   /** The address is ours no longer. */
-  #lose(lease: Dhcpv4Lease, reason: Dhcpv4EndReason): void {
-    this.#lease = null
+  #lose(reason: Dhcpv4EndReason): void {
     this.#transaction.end()
     this.#clock.disarm(this.#timer)
-    if (reason === 'expired') this.#memory?.forget()
-    logLoss(this.#log, lease, reason)
-    this.#events.expired(lease, reason)
+    this.#held.lose(reason)
   }
 
   #armFor(delay: Microseconds): void {
     this.#clock.arm(this.#timer, this.#clock.now() + delay)
-  }
-
-  #tell(what: string, lease: Dhcpv4Lease): void {
-    logLease(this.#log, what, lease)
-    this.#memory?.remember(lease)
   }
 }

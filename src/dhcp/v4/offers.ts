@@ -4,10 +4,16 @@ import type { IpAddress } from '../../address/index.ts'
 import { FOREVER } from './codes.ts'
 import type { ServerMessage } from './validate-message.ts'
 
-/** The best of those that came within a while. */
+/** What servers answer while an address is looked for, and the best of what came within a while. */
 export class Offers {
   #best: ServerMessage | null = null
   #wanted: IpAddress | null = null
+  #mayAutoConfigure = true
+
+  /** What a server has said last about addresses without one; true if none has said anything. */
+  get mayAutoConfigure(): boolean {
+    return this.#mayAutoConfigure
+  }
 
   get best(): ServerMessage | null {
     return this.#best
@@ -17,6 +23,14 @@ export class Offers {
   clear(wanted: IpAddress | null): void {
     this.#best = null
     this.#wanted = wanted
+    this.#mayAutoConfigure = true
+  }
+
+  /** RFC 2563, section 2.3: no address, and whether to take one oneself. @returns whether it is such an answer */
+  takesAutoConfigure({ options, yourAddress }: ServerMessage): boolean {
+    if (options.autoConfigure === null || !yourAddress.isUnspecified) return false
+    this.#mayAutoConfigure = options.autoConfigure
+    return true
   }
 
   add(offer: ServerMessage): void {

@@ -17,6 +17,10 @@ export class Transaction {
   transmissions = 0
   /** When the client began to look for an address, or for more time. */
   since: Microseconds = 0
+  /** When it was asked first for what a server may give, from where on a lease counts (RFC 2131, section 4.4.1). */
+  requestedAt: Microseconds = 0
+  /** The field secs of the last DHCPDISCOVER, which the request repeats (RFC 2131, section 3.1, 3). */
+  #seconds = 0
   profile: ClientProfile
   readonly #transport: Dhcpv4Transport
   readonly #clock: Clock
@@ -42,6 +46,7 @@ export class Transaction {
   begin(): void {
     this.id = this.#random.int32() >>> 0
     this.transmissions = 0
+    this.#seconds = 0
   }
 
   /** Answers are of no interest any more. */
@@ -54,13 +59,33 @@ export class Transaction {
     return Math.min(Math.floor((this.#clock.now() - this.since) / SECOND), LONGEST_ELAPSED)
   }
 
-  broadcast(type: MessageType, content: Omit<MessageContent, 'transactionId'>): void {
+  /** DHCPDISCOVER. @param requestedAddress what is wished for */
+  discover(requestedAddress: IpAddress | null): void {
+    this.requestedAt = this.#clock.now()
+    this.#seconds = this.elapsed
+    this.#broadcast(MessageType.Discover, { seconds: this.#seconds, requestedAddress })
+  }
+
+  /** DHCPREQUEST, RFC 2131, section 4.3.2. @param serverId whose offer is taken; null for an address that we had */
+  request(requestedAddress: IpAddress, serverId: IpAddress | null): void {
+    if (this.transmissions === 0) this.requestedAt = this.#clock.now()
+    const content = { seconds: this.#seconds, requestedAddress, serverId: serverId ?? undefined }
+    this.#broadcast(MessageType.Request, content)
+  }
+
+  /** DHCPDECLINE, RFC 2131, section 4.4.4: sent once, because nobody answers it. */
+  decline(requestedAddress: IpAddress, serverId: IpAddress): void {
+    this.#broadcast(MessageType.Decline, { seconds: 0, requestedAddress, serverId })
+  }
+
+  #broadcast(type: MessageType, content: Omit<MessageContent, 'transactionId'>): void {
     const bytes = this.#build(type, content)
     if (this.#mayTransmit()) this.#transport.broadcast(bytes)
   }
 
   /** DHCPREQUEST for more time with an address that we have, RFC 2131, section 4.4.5. */
   prolong(address: IpAddress, server: IpAddress): void {
+    this.requestedAt = this.#clock.now()
     const bytes = this.#build(MessageType.Request, { clientAddress: address, seconds: this.elapsed })
     if (this.#mayTransmit()) this.#transport.send(bytes, address, server)
   }
