@@ -1,5 +1,6 @@
 /** `net.BoundSocket` of newer versions of Node: a port and address of the stack, taken before it is known what for. */
 import net from 'node:net'
+import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import type { SocketAddress } from './socket-addresses.ts'
@@ -26,15 +27,12 @@ export function stackBoundSocketClass(host: HandleHost): BoundSocketClass | null
   const symbols = Object.getOwnPropertySymbols(Base.prototype)
   const consume = symbols.find(({ description }) => description === 'kBoundSocketConsume')
   if (consume === undefined) return null
-  const StackBoundSocket = function (this: unknown, ...words: [options?: { path?: unknown }]) {
-    const construct = () => Reflect.construct(Base, words, new.target ?? StackBoundSocket)
+  return derivedClass(Base, null, (given, newTarget) => {
+    const words = given as [options?: { path?: unknown }]
+    const construct = () => Reflect.construct(Base, words as never, newTarget) as BoundSocket
     // A pipe is the operating system's.
     return words[0]?.path !== undefined ? construct() : onStack(construct, consume, host)
-  } as unknown as BoundSocketClass
-  Object.setPrototypeOf(StackBoundSocket, Base)
-  Object.defineProperty(StackBoundSocket, 'prototype', { value: Base.prototype })
-  Object.defineProperty(StackBoundSocket, 'name', { value: 'BoundSocket' })
-  return StackBoundSocket
+  })
 }
 
 /** Has Node's own code check the options, bind and say what is wrong, with a handle of ours below. */

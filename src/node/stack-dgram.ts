@@ -1,5 +1,6 @@
 /** `stack.dgram`: the module `dgram` of Node, on a stack. */
 import dgram, { type RemoteInfo, type Socket, type SocketOptions, type SocketType } from 'node:dgram'
+import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import { type OriginalHandle, UdpHandle } from './udp-handle.ts'
@@ -23,11 +24,12 @@ export function stackDgram(host: HandleHost): DgramModule {
 export function datagramSocketClass(host: HandleHost): typeof Socket {
   const { datagramStateSymbol, ownerSymbol } = nodeInternals()
   const Base = dgram.Socket
-  const StackSocket = function (this: unknown, options: SocketType | SocketOptions, onMessage?: OnMessage) {
+  return derivedClass(Base, null, (given, newTarget) => {
+    const [options, onMessage] = given as [SocketType | SocketOptions, OnMessage | undefined]
     const named = typeof options === 'string' ? { type: options } : options
     const looking = typeof named === 'object' && named !== null && named.lookup === undefined
     const words = [looking ? { ...named, lookup: host.lookup } : options, onMessage]
-    const socket = Reflect.construct(Base, words, new.target ?? StackSocket) as Socket & { type: SocketType }
+    const socket = Reflect.construct(Base, words as never, newTarget) as Socket & { type: SocketType }
     const state = (socket as unknown as Record<symbol, { handle: OriginalHandle | null }>)[datagramStateSymbol]
     const original = state.handle
     // Closed already, by a signal.
@@ -35,9 +37,5 @@ export function datagramSocketClass(host: HandleHost): typeof Socket {
     const use = (handle: object) => Object.assign(state, { handle: Object.assign(handle, { [ownerSymbol]: socket }) })
     use(new UdpHandle(host, original, socket.type === 'udp6' ? 6 : 4, () => use(original)))
     return socket
-  } as unknown as typeof Socket
-  Object.setPrototypeOf(StackSocket, Base)
-  StackSocket.prototype = Base.prototype
-  Object.defineProperty(StackSocket, 'name', { value: 'Socket' })
-  return StackSocket
+  })
 }

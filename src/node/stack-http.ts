@@ -2,6 +2,7 @@
 import type { Agent, ClientRequest, RequestOptions } from 'node:http'
 import type { ClientHttp2Session } from 'node:http2'
 import { isIP, type Server, type Socket } from 'node:net'
+import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
 import type { NetModule } from './stack-net.ts'
 import { adoptServer, stackServerClass } from './stack-server.ts'
@@ -81,30 +82,13 @@ export function stackHttps(host: HandleHost, net: NetModule): HttpsModule {
 
 /** A class of agents that connect by `connect`. Callable without `new`, as Node's own. */
 function agentClass(Base: typeof Agent, connect: Create): typeof Agent {
-  const StackAgent = function (this: unknown, ...words: unknown[]) {
-    return Reflect.construct(Base, words, new.target ?? StackAgent)
-  } as unknown as typeof Agent
-  Object.setPrototypeOf(StackAgent, Base)
-  const own = { configurable: true, writable: true }
-  Object.defineProperty(StackAgent, 'prototype', {
-    value: Object.create(Base.prototype, {
-      constructor: { ...own, value: StackAgent },
-      createConnection: { ...own, enumerable: true, value: connect },
-    }),
-  })
-  Object.defineProperty(StackAgent, 'name', { value: 'Agent' })
-  return StackAgent
+  const createConnection = { configurable: true, writable: true, enumerable: true, value: connect }
+  return derivedClass(Base, { createConnection }, (words, newTarget) => Reflect.construct(Base, words, newTarget))
 }
 
 /** Requests of this class go by an agent of ours unless they are told otherwise. */
 function requestClass(Base: typeof ClientRequest, agents: DefaultAgent): typeof ClientRequest {
-  const StackRequest = function (this: unknown, ...words: unknown[]) {
-    return Reflect.construct(Base, withAgent(words, agents), new.target ?? StackRequest)
-  } as unknown as typeof ClientRequest
-  Object.setPrototypeOf(StackRequest, Base)
-  StackRequest.prototype = Base.prototype
-  Object.defineProperty(StackRequest, 'name', { value: 'ClientRequest' })
-  return StackRequest
+  return derivedClass(Base, null, (words, newTarget) => Reflect.construct(Base, withAgent(words, agents), newTarget))
 }
 
 /** The agent of those who name none: as in Node, an application may put its own in the place. */

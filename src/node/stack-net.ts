@@ -1,6 +1,7 @@
 /** `stack.net`: the module `net` of Node, on a stack. */
 import net, { type Server, type Socket } from 'node:net'
 import { stackBoundSocketClass } from './bound-socket.ts'
+import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import { stackServerClass } from './stack-server.ts'
@@ -78,21 +79,16 @@ export function stackNet(host: HandleHost): NetModule {
 function stackSocketClass(host: HandleHost): typeof Socket {
   const { reinitializeSymbol } = nodeInternals()
   const Base = net.Socket
-  const StackSocket = function (this: unknown, options: unknown) {
-    return Reflect.construct(Base, [options], new.target ?? StackSocket)
-  } as unknown as typeof Socket
-  Object.setPrototypeOf(StackSocket, Base)
   const own = { configurable: true, writable: true }
   const base = Base.prototype as unknown as { connect: Connect } & Record<symbol, Reinitialize>
   const reinitialize = stackReinitialize(base[reinitializeSymbol], host)
-  Object.defineProperty(StackSocket, 'prototype', {
-    value: Object.create(Base.prototype, {
-      constructor: { ...own, value: StackSocket },
-      connect: { ...own, value: stackConnect(base.connect, reinitialize, host) },
-      [reinitializeSymbol]: { ...own, value: reinitialize },
-    }),
-  })
-  Object.defineProperty(StackSocket, 'name', { value: 'Socket' })
+  const members = {
+    connect: { ...own, value: stackConnect(base.connect, reinitialize, host) },
+    [reinitializeSymbol]: { ...own, value: reinitialize },
+  }
+  const StackSocket = derivedClass(Base, members, ([options], newTarget) =>
+    Reflect.construct(Base, [options], newTarget),
+  )
   // What a server of the stack accepts is made by Node's own code.
   Object.defineProperty(StackSocket, Symbol.hasInstance, { value: (value: unknown) => value instanceof Base })
   return StackSocket

@@ -1,5 +1,6 @@
 /** Servers of Node that listen on a stack: `net.Server` and those that `http`, `https`, `http2` and `tls` derive from it. */
 import { isIP, type Server } from 'node:net'
+import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
 import { TcpHandle } from './tcp-handle.ts'
@@ -81,14 +82,9 @@ function listenByName(original: Server['listen'], host: HandleHost): Server['lis
  * @param Base `net.Server` or what is derived from it
  */
 export function stackServerClass<T extends new (...words: never[]) => Server>(Base: T, host: HandleHost): T {
-  const StackServer = function (this: unknown, options: unknown, listener: unknown) {
-    return Reflect.construct(Base, [options, listener], new.target ?? StackServer)
-  } as unknown as T
-  Object.setPrototypeOf(StackServer, Base)
-  StackServer.prototype = Object.create(Base.prototype, {
-    constructor: { value: StackServer, configurable: true, writable: true },
-  })
-  Object.defineProperty(StackServer, 'name', { value: 'Server' })
+  const StackServer = derivedClass(Base, {}, ([options, listener], newTarget) =>
+    Reflect.construct(Base, [options, listener] as never, newTarget),
+  )
   // Those of `http` and its like are derived from Node's.
   const isInstance = function (this: unknown, value: unknown): boolean {
     return this === StackServer ? value instanceof Base : Function.prototype[Symbol.hasInstance].call(this, value)

@@ -26,9 +26,11 @@ export function boundModules(modules: NodeModuleSet, bound: BoundAddresses): Nod
 function replaced<M extends object>(module: M, names: readonly string[], adapt: (made: object) => object): M {
   const others = names.map((name) => {
     const original = (module as Record<string, unknown>)[name] as Callable
-    const replacement = new Proxy(original, {
+    const replacement: Callable = new Proxy(original, {
       apply: (target, self, given) => adapt(Reflect.apply(target, self, given) as object),
-      construct: (target, given, newTarget) => adapt(Reflect.construct(target, given, newTarget) as object),
+      // For a proxy the engine would begin a shape of its own with each object.
+      construct: (target, given, newTarget) =>
+        adapt(Reflect.construct(target, given, newTarget === replacement ? target : newTarget) as object),
     })
     return [name, replacement]
   })
