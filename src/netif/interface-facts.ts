@@ -10,6 +10,7 @@ const FACT_WORDS = 6
 const IFF_UP = 1
 const IFF_RUNNING = 0x40
 const ARPHRD_ETHER = 1
+const ARPHRD_NONE = 0xfffe
 
 /** What the kernel says of an interface. */
 export interface InterfaceFacts {
@@ -20,6 +21,8 @@ export interface InterfaceFacts {
   readonly hasLink: boolean
   readonly mtu: number
   readonly isEthernet: boolean
+  /** IP packets without anything in front, as on a tun. */
+  readonly isPlainIp: boolean
   readonly mac: MacAddress
 }
 
@@ -35,6 +38,7 @@ export function factsOf(name: string, namespace: string): InterfaceFacts | numbe
     hasLink: (words[Fact.Flags] & IFF_UP) !== 0 && (words[Fact.Flags] & IFF_RUNNING) !== 0,
     mtu: words[Fact.Mtu],
     isEthernet: words[Fact.HardwareType] === ARPHRD_ETHER,
+    isPlainIp: words[Fact.HardwareType] === ARPHRD_NONE,
     mac: new MacAddress(words[Fact.AddressHigh], words[Fact.AddressLow]),
   }
 }

@@ -22,7 +22,15 @@ class FakeSocket extends EventEmitter {
 function setUp() {
   const memory = new PacketMemory({ smallSlots: 1024, largeSlots: 8, debug: true })
   const [sender, receiver] = [new FakeSocket(), new FakeSocket()]
-  const facts = { index: 1, isUp: true, hasLink: true, mtu: 1500, isEthernet: true, mac: MacAddress.ZERO }
+  const facts = {
+    index: 1,
+    isUp: true,
+    hasLink: true,
+    mtu: 1500,
+    isEthernet: true,
+    isPlainIp: false,
+    mac: MacAddress.ZERO,
+  }
   const netif = new RawSocketsNetif([sender, receiver], { name: 'fake0', facts, namespace: '', memory })
   const packet = (first: number, destination: number) => {
     const made = memory.allocate(20)!

@@ -19,10 +19,18 @@ export function tapError(errno: number, syscall: string, name: string): SystemEr
   return new SystemError(code, syscall, { hint: hintFor(code, syscall, name) })
 }
 
-/** It is there, and was made for one queue only (or is no tap). */
+/** It is a tap, and was made for one queue only. */
 export function oneQueueError(name: string): SystemError {
   const anew = `sudo ip tuntap del dev ${name} mode tap && sudo ip tuntap add dev ${name} mode tap multi_queue user $USER`
   const hint = `${name} exists and has one queue only: make it anew with "${anew}"`
+  return new SystemError('EINVAL', 'ioctl TUNSETIFF', { hint })
+}
+
+/** It is there, and is none of those that were wanted. @param isPlainIp whether it has IP packets without anything in front */
+export function otherKindError(name: string, wanted: 'tap' | 'tun', isPlainIp: boolean): SystemError {
+  const ethernet = `"packet:${name}" takes an Ethernet interface that is there`
+  const instead = wanted === 'tun' ? `"tap:${name}" takes a tap, ${ethernet}` : ethernet
+  const hint = `${name} exists and is of another kind: ${isPlainIp && wanted === 'tap' ? `"tun:${name}" takes a tun` : instead}`
   return new SystemError('EINVAL', 'ioctl TUNSETIFF', { hint })
 }
 
@@ -43,7 +51,7 @@ export function badNameError(name: string): SystemError | null {
 }
 
 /** In this network namespace, which /sys does not always show. */
-function interfaceExists(name: string): boolean {
+export function interfaceExists(name: string): boolean {
   try {
     return readFileSync('/proc/self/net/dev', 'utf8')
       .split('\n')
@@ -80,9 +88,7 @@ function hintFor(code: SystemErrorCode, syscall: string, name: string): string |
       return 'there is no tun driver here: "sudo modprobe tun", or give a container "--device /dev/net/tun"'
     case 'EINVAL':
       if (syscall.endsWith('TUNSETIFF')) {
-        return interfaceExists(name)
-          ? `${it} exists and is of another kind: "packet:${name}" takes an Ethernet interface that is there`
-          : `an interface ${it} exists that is of another kind, or its name is not allowed`
+        return `an interface ${it} exists that is of another kind, or its name is not allowed`
       }
       if (syscall.endsWith('SIOCSIFMTU')) return `the kernel allows ${it} an MTU of 68 to 65,521`
       return undefined

@@ -1,11 +1,12 @@
 import { MacAddress } from '../address/index.ts'
 import { integerInRange, SystemError } from '../errors/index.ts'
 import { PacketMemory } from '../packet/index.ts'
+import { factsOf } from './interface-facts.ts'
 import type { LinkLayer } from './netif.ts'
 import { RECEIVE_RING } from './receive-ring.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import { Carrier, DETAIL_WORDS, Detail, STEPS, type TapBinding } from './tap-binding.ts'
-import { badNameError, oneQueueError, tapError } from './tap-error.ts'
+import { badNameError, interfaceExists, oneQueueError, otherKindError, tapError } from './tap-error.ts'
 
 /** What `Tap.open` takes. */
 export interface TapOptions {
@@ -54,7 +55,7 @@ export interface TapDevice {
 }
 
 /** Where `STEPS` says that attaching failed. */
-const ATTACH = STEPS.indexOf('ioctl TUNSETIFF')
+export const ATTACH = STEPS.indexOf('ioctl TUNSETIFF')
 
 /** A device's MTU without a kernel's end to ask: Ethernet's, RFC 894. */
 const ETHERNET_MTU = 1500
@@ -119,7 +120,10 @@ function openDevice(binding: TapBinding, options: TapOptions): TapDevice {
     if (bad !== null) throw bad
     const open = options.oneOfSeveral ? binding.openQueue : binding.open
     number = open(name, options.persist ?? false, offload, details)
-    if (number === -EINVAL && options.oneOfSeveral && details[Detail.Step] === ATTACH) throw oneQueueError(name)
+    if (number === -EINVAL && details[Detail.Step] === ATTACH && interfaceExists(name)) {
+      if (options.oneOfSeveral && isTap(binding, name)) throw oneQueueError(name)
+      throw otherKind(name, 'tap')
+    }
   } else {
     number = binding.adopt(options.fd, offload, 0, details)
   }
@@ -130,6 +134,18 @@ function openDevice(binding: TapBinding, options: TapOptions): TapDevice {
     headerLength: details[Detail.HeaderLength],
     offloads: details[Detail.Offloads],
   }
+}
+
+/** Whether what is there under this name is one, whoever has it: only of a tap can it be known that it is taken, or another's. */
+function isTap(binding: TapBinding, name: string): boolean {
+  const device = binding.open(name, false, false, new Int32Array(DETAIL_WORDS))
+  if (device >= 0) binding.close(device)
+  return device !== -EINVAL
+}
+
+export function otherKind(name: string, wanted: 'tap' | 'tun'): SystemError {
+  const facts = factsOf(name, '')
+  return otherKindError(name, wanted, typeof facts !== 'number' && facts.isPlainIp)
 }
 
 export function readAddress(binding: TapBinding, device: number, name: string): MacAddress {

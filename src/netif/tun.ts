@@ -5,7 +5,8 @@ import type { LinkLayer, Netif } from './netif.ts'
 import { Tap } from './tap.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import { DETAIL_WORDS, Detail, STEPS, tapBinding } from './tap-binding.ts'
-import { badNameError, tapError } from './tap-error.ts'
+import { badNameError, interfaceExists, tapError } from './tap-error.ts'
+import { ATTACH, otherKind } from './tap-opening.ts'
 
 /** What `openTun` takes. */
 export interface TunOptions {
@@ -35,6 +36,7 @@ export interface Tun extends Netif, AsyncDisposable {
 
 const EPERM = 1
 const ENODEV = 19
+const EINVAL = 22
 
 /**
  * Opens a Linux tun device: a link from point to point to the kernel that carries IP packets without Ethernet, so that there is
@@ -53,6 +55,7 @@ function open(options: TunOptions): Tun {
   const binding = tapBinding()
   const details = new Int32Array(DETAIL_WORDS)
   const number = binding.openTun(wanted, persist, offload, details)
+  if (number === -EINVAL && details[Detail.Step] === ATTACH && interfaceExists(wanted)) throw otherKind(wanted, 'tun')
   if (number < 0) throw tapError(number, STEPS[details[Detail.Step]], wanted)
   try {
     const name = binding.name(number)

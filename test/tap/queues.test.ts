@@ -85,6 +85,15 @@ describeWithNamespaces('a tap with several queues', () => {
     await namespace.run('ip', ['tuntap', 'add', 'dev', 'one0', 'mode', 'tap'])
     const third = await namespace.runNode('test/tap/programs/queues.ts', ['one0', '2'], { allowFailure: true })
     expect(third.stderr).toMatch(/one0 exists and has one queue only: make it anew with "sudo ip tuntap del dev one0/)
+    // Of what is no tap none can be made: the same line as without queues.
+    await namespace.run('sh', ['-c', 'ip link add v0 type veth peer name v1; ip tuntap add tun0 mode tun'])
+    for (const [name, instead] of [
+      ['v0', '"packet:v0" takes an Ethernet interface that is there'],
+      ['tun0', '"tun:tun0" takes a tun'],
+    ] as const) {
+      const { stderr } = await namespace.runNode('test/tap/programs/queues.ts', [name, '2'], { allowFailure: true })
+      expect(stderr).toContain(`ioctl TUNSETIFF EINVAL (${name} exists and is of another kind: ${instead})`)
+    }
     for (const each of [first, second]) {
       each.endInput()
       await each.waitFor('closed')
