@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Arp } from '../arp/index.ts'
 import { HostClock, SECOND, SecureRandom } from '../clock/index.ts'
 import { clientIdFromDuid, type Dhcpv4Offer, duidFromLinkLayer, inquire, UdpDhcpv4Transport } from '../dhcp/index.ts'
+import { guessOf } from '../errors/index.ts'
 import { Ethernet } from '../ethernet/index.ts'
 import { Ipv4 } from '../ipv4/index.ts'
 import { interfaceProblem, openNetif } from '../netif/index.ts'
@@ -43,7 +44,8 @@ async function ask({ interface: name, timeout }: DhcpCommand): Promise<Dhcpv4Off
   const problem = interfaceProblem(name)
   if (problem !== undefined) throw new Failure(`-i: ${problem}`, EXIT_USAGE)
   // A tap that is made for the question has nobody on it.
-  if (!name.includes(':') && !interfaceNames().includes(name)) throw new Failure(`there is no interface ${name}`)
+  if (!name.includes(':') && !interfaceNames().includes(name))
+    throw new Failure(`there is no interface ${name}${guessOf(name, interfaceNames())}`)
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 8 })
   const clock = new HostClock()
   const netif = await openNetif(name, { memory, clock }).catch((error: Error) => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { IpPrefix } from '../address/index.ts'
+import { guessOf } from '../errors/index.ts'
 import { complete, completionScript, SHELLS, type Shell } from './completion.ts'
 import { DEMO_PORT, runDemo } from './demo.ts'
 import { DESCRIBE_FORMATS, type DescribeFormat, describeFile } from './describe.ts'
@@ -55,7 +56,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo (see --help)`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo (see --help)${guessOfCommand(command, first)}`,
       )
     })
 
@@ -232,6 +233,14 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
   return program.allowExcessArguments()
 }
 
+/** @param word what stands where a command is expected */
+function guessOfCommand(program: Command, word = ''): string {
+  // The file alone: of all commands `run` is the one that is left out.
+  if (/\.[cm]?[jt]sx?$/.test(word) && existsSync(word)) return `; did you mean run ${word}?`
+  const shown = program.commands.map((each) => each.name()).filter((name) => name !== 'complete')
+  return word === '' ? '' : guessOf(word, shown)
+}
+
 /** A command that is an application of its own: it takes a host and boot arguments. */
 function describeTool(program: Command, name: ToolName, summary: string, finish: (exitCode: number) => void): void {
   program
@@ -301,7 +310,6 @@ function parsePrefix(text: string): IpPrefix {
   }
 }
 
-/** In one line: what is wrong, and what is expected where commander does not say it. */
 /** The options of `tapstack describe` that stand behind FILE, where people write them as well. */
 function describeWords(given: readonly string[], before: DescribeFormat) {
   const bootArguments: string[] = []
@@ -316,13 +324,15 @@ function describeWords(given: readonly string[], before: DescribeFormat) {
     const chosen = DESCRIBE_FORMATS.find((each) => each === text)
     if (chosen === undefined) {
       const what = text === undefined ? '' : `, not ${JSON.stringify(text)}`
-      throw new Failure(`--format: expected one of ${DESCRIBE_FORMATS.join(', ')}${what}`, EXIT_USAGE)
+      const guess = text === undefined ? '' : guessOf(text, DESCRIBE_FORMATS)
+      throw new Failure(`--format: expected one of ${DESCRIBE_FORMATS.join(', ')}${what}${guess}`, EXIT_USAGE)
     }
     format = chosen
   }
   return { format, bootArguments }
 }
 
+/** In one line: what is wrong, and what is expected where commander does not say it. */
 function describeError(error: CommanderError): string {
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
   // As the boot arguments have it: what it is, what is expected, what was given.
@@ -332,7 +342,9 @@ function describeError(error: CommanderError): string {
     option !== null ? option.slice(1) : argument !== null ? [argument[2], argument[1], argument[3]] : []
   if (name !== undefined) {
     const expected = why!.replace(/^Allowed choices are /, 'expected one of ').replace(/^Expected/, 'expected')
-    return `${name}: ${expected.replace(/\.$/, '')}, not ${JSON.stringify(given)}`
+    const [, choices] = /^expected one of (.*)\.$/.exec(expected) ?? []
+    const guess = choices === undefined ? '' : guessOf(given!, choices.split(', '))
+    return `${name}: ${expected.replace(/\.$/, '')}, not ${JSON.stringify(given)}${guess}`
   }
   return /expected/i.test(message) ? message : `${message}; see --help for what is expected`
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/index.ts'
+import { nearestTo } from '../errors/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import { CARRIER_KINDS } from './carrier/index.ts'
 import { InterfaceTextError, integerOption, parseOptions, problemOf } from './interface-text.ts'
@@ -47,8 +48,25 @@ const TAP = { queues: integerOption('queues', 1, MAXIMUM_QUEUES) } as const
 function parseTap(target: string): { name: string; queues?: number } {
   const { address: name, options } = parseOptions(target, TAP)
   // Without a kind, or of none that there is, it may have been meant as anything.
-  if (!isDeviceName(name)) throw new InterfaceTextError(expectedInterface(), JSON.stringify(target))
+  if (!isDeviceName(name)) {
+    throw new InterfaceTextError(expectedInterface(), `${JSON.stringify(target)}${guessOfKind(target)}`)
+  }
   return { name, ...options }
+}
+
+/** For `pakcet:eth0`. */
+function guessOfKind(text: string): string {
+  const [, written, rest] = /^([\w-]+):(.+)$/s.exec(text) ?? []
+  const kind = written === undefined ? null : nearestKind(written)
+  return kind === null ? '' : `; did you mean ${kind}:${rest}?`
+}
+
+function nearestKind(written: string): string | null {
+  return nearestTo(
+    written,
+    INTERFACE_KINDS.map(({ kind }) => kind),
+    1,
+  )
 }
 
 /** @throws InterfaceTextError */

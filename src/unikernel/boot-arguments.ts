@@ -15,7 +15,7 @@ import {
 } from './file-checks.ts'
 import { parseGateway6, parseHostPrefix, parseHostPrefix6 } from './host-prefix.ts'
 import { DEFAULT_IPV4 } from './ipv4-addressing.ts'
-import { LogLevels, logsExpected } from './log-levels.ts'
+import { LogLevels, logsComplaint, logsExpected } from './log-levels.ts'
 import { NAME_ARGUMENTS } from './name-arguments.ts'
 import { parseSecret } from './secret-file.ts'
 import { SYSLOG_FACILITIES, type SyslogFacility } from './syslog.ts'
@@ -147,6 +147,7 @@ export function bootArguments(application: string) {
       short: 'l',
       expected: (text?: string) => logsExpected(application, text),
       parse: (text: string) => LogLevels.parse(text, application),
+      complaint: (text: string) => `expected ${logsComplaint(application, text)}`,
       placeholder: 'LEVELS',
       repeated: true,
       default: '*:info',

@@ -6,7 +6,6 @@ import { expectedBy, formatDuration, parseValue } from './argument-types.ts'
 import type { ArgumentDeclarations } from './arguments.ts'
 import { BadArgument } from './arguments.ts'
 import { optionName, parseCommandLine } from './command-line.ts'
-import { nearestTo } from './nearest.ts'
 
 const declarations = {
   port: { type: 'port', default: 80, doc: '' },
@@ -169,6 +168,7 @@ describe('complaints name the argument and what is expected', () => {
     ],
     [['--every-so-often', '1.5'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "1.5"'],
     [['--mode=quick'], '--mode: expected one of fast, safe, not "quick"'],
+    [['--mode=fsat'], '--mode: expected one of fast, safe, not "fsat"; did you mean fast?'],
     [['--port'], '--port: expected a port from 0 to 65535'],
     [['-c'], '-c: expected an integer from -5 to 10'],
     [['--greeting', '--port', '7'], '--greeting: expected a text before --port'],
@@ -203,12 +203,6 @@ test('a range as a phrase', () => {
   expect(expectedBy({ type: 'duration', minimum: 1, maximum: 60_000, doc: '' })).toBe(
     'a duration such as 500ms, 2s or 1m from 1ms to 1m',
   )
-})
-
-test('what has no letter in common is not suggested', () => {
-  expect(nearestTo('x', ['n', 'on'])).toBeNull()
-  expect(nearestTo('', ['n'])).toBeNull()
-  expect(nearestTo('prot', ['n', 'port'])).toBe('port')
 })
 
 test('a parser of an application may throw for what does not fit', () => {

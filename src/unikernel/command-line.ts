@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
+import { guessOf, nearestTo } from '../errors/index.ts'
 import { expectedBy, parseValue } from './argument-types.ts'
 import { type ArgumentDeclaration, type ArgumentDeclarations, type ArgumentValues, BadArgument } from './arguments.ts'
-import { nearestTo } from './nearest.ts'
 import type { Written, WrittenValue } from './written.ts'
 
 /** `helloWorld` as it stands on the command line: `hello-world`. */
@@ -219,8 +219,9 @@ function parseText({ declaration }: Option, from: string, text: string): unknown
   }
   if (value === undefined) {
     const complaint = declaration.type === 'custom' ? declaration.complaint?.(text) : undefined
+    const guess = declaration.type === 'choice' ? guessOf(text, declaration.choices) : ''
     throw new BadArgument(
-      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}`}`,
+      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}${guess}`}`,
     )
   }
   return value

@@ -1,5 +1,5 @@
 import type { ApplicationLog } from '../log/index.ts'
-import { LogLevels, logsExpected } from './log-levels.ts'
+import { LogLevels, logsComplaint } from './log-levels.ts'
 import type { Logs } from './logs.ts'
 
 /** What is logged, as an application can ask and change it. */
@@ -40,7 +40,7 @@ export class RunLogControl implements LogControl {
   set(levels: string): void {
     const parsed = LogLevels.parse(levels, this.#application)
     if (parsed === undefined) {
-      throw new RangeError(`levels are ${logsExpected(this.#application, levels)}, not ${JSON.stringify(levels)}`)
+      throw new RangeError(`levels are ${logsComplaint(this.#application, levels)}`)
     }
     this.#use(parsed.over(this.#usual))
   }

@@ -1,3 +1,4 @@
+import { guessOf } from '../errors/index.ts'
 import type { LogLevel } from '../log/index.ts'
 
 /**
@@ -49,16 +50,29 @@ export function isPartOfStack(source: string): boolean {
  * @param text what is to be replaced by it: then it says more of what is wrong there
  */
 export function logsExpected(application: string, text = ''): string {
+  return whatIsWrong(application, text).expected
+}
+
+/** What is wrong with a text: "this, not that", with a guess. */
+export function logsComplaint(application: string, text: string): string {
+  const { expected, guess } = whatIsWrong(application, text)
+  return `${expected}, not ${JSON.stringify(text)}${guess}`
+}
+
+function whatIsWrong(application: string, text: string): { expected: string; guess: string } {
   const sources = ['*', application, ...LOG_SOURCES]
   for (const part of text === '' ? [] : text.split(',')) {
     const [source, level, ...rest] = part.includes(':') ? part.split(':') : ['*', part]
     if (rest.length > 0) break
     if (!Object.hasOwn(WRITTEN, level)) {
-      return sources.includes(level) ? `a level, such as ${level}:debug` : `a level of ${LOG_LEVEL_NAMES.join(', ')}`
+      if (sources.includes(level)) return { expected: `a level, such as ${level}:debug`, guess: '' }
+      return { expected: `a level of ${LOG_LEVEL_NAMES.join(', ')}`, guess: guessOf(level, LOG_LEVEL_NAMES) }
     }
-    if (!sources.includes(source)) return `a source of ${sources.join(', ')}`
+    if (!sources.includes(source)) {
+      return { expected: `a source of ${sources.join(', ')}`, guess: guessOf(source, sources.slice(1)) }
+    }
   }
-  return 'SOURCE:LEVEL,... or one level for all, such as *:info,tcp:debug'
+  return { expected: 'SOURCE:LEVEL,... or one level for all, such as *:info,tcp:debug', guess: '' }
 }
 
 /** Levels by source, as `--logs` gives them. */

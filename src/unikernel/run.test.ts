@@ -249,6 +249,8 @@ describe('boot arguments', () => {
       expect(() => logs.set('nobody:debug')).toThrow(
         /^levels are a source of \*, trial, unikernel, .*, not "nobody:debug"$/,
       )
+      expect(() => logs.set('pit:debug,tpc:debug')).toThrow(/a source of .*, not "pit:debug,tpc:debug"$/)
+      expect(() => logs.set('tpc:debug')).toThrow(/a source of .*, not "tpc:debug"; did you mean tcp\?$/)
       expect(logs.levels).toBe('*:warning,trial:error')
     }
     expect(await trial.start({ start }, '--logs=*:warning,trial:error')).toBe(0)

@@ -45,6 +45,8 @@ describe('the command line', () => {
       ['walk'],
       `unknown command 'walk'; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo`,
     ],
+    [['rnu', 'examples/echo.ts'], 'doctor or demo (see --help); did you mean run?'],
+    [['examples/echo.ts'], 'doctor or demo (see --help); did you mean run examples/echo.ts?'],
     [['--fast'], `unknown option '--fast'`],
     [['run'], `missing required argument 'FILE'`],
     [['run', '--ipv4', '10.0.0.2/24'], '--ipv4 stands where the file is expected'],
@@ -79,6 +81,12 @@ describe('the command line', () => {
       ['describe', 'examples/echo.ts', '--format', 'png'],
       '--format: expected one of tree, mermaid, dot, svg, not "png"',
     ],
+    [['describe', '--format', 'svgg', 'examples/echo.ts'], 'dot, svg, not "svgg"; did you mean svg?'],
+    [['describe', 'examples/echo.ts', '--format=mermiad'], 'dot, svg, not "mermiad"; did you mean mermaid?'],
+    [['completion', 'bahs'], 'SHELL: expected one of bash, zsh, not "bahs"; did you mean bash?'],
+    [['exec', '--logs', 'tpc:debug', '--', 'node'], 'dhcp, not "tpc:debug"; did you mean tcp?'],
+    [['exec', '--logs', 'tcp:debgu', '--', 'node'], 'info, debug, not "tcp:debgu"; did you mean debug?'],
+    [['exec', '--interface', 'pakcet:eth0', '--', 'node'], 'not "pakcet:eth0"; did you mean packet:eth0?'],
     [['demo', 'now'], `unexpected argument 'now'`],
     [['dhcp', 'tap0'], `unexpected argument 'tap0'`],
     [['doctor', 'who'], `unexpected argument 'who'`],
@@ -98,6 +106,8 @@ describe('the command line', () => {
   test('asks no DHCP servers on an interface that does not exist', async () => {
     const { code, stderr } = await runTapstack(['dhcp', '--interface', 'nowhere0'])
     expect(stderr).toBe('tapstack: there is no interface nowhere0\n')
+    const { stderr: near } = await runTapstack(['dhcp', '--interface', 'loo'])
+    expect(near).toBe('tapstack: there is no interface loo; did you mean lo?\n')
     expect(code).toBe(1)
   })
 
