@@ -9,6 +9,9 @@ import { PacketMemory } from '../packet/index.ts'
 import { createStack } from '../stack/index.ts'
 import { BadArgument, EXIT_USAGE, SANDBOX_VARIABLE, stackOfEnvironment } from '../unikernel/index.ts'
 
+/** Far more passes of the event loop than closing takes. */
+const MOST_PASSES = 20
+
 /** Makes the stack and moves Node's modules onto it. Ends the process, with one line, if it cannot. */
 export async function register(): Promise<void> {
   try {
@@ -31,6 +34,14 @@ async function moveOntoStack(): Promise<void> {
   const stack = await createStack({ ...options, net: 'direct', netif, clock, random })
   leadLifeOfProcess(stack, moveNodeOnto(stack), [clock, netif])
   refuseCluster()
+  await trialsAreOver()
+}
+
+/** What Node's machinery was tried on closes in the first passes of the event loop, and is no business of the program's. */
+async function trialsAreOver(): Promise<void> {
+  for (let passes = 0; passes < MOST_PASSES && process.getActiveResourcesInfo().includes('Immediate'); passes++) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 /** A primary hands its workers descriptors of sockets, which connections of a stack do not have: they would wait for ever. */

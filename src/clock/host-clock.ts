@@ -83,6 +83,11 @@ export class HostClock implements Clock {
     return this
   }
 
+  /** Whether an immediate of this is among those of the process. */
+  get hasImmediate(): boolean {
+    return this.#immediate !== null
+  }
+
   /** No timer fires any more. Idempotent. */
   close(): void {
     this.#closed = true

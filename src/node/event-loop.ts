@@ -25,6 +25,11 @@ export class EventLoopHold {
     else this.#timer.ref()
   }
 
+  /** Whether a timer of this is among those of the process. */
+  get hasTimer(): boolean {
+    return this.#timer?.hasRef() === true
+  }
+
   /** How many hold it. */
   get holders(): number {
     return this.#handles.count

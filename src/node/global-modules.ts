@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import os from 'node:os'
 import type { DirectStack } from '../stack/index.ts'
+import { listActiveResources } from './active-resources.ts'
 import { stackBoundSocketClass } from './bound-socket.ts'
 import { type HandleHost, handleHost } from './handle-host.ts'
 import { nodeInternals } from './internals.ts'
@@ -34,6 +35,7 @@ export function moveNodeOnto(stack: DirectStack): HandleHost {
   installTicksWithin()
   moveDatagrams(host)
   moveNames(stack)
+  listActiveResources(host)
   Object.assign(os, { networkInterfaces: () => networkInterfaces(stack) })
   syncBuiltinESMExports()
   return host

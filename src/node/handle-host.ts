@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { HostClock } from '../clock/index.ts'
 import type { DirectStack } from '../stack/index.ts'
 import { EventLoopHold } from './event-loop.ts'
 import type { Lookup } from './lookup.ts'
@@ -14,6 +15,7 @@ export class HandleHost {
   readonly lookup: Lookup
   /** The program has ended: it is told nothing more, and its connections are finished. */
   hasEnded = false
+  #lookupImmediates = 0
 
   constructor(stack: DirectStack) {
     this.stack = stack
@@ -25,7 +27,14 @@ export class HandleHost {
     })
     for (const { localQueue } of stack.tcp.ips) localQueue.onWaiting = () => this.turns.wake()
     this.hold = new EventLoopHold(stack.openHandles)
-    this.lookup = inAnotherPass(stack.dns.lookup as Lookup)
+    this.lookup = this.#inAnotherPass(stack.dns.lookup as Lookup)
+  }
+
+  /** How many immediates of the process are not the application's. */
+  get immediates(): number {
+    const { clock } = this.stack
+    const ofClock = clock instanceof HostClock && clock.hasImmediate ? 1 : 0
+    return this.#lookupImmediates + ofClock + (this.turns.hasImmediate ? 1 : 0)
   }
 
   /**
@@ -40,22 +49,25 @@ export class HandleHost {
     for (let i = 0; i < tcp.ips.length; i++) if (tcp.ips[i].localQueue.deliver()) some = true
     return some
   }
-}
 
-/** Node asks threads for names, whose answers never come before ticks and promises that wait; an address is its own answer. */
-function inAnotherPass(lookup: Lookup): Lookup {
-  return (hostname, options, callback) => {
-    if (typeof callback !== 'function' || !hostname || isIP(hostname) !== 0) return lookup(hostname, options, callback)
-    let answer: (() => void) | null = null
-    let isLater = false
-    lookup(hostname, options, (...words) => {
-      answer = () => callback(...words)
-      if (isLater) answer()
-    })
-    setImmediate(() => {
-      isLater = true
-      answer?.()
-    })
+  /** Node asks threads for names, whose answers never come before ticks and promises that wait; an address is its own answer. */
+  #inAnotherPass(lookup: Lookup): Lookup {
+    return (hostname, options, callback) => {
+      if (typeof callback !== 'function' || !hostname || isIP(hostname) !== 0)
+        return lookup(hostname, options, callback)
+      let answer: (() => void) | null = null
+      let isLater = false
+      lookup(hostname, options, (...words) => {
+        answer = () => callback(...words)
+        if (isLater) answer()
+      })
+      this.#lookupImmediates++
+      setImmediate(() => {
+        this.#lookupImmediates--
+        isLater = true
+        answer?.()
+      })
+    }
   }
 }
 

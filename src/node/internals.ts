@@ -32,8 +32,12 @@ export interface JsStream {
   readonly bytesWritten: number
 }
 
-/** A handle of Node's own that was never opened: good for nothing but being closed. */
+/** A handle of Node's own that was never opened: good for being listed, and for being closed. */
 export interface UnopenedHandle {
+  /** Set by its owner, as of a stream. */
+  [key: symbol]: unknown
+  ref(): void
+  unref(): void
   close(callback?: () => void): void
 }
 
@@ -56,8 +60,9 @@ export interface NodeInternals {
   runTicks: (() => void) | null
 }
 
-/** TCPConstants.SOCKET. */
-const TCP_SOCKET = 0
+/** TCPConstants of Node: what a TCP handle is for. */
+export const TCP_SOCKET = 0
+export const TCP_SERVER = 1
 
 const METHODS = ['readBuffer', 'emitEOF', 'finishWrite', 'finishShutdown', 'useUserBuffer', 'readStart', 'readStop']
 
@@ -174,7 +179,11 @@ function tryOut(internals: NodeInternals): void {
   socket.destroy()
   if (handle[internals.ownerSymbol] !== socket) throw missing('the owner of a handle')
   if (received[0] !== 5) throw missing('reading from a JSStream')
-  new internals.TcpWrap(TCP_SOCKET).close()
+  const unopened = new internals.TcpWrap(TCP_SOCKET)
+  for (const method of ['ref', 'unref', 'close'] as const) {
+    if (typeof unopened[method] !== 'function') throw missing(`TCP.${method}`)
+  }
+  unopened.close()
 }
 
 function symbolOf(object: object, description: string): symbol {

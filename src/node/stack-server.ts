@@ -2,7 +2,7 @@
 import { isIP, type Server } from 'node:net'
 import { derivedClass } from './derived-class.ts'
 import type { HandleHost } from './handle-host.ts'
-import { nodeInternals } from './internals.ts'
+import { nodeInternals, TCP_SERVER } from './internals.ts'
 import { TcpHandle } from './tcp-handle.ts'
 
 /** Node's method that makes the handle unless there is one, and listens. */
@@ -41,7 +41,7 @@ export function listen2(original: Listen2, host: HandleHost): Listen2 {
       original.call(this, address, port, family, backlog, descriptor, flags)
       return
     }
-    const handle = new TcpHandle(host)
+    const handle = new TcpHandle(host, TCP_SERVER)
     const isSix = family === 6 || !address
     const failure = isSix ? handle.bind6(address || '::', port, flags) : handle.bind(address, port, flags)
     // Node asks only `listen`.

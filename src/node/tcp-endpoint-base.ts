@@ -7,7 +7,7 @@ import type { IpFamily } from '../address/index.ts'
 import type { SystemErrorCode } from '../errors/index.ts'
 import type { Connection, TcpListener } from '../tcp/index.ts'
 import type { HandleHost } from './handle-host.ts'
-import type { JsStream, NodeRequest } from './internals.ts'
+import type { JsStream, NodeRequest, UnopenedHandle } from './internals.ts'
 import type { TurnTaker } from './turns.ts'
 import { WaitingWrites } from './waiting-writes.ts'
 
@@ -19,6 +19,8 @@ export abstract class TcpEndpointBase implements TurnTaker {
   readonly host: HandleHost
   /** What Node sees of it. */
   readonly handle: JsStream
+  /** By it a process counts this among its handles: as one of Node's own that is never opened, and is let go of with this. */
+  protected readonly listed: UnopenedHandle
   protected family: IpFamily = 4
   protected connection: Connection | null = null
   protected listener: TcpListener | null = null
@@ -27,6 +29,8 @@ export abstract class TcpEndpointBase implements TurnTaker {
 
   protected connectRequest: NodeRequest | null = null
   protected shutdownRequest: NodeRequest | null = null
+  /** Node hears at present what became of it, and its own are under way until it has heard. */
+  protected toldRequest: NodeRequest | null = null
   /** In which pass our side was ended, or after which; -1 if it was not. */
   protected shutdownPass = -1
   /** Writes that wait for room in the send buffer. */
@@ -49,9 +53,10 @@ export abstract class TcpEndpointBase implements TurnTaker {
     return !this.writes.isEmpty
   }
 
-  constructor(host: HandleHost, handle: JsStream) {
+  constructor(host: HandleHost, handle: JsStream, listed: UnopenedHandle) {
     this.host = host
     this.handle = handle
+    this.listed = listed
     this.writes = new WaitingWrites(handle)
   }
 
@@ -63,11 +68,13 @@ export abstract class TcpEndpointBase implements TurnTaker {
 
   ref(): void {
     this.#referenced = true
+    if (!this.isClosed) this.listed.ref()
     this.updateHold()
   }
 
   unref(): void {
     this.#referenced = false
+    if (!this.isClosed) this.listed.unref()
     this.updateHold()
   }
 

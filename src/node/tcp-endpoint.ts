@@ -10,7 +10,7 @@ import type { SystemErrorCode } from '../errors/index.ts'
 import type { Acceptor, Connection, ConnectionUser } from '../tcp/index.ts'
 import { errorNumber, numberOf } from './error-numbers.ts'
 import type { HandleHost } from './handle-host.ts'
-import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
+import type { JsStream, NodeRequest, UnopenedHandle } from './internals.ts'
 import { describe, parseAddress, reachable, type SocketAddress, unspecified } from './socket-addresses.ts'
 import { refusalToBind, refusalToConnect, sourceOf, wrongSource } from './tcp-addresses.ts'
 import { NO_CONTEXT } from './tcp-endpoint-base.ts'
@@ -19,8 +19,6 @@ import { ReadingTcpEndpoint } from './tcp-reading.ts'
 /** TCPConstants of Node: flags of `bind` and `bind6`. */
 const IPV6_ONLY = 1
 const REUSE_PORT = 2
-/** TCPConstants.SOCKET. */
-const TCP_SOCKET = 0
 
 type Done = (() => void) | undefined
 
@@ -53,8 +51,8 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
 
   declare readonly handle: EndpointHandle
 
-  constructor(host: HandleHost, handle: EndpointHandle) {
-    super(host, handle)
+  constructor(host: HandleHost, handle: EndpointHandle, listed: UnopenedHandle) {
+    super(host, handle, listed)
   }
 
   // --- what Node calls: opening --------------------------------------------------------------------------------
@@ -232,9 +230,8 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
     for (const endpoint of this.#accepted.splice(0)) endpoint.reset()
     if (this.connectRequest !== null) this.connection?.abort()
     else end()
-    // A handle of libuv's that is closed with this one: its callback comes exactly when ours has to.
-    const { TcpWrap } = nodeInternals()
-    new TcpWrap(TCP_SOCKET).close(() => {
+    // Its callback comes exactly when ours has to.
+    this.listed.close(() => {
       this.#cancelRequests()
       if (done !== undefined) this.inScope(done, this.handle)
     })
@@ -244,6 +241,12 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
     const canceled = errorNumber('ECANCELED')
     if (this.connectRequest !== null) this.#tellConnected(canceled)
     this.cancelWrites(canceled)
+  }
+
+  /** What Node waits for, in the order in which it has asked. */
+  get requests(): NodeRequest[] {
+    const { connectRequest, shutdownRequest, writes } = this
+    return [connectRequest, this.toldRequest, ...writes.requests, shutdownRequest].filter((each) => each !== null)
   }
 
   // --- what the connection tells, from inside a burst ------------------------------------------------------------
@@ -321,8 +324,13 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
     this.updateHold()
     const ok = status === 0
     // Node takes the callback away from an attempt that it has given up.
-    if (typeof request.oncomplete === 'function')
+    if (typeof request.oncomplete !== 'function') return
+    this.toldRequest = request
+    try {
       this.inScope(request.oncomplete, request, status, this.handle, request, ok, ok)
+    } finally {
+      this.toldRequest = null
+    }
   }
 
   #nextAccepted(): boolean {

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream'
 import { errorNumber } from './error-numbers.ts'
 import type { HandleHost } from './handle-host.ts'
-import { type JsStream, type NodeRequest, nodeInternals } from './internals.ts'
+import { type JsStream, type NodeRequest, nodeInternals, TCP_SOCKET } from './internals.ts'
 import type { SocketAddress } from './socket-addresses.ts'
 import { type EndpointHandle, TcpEndpoint } from './tcp-endpoint.ts'
 import { joined } from './waiting-writes.ts'
@@ -22,11 +22,17 @@ export class TcpHandle extends LateJsStream implements EndpointHandle {
   readonly endpoint: TcpEndpoint
   declare onconnection?: (status: number, handle: EndpointHandle) => void
 
-  /** @param host the stack whose connection this will be */
-  constructor(host: HandleHost) {
+  /**
+   * @param host the stack whose connection this will be
+   * @param type TCP_SERVER if it will listen: as what the process lists it
+   */
+  constructor(host: HandleHost, type = TCP_SOCKET) {
     becomeStream()
     super()
-    this.endpoint = new TcpEndpoint(host, this)
+    const { TcpWrap, ownerSymbol } = nodeInternals()
+    const listed = new TcpWrap(type)
+    listed[ownerSymbol] = this
+    this.endpoint = new TcpEndpoint(host, this, listed)
   }
 
   another(): TcpEndpoint {

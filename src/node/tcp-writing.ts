@@ -159,7 +159,13 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
     }
     const write = writes.shift()!
     this.updateHold()
-    writes.finish(write, this.failure === null ? 0 : errorNumber(this.failure))
+    const status = this.failure === null ? 0 : errorNumber(this.failure)
+    this.toldRequest = write.request
+    try {
+      writes.finish(write, status)
+    } finally {
+      this.toldRequest = null
+    }
     return true
   }
 
@@ -172,7 +178,12 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   #finishShutdown(request: NodeRequest, status: number): void {
     this.shutdownRequest = null
     this.updateHold()
-    this.handle.finishShutdown(request, status)
+    this.toldRequest = request
+    try {
+      this.handle.finishShutdown(request, status)
+    } finally {
+      this.toldRequest = null
+    }
   }
 
   /** The handle is closed: whatever waits learns that it will not happen. */

@@ -95,6 +95,11 @@ export class Turns {
     this.#end++
   }
 
+  /** Whether an immediate of this is among those of the process. */
+  get hasImmediate(): boolean {
+    return this.#isFollowed
+  }
+
   /** Has a pass come, whether somebody waits for it or not. */
   wake(): void {
     if (delivery.isUnderWay) {

@@ -38,6 +38,8 @@ export interface OriginalHandle {
   readonly lookup: unknown
   getAsyncId(): number
   open(descriptor: number): number
+  ref(): void
+  unref(): void
   close(done?: () => void): void
 }
 
@@ -349,11 +351,14 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
 
   ref(): void {
     this.#referenced = true
+    // By it the process lists this one.
+    if (!this.#closed) this.#original.ref()
     this.#updateHold()
   }
 
   unref(): void {
     this.#referenced = false
+    if (!this.#closed) this.#original.unref()
     this.#updateHold()
   }
 

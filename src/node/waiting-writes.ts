@@ -20,6 +20,10 @@ export class WaitingWrites {
     return this.#waiting.length === 0
   }
 
+  get requests(): NodeRequest[] {
+    return this.#waiting.map(({ request }) => request)
+  }
+
   /** @param isOfNode whether the request has been through C++ */
   add(request: NodeRequest, isOfNode: boolean): void {
     this.#waiting.push({ request, context: isOfNode ? null : new AsyncResource('WRITEWRAP') })

@@ -29,7 +29,13 @@ export function noteWrite(bytes: number, isDone: boolean): void {
 
 /** What Node 26 is given for a write that waits: it fills in the rest (afterWriteDispatched of its stream_base_commons). */
 export function newWriteRequest(): NodeRequest {
-  return { oncomplete() {}, writeStatus: null } as NodeRequest
+  return new WriteWrap()
+}
+
+/** By this name a process lists it, as it does Node's own. */
+class WriteWrap implements NodeRequest {
+  writeStatus: unknown = null
+  oncomplete(): void {}
 }
 
 function find(): StreamState | null {

@@ -20,6 +20,8 @@ export interface NodeModuleSet {
 
 /** Sockets and servers of a stack's Node modules that would hold a process, as Node counts them. */
 export class OpenHandles {
+  /** Names that are being looked up, by objects of the classes that Node has for them. */
+  readonly nameRequests = new Set<object>()
   #count = 0
   /** Told when none is left. */
   onNone: (() => void) | null = null

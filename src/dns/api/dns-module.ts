@@ -1,5 +1,4 @@
 /** `stack.dns`: the API of node:dns and node:dns/promises on a stack of ours. */
-import { AsyncResource } from 'node:async_hooks'
 import dns from 'node:dns'
 import { emitWarning, nextTick } from 'node:process'
 import { promisify } from 'node:util'
@@ -30,6 +29,7 @@ import {
 import { NODE_MAJOR } from './node-version.ts'
 import { beginEntry, type EndEntry } from './performance-entries.ts'
 import { KINDS_BY_TYPE, QUERY_KINDS, type QueryKind } from './query-kinds.ts'
+import { GetAddrInfoReqWrap, GetNameInfoReqWrap, QueryRequest } from './requests.ts'
 import { clientOptionsOf, type Done, ResolverCore, type ResolverOptions } from './resolver-core.ts'
 
 /** What the module needs of the stack. */
@@ -41,6 +41,8 @@ export interface DnsHost extends LookupHost {
   hosts(): Hosts
   /** The name of a service by its port, the port as text where there is none. */
   serviceName(port: number): string
+  /** Who has asked `lookup` or `lookupService` and waits: what a process can be asked for. */
+  readonly nameRequests?: Set<object> | undefined
 }
 
 /** The functions and classes of node:dns; beyond them the stack's own resolver. */
@@ -52,24 +54,6 @@ export type DnsModule = typeof dns & {
 interface Service {
   hostname: string
   service: string
-}
-
-/** A question under way, for whoever asked in the style of callbacks: it keeps the asynchronous context. */
-class QueryRequest extends AsyncResource {
-  readonly hostname: string
-
-  constructor(type: string, hostname: string) {
-    super(type)
-    this.hostname = hostname
-  }
-
-  /** What the callback throws is nobody's but the application's: it is thrown from the event loop. */
-  complete(callback: (...results: never[]) => unknown, results: readonly unknown[], after?: () => void): void {
-    queueMicrotask(() => {
-      this.runInAsyncScope(callback as (...results: unknown[]) => unknown, this, ...results)
-      after?.()
-    })
-  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments as they come from an application in JavaScript
@@ -287,7 +271,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
       nextTick(callback as (...words: unknown[]) => void, null, ...results(known))
       return {}
     }
-    const query = new QueryRequest('GETADDRINFOREQWRAP', request.hostname)
+    const query = new GetAddrInfoReqWrap(request.hostname, host.nameRequests)
     const end = lookupEntry(request)
     lookupAddresses(host, request, (error, addresses) => {
       if (error !== null) query.complete(callback as never, [error])
@@ -308,9 +292,11 @@ export function createDnsModule(host: DnsHost): DnsModule {
     if (!hostname) warnOfNoName(hostname)
     const known = knownAddresses(request)
     if (known !== null) return Promise.resolve(result(known))
+    const query = new GetAddrInfoReqWrap(request.hostname, host.nameRequests)
     const end = lookupEntry(request)
     return new Promise((resolve, reject) => {
       lookupAddresses(host, request, (error, addresses) => {
+        query.end()
         if (error !== null) {
           reject(error)
           return
@@ -339,7 +325,7 @@ export function createDnsModule(host: DnsHost): DnsModule {
     validateServiceAddress(address)
     const number = validatePort(port)
     validateFunction(callback, 'callback')
-    const query = new QueryRequest('GETNAMEINFOREQWRAP', address)
+    const query = new GetNameInfoReqWrap(address, host.nameRequests)
     const end = serviceEntry(address, number)
     service(address, number, address, (error, { hostname, service: name }) => {
       if (error !== null) query.complete(callback as never, [error])
@@ -354,10 +340,12 @@ export function createDnsModule(host: DnsHost): DnsModule {
     const [address, port] = args
     validateServiceAddress(address)
     const number = validatePort(port)
+    const query = new GetNameInfoReqWrap(address, host.nameRequests)
     const end = serviceEntry(address, number)
     return new Promise((resolve, reject) => {
       // Of Node its error does not say whose name was looked for.
       service(address, number, '', (error, found) => {
+        query.end()
         if (error !== null) {
           reject(error)
           return

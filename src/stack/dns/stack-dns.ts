@@ -85,6 +85,7 @@ export class StackDns {
       client: this.client,
       lookup: this.lookup,
       hosts,
+      nameRequests: openHandles?.nameRequests,
       serviceName: (port) => services.value.get(port) ?? String(port),
       newClient: (differing) => {
         const client = new DnsClient({ ...own, ...sizes, parent: this.client.servers, ...differing })
