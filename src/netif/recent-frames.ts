@@ -1,11 +1,11 @@
-import type { MacAddress } from '../address/index.ts'
 import { FileSink, PcapngWriter } from '../capture/index.ts'
 import type { Clock, Microseconds } from '../clock/index.ts'
 import { integerInRange } from '../errors/index.ts'
-import { type PacketBuffer, type PacketMemory, SMALL_SLOT } from '../packet/index.ts'
+import { type PacketBuffer, SMALL_SLOT } from '../packet/index.ts'
 import { captureLinkType } from './capture-link-type.ts'
 import { type CopyBytes, copyBytes } from './copy-bytes.ts'
-import type { FrameReceiver, LinkLayer, Netif, NetifCounters, NetifFeatures } from './netif.ts'
+import type { Netif } from './netif.ts'
+import { NetifWrapper } from './netif-wrapper.ts'
 
 /** How many frames are kept in mind. */
 export interface RecentFramesOptions {
@@ -55,8 +55,7 @@ export class RecentFrames {
   }
 }
 
-class RecordedNetif implements Netif, FrameReceiver {
-  readonly #netif: Netif
+class RecordedNetif extends NetifWrapper {
   readonly #clock: Clock
   readonly #bytes: Uint8Array
   readonly #copy: CopyBytes
@@ -71,10 +70,9 @@ class RecordedNetif implements Netif, FrameReceiver {
   #isFull = false
   #now: Microseconds = 0
   #isTimeKnown = false
-  #receiver: FrameReceiver | null = null
 
   constructor(netif: Netif, clock: Clock, frames: number) {
-    this.#netif = netif
+    super(netif)
     this.#clock = clock
     this.#bytes = netif.memory.bytes
     this.#copy = copyBytes(netif.memory.wasm)
@@ -120,8 +118,8 @@ class RecordedNetif implements Netif, FrameReceiver {
   save(file: string): number {
     const sink = new FileSink(file)
     const writer = new PcapngWriter(sink)
-    const { name, mac } = this.#netif
-    const linkType = captureLinkType(this.#netif)
+    const { name, mac } = this.netif
+    const linkType = captureLinkType(this.netif)
     const device = writer.addInterface({ name, mac, linkType, epoch: this.#clock.epoch })
     const count = this.length
     for (let i = 0; i < count; i++) {
@@ -139,56 +137,23 @@ class RecordedNetif implements Netif, FrameReceiver {
     return count
   }
 
-  get name(): string {
-    return this.#netif.name
-  }
-
-  get mac(): MacAddress {
-    return this.#netif.mac
-  }
-
-  get mtu(): number {
-    return this.#netif.mtu
-  }
-
-  get linkLayer(): LinkLayer | undefined {
-    return this.#netif.linkLayer
-  }
-
-  get features(): NetifFeatures {
-    return this.#netif.features
-  }
-
   get gathers(): boolean {
-    return this.#netif.gathers === true
-  }
-
-  get memory(): PacketMemory {
-    return this.#netif.memory
-  }
-
-  get counters(): NetifCounters {
-    return this.#netif.counters
-  }
-
-  attach(receiver: FrameReceiver): void {
-    this.#receiver = receiver
-    this.#netif.attach(this)
+    return this.netif.gathers === true
   }
 
   transmit(packet: PacketBuffer): void {
     this.#record(packet, 1)
-    this.#netif.transmit(packet)
+    this.netif.transmit(packet)
   }
 
   flush(): void {
     this.#isTimeKnown = false
-    this.#netif.flush()
+    this.netif.flush()
   }
 
   async close(): Promise<void> {
     this.#forget()
-    await this.#netif.close()
+    await this.netif.close()
   }
 
   #forget(): void {
@@ -199,15 +164,15 @@ class RecordedNetif implements Netif, FrameReceiver {
 
   frame(packet: PacketBuffer): void {
     this.#record(packet, 0)
-    this.#receiver?.frame(packet)
+    this.receiver?.frame(packet)
   }
 
   endOfBurst(): void {
-    this.#receiver?.endOfBurst()
+    this.receiver?.endOfBurst()
     this.#isTimeKnown = false
   }
 
   closed(error: Error | null): void {
-    this.#receiver?.closed(error)
+    this.receiver?.closed(error)
   }
 }
