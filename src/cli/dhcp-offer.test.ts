@@ -1,38 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { IpAddress, IpPrefix } from '../address/index.ts'
 import { type Dhcpv4Offer, FOREVER } from '../dhcp/index.ts'
+import { newMessage } from '../dhcp/v4/message.ts'
 import { offerAsJson, offerAsText } from './dhcp-offer.ts'
 
-const NOTHING: Dhcpv4Offer['options'] = {
-  type: 2,
-  prefixLength: null,
-  routers: [],
-  dnsServers: [],
-  ntpServers: [],
-  hostName: null,
-  domainName: null,
-  domainSearch: [],
-  mtu: null,
-  broadcastAddress: null,
-  staticRoutes: [],
-  classlessRoutes: null,
-  requestedAddress: null,
-  leaseTime: null,
-  serverId: null,
-  parameterRequest: [],
-  message: null,
-  maximumSize: null,
-  renewAfter: null,
-  rebindAfter: null,
-  vendorClass: null,
-  clientId: null,
-  rapidCommit: false,
-  autoConfigure: null,
-  ipv6OnlyWait: null,
-  others: [],
-}
 const offer = (options: Partial<Dhcpv4Offer['options']>, isUsable = true): Dhcpv4Offer => {
-  return { server: '10.0.0.1', address: '10.0.0.50', options: { ...NOTHING, ...options }, isUsable }
+  return {
+    server: '10.0.0.1',
+    address: '10.0.0.50',
+    options: newMessage({}, { type: 2, ...options }).options,
+    isUsable,
+  }
 }
 const ip = (text: string) => IpAddress.parse(text)
 

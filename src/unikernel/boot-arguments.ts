@@ -252,6 +252,17 @@ export function bootArguments(application: string) {
   } as const
 }
 
+/** What says more about `syslog` and `monitor`, and nothing without them. */
+export const SYSLOG_ARGUMENTS = [
+  'syslogPort',
+  'syslogTransport',
+  'syslogFacility',
+  'syslogCa',
+  'syslogCertificate',
+  'syslogKey',
+] as const
+export const MONITOR_ARGUMENTS = ['monitorInterval', 'monitorCa'] as const
+
 /** Those of the process; the others are of a stack, and each stack of an application may have its own. */
 export const PROCESS_ARGUMENTS = [
   'logs',
@@ -260,15 +271,9 @@ export const PROCESS_ARGUMENTS = [
   'grace',
   'delay',
   'syslog',
-  'syslogPort',
-  'syslogTransport',
-  'syslogFacility',
-  'syslogCa',
-  'syslogCertificate',
-  'syslogKey',
+  ...SYSLOG_ARGUMENTS,
   'monitor',
-  'monitorInterval',
-  'monitorCa',
+  ...MONITOR_ARGUMENTS,
   'reports',
   'config',
   'help',

@@ -1,6 +1,6 @@
 /** Which arguments were given that have no effect beside others, or without them. */
 import { parseInterface } from '../netif/index.ts'
-import { type BootArguments, type BootValues, isSocket } from './boot-arguments.ts'
+import { type BootArguments, type BootValues, isSocket, MONITOR_ARGUMENTS, SYSLOG_ARGUMENTS } from './boot-arguments.ts'
 import { optionName } from './command-line.ts'
 import { wantsDhcp } from './ipv4-addressing.ts'
 
@@ -21,15 +21,6 @@ const OF_IPV6: readonly Name[] = [
 const OF_DIRECT: readonly Name[] = ['interface', ...OF_IPV4, ...OF_IPV6].filter(
   (each) => each !== 'ipv4' && each !== 'ipv6',
 ) as Name[]
-const OF_SYSLOG: readonly Name[] = [
-  'syslogPort',
-  'syslogTransport',
-  'syslogFacility',
-  'syslogCa',
-  'syslogCertificate',
-  'syslogKey',
-]
-const OF_MONITOR: readonly Name[] = ['monitorInterval', 'monitorCa']
 
 /** Collects sentences, each argument in the first that is about it. */
 class Sentences {
@@ -80,7 +71,7 @@ export function unusedOfStack(values: Given, sandboxInterface: string | undefine
 /** Of the arguments of the process, as sentences. */
 export function unusedOfProcess(values: Given): string[] {
   const sentences = new Sentences(values)
-  sentences.add(values.syslog === undefined, OF_SYSLOG, 'without --syslog')
-  sentences.add(values.monitor === undefined, OF_MONITOR, 'without --monitor')
+  sentences.add(values.syslog === undefined, SYSLOG_ARGUMENTS, 'without --syslog')
+  sentences.add(values.monitor === undefined, MONITOR_ARGUMENTS, 'without --monitor')
   return sentences.all
 }

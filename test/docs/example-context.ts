@@ -6,47 +6,30 @@ import type { EventEmitter } from 'node:events'
 import type { Agent as HttpAgent, createServer as httpCreateServer, RequestListener } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import type * as pgModule from 'pg'
-import type {
-  ApplicationLog,
-  Clock,
-  createRouter as createRouterOf,
-  createStack as createStackOf,
-  DirectStack,
-  emulatorNetif as emulatorNetifOf,
-  Flow,
-  HostClock as HostClockOf,
-  openReplay as openReplayOf,
-  PacketMemory as PacketMemoryOf,
-  Random,
-  SecureRandom as SecureRandomOf,
-  TcpInfoOption as TcpInfoOptionOf,
-  unikernel as unikernelOf,
-  VirtualNetwork as VirtualNetworkOf,
-  webSocketNetif as webSocketNetifOf,
-} from 'tapstack'
+import type * as tapstack from 'tapstack'
 import type * as undiciModule from 'undici'
 import type { WebSocketServer as WebSocketServerOf } from 'ws'
 
 declare global {
-  const createRouter: typeof createRouterOf
-  const createStack: typeof createStackOf
-  const emulatorNetif: typeof emulatorNetifOf
-  const HostClock: typeof HostClockOf
-  const openReplay: typeof openReplayOf
-  const PacketMemory: typeof PacketMemoryOf
-  const SecureRandom: typeof SecureRandomOf
-  const TcpInfoOption: typeof TcpInfoOptionOf
-  const unikernel: typeof unikernelOf
-  const VirtualNetwork: typeof VirtualNetworkOf
-  const webSocketNetif: typeof webSocketNetifOf
+  const createRouter: typeof tapstack.createRouter
+  const createStack: typeof tapstack.createStack
+  const emulatorNetif: typeof tapstack.emulatorNetif
+  const HostClock: typeof tapstack.HostClock
+  const openReplay: typeof tapstack.openReplay
+  const PacketMemory: typeof tapstack.PacketMemory
+  const SecureRandom: typeof tapstack.SecureRandom
+  const TcpInfoOption: typeof tapstack.TcpInfoOption
+  const unikernel: typeof tapstack.unikernel
+  const VirtualNetwork: typeof tapstack.VirtualNetwork
+  const webSocketNetif: typeof tapstack.webSocketNetif
 
-  const stack: DirectStack
-  const flow: Flow
-  const log: ApplicationLog
+  const stack: tapstack.DirectStack
+  const flow: tapstack.Flow
+  const log: tapstack.ApplicationLog
   const signal: AbortSignal
-  const clock: Clock
-  const random: Random
-  const serve: (flow: Flow) => void
+  const clock: tapstack.Clock
+  const random: tapstack.Random
+  const serve: (flow: tapstack.Flow) => void
   const serveOld: typeof serve
   const serveNew: typeof serve
   const serveManagement: typeof serve
@@ -70,5 +53,5 @@ declare global {
   const secret: Uint8Array
   const checksum: { update(bytes: Uint8Array): void }
   const destination: WritableStream
-  const emulator: Parameters<typeof emulatorNetifOf>[0]
+  const emulator: Parameters<typeof tapstack.emulatorNetif>[0]
 }
