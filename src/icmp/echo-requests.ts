@@ -94,6 +94,14 @@ export class EchoRequests {
     return request !== undefined && request.path.destination.word3 === address ? request : null
   }
 
+  /** Ends a request with the packet that answers it. */
+  answer(request: EchoRequest, packet: PacketBuffer): void {
+    this.remove(request)
+    request.roundTrip = this.#clock.now() - request.sentAt
+    request.hopLimit = packet.hopLimit
+    request.handler.echoReply(request, packet)
+  }
+
   remove(request: EchoRequest): void {
     this.#clock.disarm(request.timer)
     if (this.#waiting.get(request.sequence) === request) this.#waiting.delete(request.sequence)

@@ -6,6 +6,7 @@ import { IpErrorKind, IpProtocol, type IpProtocolHandler, type Path } from '../i
 import { type ErrorSender, type Ipv4, ipv4Wire } from '../ipv4/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 import { type IcmpCounters, newIcmpCounters } from './counters.ts'
+import { isEchoData, writeEchoData } from './echo-data.ts'
 import { type EchoHandler, type EchoRequest, EchoRequests } from './echo-requests.ts'
 import { pathMtu } from './path-mtu.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -120,8 +121,7 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     }
     packet.end = packet.start + length
     wire.writeHeader(this.#bytes, packet.start, wire.IcmpType.EchoRequest, 0, request.identifier, request.sequence)
-    const data = packet.start + wire.HEADER_LENGTH
-    for (let i = 0; i < size; i++) this.#bytes[data + i] = i
+    writeEchoData(this.#bytes, packet.start + wire.HEADER_LENGTH, packet.end)
     this.#complete(packet)
     this.counters.echoRequestsSent++
     this.#ip.send(packet, path, IpProtocol.Icmp, hopLimit, 0)
@@ -260,22 +260,12 @@ export class Icmp implements IpProtocolHandler, ErrorSender {
     }
     packet.payload = at + wire.HEADER_LENGTH
     packet.payloadEnd = packet.end
-    if (!this.#isOurData(packet, request.size)) {
+    if (!isEchoData(packet, request.size)) {
       this.counters.echoRepliesAltered++
       return
     }
     this.counters.echoRepliesReceived++
-    this.#requests.remove(request)
-    request.roundTrip = this.#clock.now() - request.sentAt
-    request.hopLimit = packet.hopLimit
-    request.handler.echoReply(request, packet)
-  }
-
-  #isOurData(packet: PacketBuffer, size: number): boolean {
-    const { payload, payloadEnd } = packet
-    if (payloadEnd - payload !== size) return false
-    for (let i = 0; i < size; i++) if (this.#bytes[payload + i] !== (i & 0xff)) return false
-    return true
+    this.#requests.answer(request, packet)
   }
 
   /** Passes an error about a packet of ours to the protocol that sent it, RFC 1122, 3.2.2.1. */

@@ -13,6 +13,7 @@ import {
 } from '../ipv6/index.ts'
 import { ChecksumState, type PacketBuffer, type PacketMemory } from '../packet/index.ts'
 import { type IcmpCounters, newIcmpCounters } from './counters.ts'
+import { isEchoData, writeEchoData } from './echo-data.ts'
 import { type EchoHandler, type EchoRequest, EchoRequests } from './echo-requests.ts'
 import type { IcmpOptions, PingSettings } from './icmp.ts'
 import * as types from './icmpv6-wire.ts'
@@ -94,8 +95,7 @@ export class Icmpv6 implements IpProtocolHandler, ErrorSender {
     }
     packet.end = packet.start + length
     wire.writeHeader(this.#bytes, packet.start, Icmpv6Type.EchoRequest, 0, request.identifier, request.sequence)
-    const data = packet.start + HEADER_LENGTH
-    for (let i = 0; i < size; i++) this.#bytes[data + i] = i
+    writeEchoData(this.#bytes, packet.start + HEADER_LENGTH, packet.end)
     this.#complete(packet, path)
     this.counters.echoRequestsSent++
     this.#ip.send(packet, path, IpProtocol.Icmpv6, hopLimit, 0)
@@ -206,22 +206,12 @@ export class Icmpv6 implements IpProtocolHandler, ErrorSender {
     }
     packet.payload = at + HEADER_LENGTH
     packet.payloadEnd = packet.end
-    if (!this.#isOurData(packet, request.size)) {
+    if (!isEchoData(packet, request.size)) {
       this.counters.echoRepliesAltered++
       return
     }
     this.counters.echoRepliesReceived++
-    this.#requests.remove(request)
-    request.roundTrip = this.#clock.now() - request.sentAt
-    request.hopLimit = packet.hopLimit
-    request.handler.echoReply(request, packet)
-  }
-
-  #isOurData(packet: PacketBuffer, size: number): boolean {
-    const { payload, payloadEnd } = packet
-    if (payloadEnd - payload !== size) return false
-    for (let i = 0; i < size; i++) if (this.#bytes[payload + i] !== (i & 0xff)) return false
-    return true
+    this.#requests.answer(request, packet)
   }
 
   /** Passes an error about a packet of ours to the protocol that sent it, RFC 4443, section 2.4 (d). */
