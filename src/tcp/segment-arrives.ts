@@ -2,7 +2,6 @@
  * SEGMENT ARRIVES for an existing connection: RFC 9293, section 3.10.7.3 (SYN-SENT) and 3.10.7.4 (other states), with
  * RFC 5961 against blind attacks and RFC 7323 (PAWS).
  */
-import { MILLISECOND } from '../clock/index.ts'
 import type { PacketBuffer } from '../packet/index.ts'
 import { acknowledge, setSendWindow } from './acknowledgment.ts'
 import { sendReset } from './bare-segments.ts'
@@ -22,9 +21,6 @@ import { Flag } from './wire.ts'
 const TIMESTAMP_LIFETIME = 24 * 24 * 3600 * 1_000_000
 /** Linux tcp_invalid_ratelimit: between answers to segments that cannot be right, for each connection. */
 export const ANSWER_INTERVAL = 500_000
-
-/** Linux TCP_TIMEOUT_MIN, two ticks of its clock: when the SYN goes again after the answer of an earlier connection's peer. */
-const SOON = 2 * MILLISECOND
 
 /** Processes one segment. The payload is [packet.payload, packet.payloadEnd). */
 export function segmentArrives(connection: Connection, segment: Segment, packet: PacketBuffer): void {
@@ -309,11 +305,6 @@ function arrivesInSynSent(connection: Connection, segment: Segment, packet: Pack
   if (segment.hasAck) {
     const acknowledgment = segment.acknowledgment
     if (!isAfter(acknowledgment, connection.initialSendSequence) || isBeyondSent(connection, acknowledgment)) {
-      // The peer may still know an earlier connection of these ports, which our reset ends: the SYN goes again soon, once (Linux).
-      if (connection.retransmissions === 0 && connection.retransmitAt !== NEVER) {
-        connection.retransmitAt = Math.min(connection.retransmitAt, context.time() + SOON)
-        connection.schedule(connection.retransmitAt)
-      }
       if (!segment.hasRst) {
         sendReset(context, connection.path, connection.outgoingPorts, acknowledgment, sequenceNumber(0), false)
       }

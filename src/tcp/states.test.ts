@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { established, type ScriptedSegment, script } from '../../test/support/scripted-peer.ts'
-import { MILLISECOND, SECOND } from '../clock/index.ts'
+import { SECOND } from '../clock/index.ts'
 import { State, stateName } from './state.ts'
 
 describe('SYN with FIN', () => {
@@ -64,33 +64,6 @@ describe.each([0xffffffff, 1000])('SYN-SENT, RFC 9293, 3.10.7.3, peer ISN %s', (
     expect([tcp.connections, memory.inUse]).toEqual([0, 0])
   })
 })
-
-test.each<[string, ScriptedSegment, object[]]>([
-  ['ACK', { flags: 'A', seq: 0, ack: 0 }, [{ flags: 'R', seq: 0 }]],
-  ['SYN-ACK', { flags: 'SA', seq: 0, ack: 9 }, [{ flags: 'R', seq: 9 }]],
-  ['RST', { flags: 'RA', seq: 0, ack: 0 }, []],
-])(
-  'a peer that still knows an earlier connection answers with %s: the SYN goes again at once, and only once',
-  (_what, segment, answers) => {
-    const { clock, wire, server } = script()
-    const peer = wire.peer({ port: 80, stackPort: 0 })
-    const { connection, user } = server.connect()
-    expect(peer.next()).toBeTcp({ flags: 'S', seq: 0 })
-    clock.advance(100 * MILLISECOND)
-    for (let time = 0; time < 2; time++) {
-      peer.send(segment)
-      for (const answer of answers) expect(peer.next()).toBeTcp(answer)
-      clock.advance(2 * MILLISECOND)
-      if (time === 0) expect(peer.next()).toBeTcp({ flags: 'S', seq: 0 })
-      expect(peer.take()).toEqual([])
-    }
-    clock.advance(SECOND)
-    expect(peer.take()).toEqual([])
-    peer.send({ flags: 'SA', seq: 0, ack: 1 })
-    expect(peer.next()).toBeTcp({ flags: 'A', seq: 1, ack: 1 })
-    expect([stateName(connection.state), user.events]).toEqual(['ESTABLISHED', ['established']])
-  },
-)
 
 describe('simultaneous open, RFC 9293, figure 7', () => {
   function crossing(data = '') {
