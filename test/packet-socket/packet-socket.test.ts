@@ -1,9 +1,9 @@
 /** A stack on a packet socket, with the kernel at the other end of the veth. */
-import { createHash } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { openPacketSocket, type PacketSocket } from '../../src/netif/index.ts'
 import { createStack, type DirectStack } from '../../src/stack/index.ts'
 import { requires } from '../requirements.ts'
+import { receiveMegabytes, sendMegabytes } from '../support/kernel-transfer.ts'
 import type { Namespace } from '../support/namespace.ts'
 import { openIn, vethNamespace } from './veth.ts'
 
@@ -29,31 +29,12 @@ async function stackOver(netif: PacketSocket): Promise<DirectStack> {
 test('megabytes both ways, with segments of up to 64 KiB between us and the kernel', { timeout: 60_000 }, async () => {
   const netif = await openIn(namespace, 'v0')
   expect(netif.features).toEqual({ checksumOffload: true, tcp4Segmentation: true, tcp6Segmentation: true })
-  const { listen } = await stackOver(netif)
-  await listen.call(stack, { port: 7 }, async (flow) => {
-    const hash = createHash('sha256')
-    for await (const data of flow) hash.update(data)
-    await flow.write(hash.digest('hex'))
-    await flow.shutdown('write')
-  })
-  const { stdout } = await namespace.runNode('test/tap/programs/transfer.ts', ['send', '10.0.0.2', '7', '32'])
-  expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
+  await stackOver(netif)
+  await receiveMegabytes(stack!, namespace, 32, ['10.0.0.2'])
   expect(netif.counters.receivedBytes / netif.counters.receivedFrames).toBeGreaterThan(5_000)
 
-  const peer = namespace.spawnNode('test/tap/programs/transfer.ts', ['serve', '10.0.0.1', '9'])
-  await peer.waitFor('ready')
   const before = { ...netif.counters }
-  const flow = await stack!.connect({ address: '10.0.0.1', port: 9 })
-  const data = Buffer.alloc(1 << 20, 'tapstack')
-  const hash = createHash('sha256')
-  for (let i = 0; i < 32; i++) {
-    hash.update(data)
-    await flow.write(data)
-  }
-  await flow.shutdown('write')
-  let digest = ''
-  for await (const chunk of flow) digest += chunk
-  expect(digest).toBe(hash.digest('hex'))
+  await sendMegabytes(stack!, namespace, 32, '10.0.0.1')
   const frames = netif.counters.transmittedFrames - before.transmittedFrames
   expect((netif.counters.transmittedBytes - before.transmittedBytes) / frames).toBeGreaterThan(5_000)
   expect(netif.counters.transmitError).toBe(0)

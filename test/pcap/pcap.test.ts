@@ -1,10 +1,10 @@
 /** A stack on libpcap, with the kernel at the other end of the veth. */
-import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openPcap, type PcapNetif, type PcapPackage } from '../../src/netif/index.ts'
 import { createStack, type DirectStack } from '../../src/stack/index.ts'
 import { vethNamespace } from '../packet-socket/veth.ts'
 import { requires } from '../requirements.ts'
+import { receiveMegabytes, sendMegabytes } from '../support/kernel-transfer.ts'
 import type { Namespace } from '../support/namespace.ts'
 import { OPTIONAL_PACKAGES, optionalPackage, requiresPackage } from '../support/optional-packages.ts'
 import { openPcapIn } from './open.ts'
@@ -33,46 +33,20 @@ describe('with the package', () => {
 
   test('megabytes both ways with a kernel that has its offloads on', { timeout: 20_000 }, async () => {
     const netif = await openPcapIn(namespace, 'v0')
-    await (await stackOver(netif)).listen({ port: 7 }, async (flow) => {
-      const hash = createHash('sha256')
-      for await (const data of flow) hash.update(data)
-      await flow.write(hash.digest('hex'))
-      await flow.shutdown('write')
-    })
-    const { stdout } = await namespace.runNode('test/tap/programs/transfer.ts', ['send', '10.0.0.2', '7', '16'])
-    expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
+    await receiveMegabytes(await stackOver(netif), namespace, 16, ['10.0.0.2'])
     // Segments longer than the MTU, with checksums that nobody has finished: what a veth carries.
     expect(netif.offloadCounters.coalesced).toBeGreaterThan(50)
     expect(netif.offloadCounters.partialChecksums).toBeGreaterThan(netif.offloadCounters.coalesced)
     expect(netif.pcapCounters.truncated).toBe(0)
 
-    const peer = namespace.spawnNode('test/tap/programs/transfer.ts', ['serve', '10.0.0.1', '9'])
-    await peer.waitFor('ready')
-    const flow = await stack!.connect({ address: '10.0.0.1', port: 9 })
-    const data = Buffer.alloc(1 << 20, 'tapstack')
-    const hash = createHash('sha256')
-    for (let i = 0; i < 16; i++) {
-      hash.update(data)
-      await flow.write(data)
-    }
-    await flow.shutdown('write')
-    let digest = ''
-    for await (const chunk of flow) digest += chunk
-    expect(digest).toBe(hash.digest('hex'))
+    await sendMegabytes(stack!, namespace, 16, '10.0.0.1')
     expect(netif.counters.transmitError).toBe(0)
   })
 
   test('with its offloads off, no frame is longer than the MTU, and every checksum is there', async () => {
     await namespace.run('sh', ['-c', 'ethtool -K v1 tx off tso off gso off && ethtool -K v0 gro off'])
     const netif = await openPcapIn(namespace, 'v0')
-    await (await stackOver(netif)).listen({ port: 7 }, async (flow) => {
-      const hash = createHash('sha256')
-      for await (const data of flow) hash.update(data)
-      await flow.write(hash.digest('hex'))
-      await flow.shutdown('write')
-    })
-    const { stdout } = await namespace.runNode('test/tap/programs/transfer.ts', ['send', '10.0.0.2', '7', '4'])
-    expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
+    await receiveMegabytes(await stackOver(netif), namespace, 4, ['10.0.0.2'])
     expect(netif.offloadCounters.coalesced).toBe(0)
     // One in 65,536 has by chance what looks like an unfinished one.
     expect(netif.offloadCounters.partialChecksums).toBeLessThan(5)

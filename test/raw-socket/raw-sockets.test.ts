@@ -1,10 +1,10 @@
 /** A stack on raw sockets: beside the kernel, which has the same address and must be kept from answering. */
-import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openRawSockets, type RawSocketsNetif, type RawSocketsPackage } from '../../src/netif/index.ts'
 import { PacketMemory } from '../../src/packet/index.ts'
 import { createStack, type DirectStack } from '../../src/stack/index.ts'
 import { requires } from '../requirements.ts'
+import { receiveMegabytes, sendMegabytes } from '../support/kernel-transfer.ts'
 import { Namespace } from '../support/namespace.ts'
 import { OPTIONAL_PACKAGES, optionalPackage, requiresPackage } from '../support/optional-packages.ts'
 
@@ -59,26 +59,11 @@ describe('with the package', () => {
     expect(stdout).not.toContain('DUP')
     expect(stack!.icmp!.counters.echoRepliesSent).toBe(3)
 
-    await stack!.listen({ port: 7 }, async (flow) => {
-      const hash = createHash('sha256')
-      for await (const data of flow) hash.update(data)
-      await flow.write(hash.digest('hex'))
-      await flow.shutdown('write')
-    })
-    const sent = await far.runNode('test/tap/programs/transfer.ts', ['send', '10.0.0.9', '7', '2'])
-    expect(JSON.parse(sent.stdout)).toMatchObject({ agrees: true })
+    await receiveMegabytes(stack!, far, 2, ['10.0.0.9'])
     // The far kernel leaves segmentation and checksums to its end of the veth, which has none.
     expect(netif.offloadCounters.coalesced).toBeGreaterThan(0)
 
-    const peer = far.spawnNode('test/tap/programs/transfer.ts', ['serve', '10.0.0.1', '9'])
-    await peer.waitFor('ready')
-    const flow = await stack!.connect({ address: '10.0.0.1', port: 9, timeout: 5000 })
-    const data = Buffer.alloc(1 << 20, 'tapstack')
-    await flow.write(data)
-    await flow.shutdown('write')
-    let digest = ''
-    for await (const chunk of flow) digest += chunk
-    expect(digest).toBe(createHash('sha256').update(data).digest('hex'))
+    await sendMegabytes(stack!, far, 1, '10.0.0.1')
 
     const socket = await stack!.udp({ port: 7 })
     socket.onDatagram((text, from) => socket.send(text, from))

@@ -1,5 +1,4 @@
 /** Stacks behind tuns, and the kernel as the host at the other end and the router between them. */
-import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { LINK_TYPE_RAW, readCapture } from '../../src/capture/index.ts'
@@ -7,6 +6,7 @@ import type { Tun } from '../../src/netif/index.ts'
 import '../../src/node/index.ts'
 import { createStack, type DirectStack } from '../../src/stack/index.ts'
 import { requires } from '../requirements.ts'
+import { receiveMegabytes, sendMegabytes } from '../support/kernel-transfer.ts'
 import type { Namespace } from '../support/namespace.ts'
 import { openTunIn, tunNamespace } from './pair.ts'
 
@@ -75,32 +75,11 @@ test('megabytes both ways, with segments of up to 64 KiB between us and the kern
   const netif = await openTunIn(namespace, 'tun0')
   expect(netif.features).toEqual({ checksumOffload: true, tcp4Segmentation: true, tcp6Segmentation: true })
   const stack = await stackBehind(netif)
-  await stack.listen({ port: 7 }, async (flow) => {
-    const hash = createHash('sha256')
-    for await (const data of flow) hash.update(data)
-    await flow.write(hash.digest('hex'))
-    await flow.shutdown('write')
-  })
-  for (const address of ['10.0.0.2', 'fd00::2']) {
-    const { stdout } = await namespace.runNode('test/tap/programs/transfer.ts', ['send', address, '7', '16'])
-    expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
-  }
+  await receiveMegabytes(stack, namespace, 16, ['10.0.0.2', 'fd00::2'])
   expect(netif.counters.receivedBytes / netif.counters.receivedFrames).toBeGreaterThan(5_000)
 
-  const peer = namespace.spawnNode('test/tap/programs/transfer.ts', ['serve', '10.0.0.1', '9'])
-  await peer.waitFor('ready')
   const before = { ...netif.counters }
-  const flow = await stack.connect({ address: '10.0.0.1', port: 9 })
-  const data = Buffer.alloc(1 << 20, 'tapstack')
-  const hash = createHash('sha256')
-  for (let i = 0; i < 16; i++) {
-    hash.update(data)
-    await flow.write(data)
-  }
-  await flow.shutdown('write')
-  let digest = ''
-  for await (const chunk of flow) digest += chunk
-  expect(digest).toBe(hash.digest('hex'))
+  await sendMegabytes(stack, namespace, 16, '10.0.0.1')
   const frames = netif.counters.transmittedFrames - before.transmittedFrames
   expect((netif.counters.transmittedBytes - before.transmittedBytes) / frames).toBeGreaterThan(5_000)
   expect(netif.counters.transmitError).toBe(0)
