@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DirectStack, PingStatistics, type PingSummary } from '../stack/index.ts'
 import { type Unikernel, unikernel } from '../unikernel/index.ts'
-import { addressOfTarget } from './target.ts'
+import { addressOfTarget, expectedTarget } from './target.ts'
 import { waitForWayOut } from './way-out.ts'
 
 /** @param direct gives the stack that was made, null if it is one of the operating system's sockets */
@@ -14,6 +14,7 @@ export function pingTool(direct: () => DirectStack | null): Unikernel {
       target: {
         type: 'string',
         required: true,
+        check: expectedTarget,
         placeholder: 'HOST',
         doc: 'an address or a name; without the option, too',
       },

@@ -25,7 +25,9 @@ export function parsePublication(text: string): UnresolvedPublication {
   const port = Number(match?.[4])
   const address = match?.[2] ?? match?.[3] ?? null
   if (match === null || hostPort > 65535 || port < 1 || port > 65535 || !isAddress(address)) {
-    throw new InvalidArgumentError('Expected HOSTPORT:PORT or HOSTPORT:ADDRESS:PORT, such as 8080:80.')
+    const isBare = /^\d{1,5}:[0-9a-f:.]*:[0-9a-f.]*:\d{1,5}$/i.test(text)
+    const example = isBare ? '8080:[fd00::2]:80' : '8080:80'
+    throw new InvalidArgumentError(`Expected HOSTPORT:PORT or HOSTPORT:ADDRESS:PORT, such as ${example}.`)
   }
   return { hostPort, address, port }
 }

@@ -8,3 +8,10 @@ export async function addressOfTarget(stack: Stack, target: string, family: 0 | 
   const { address } = await stack.dns.promises.lookup(target, { family })
   return address
 }
+
+/** What is expected instead, where it can be neither an address nor a name: `10.0.0.1:80`, `http://host/`. */
+export function expectedTarget(target: string): string | undefined {
+  const bare = target.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')
+  const isName = /^[\p{L}\p{N}_.-]{1,253}$/u.test(bare) && !/^[\d.]+$/.test(bare)
+  return isIP(bare) !== 0 || isName ? undefined : 'an address or a name, without a port'
+}

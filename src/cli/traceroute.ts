@@ -1,7 +1,7 @@
 /** `tapstack traceroute HOST`: who answers when the hop limit of a packet ends on the way, as traceroute(8) shows it. */
 import type { DirectStack, ProbeAnswer } from '../stack/index.ts'
 import { type Unikernel, unikernel } from '../unikernel/index.ts'
-import { addressOfTarget } from './target.ts'
+import { addressOfTarget, expectedTarget } from './target.ts'
 import { waitForWayOut } from './way-out.ts'
 
 /** traceroute(8) counts the port up, so that an answer tells which probe it is for; each of ours has a port of its own. */
@@ -31,6 +31,7 @@ export function tracerouteTool(direct: () => DirectStack | null): Unikernel {
       target: {
         type: 'string',
         required: true,
+        check: expectedTarget,
         placeholder: 'HOST',
         doc: 'an address or a name; without the option, too',
       },

@@ -1,4 +1,5 @@
 export { AbortError } from './abort-error.ts'
+export { guessOfBrackets } from './brackets.ts'
 export { inRange, integerInRange } from './in-range.ts'
 export { installCommand } from './install-command.ts'
 export { guessOf, nearestTo } from './nearest.ts'

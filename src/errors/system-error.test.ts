@@ -22,7 +22,7 @@ test('what is not known is not there', () => {
   expect(Object.keys(error)).not.toContain('port')
 })
 
-test('an IPv6 address with a port stands in brackets', () => {
+test('an IPv6 address with a port stands without brackets, as Node writes it', () => {
   expect(new SystemError('ETIMEDOUT', 'connect', { address: 'fd00::1', port: 7 }).message).toBe(
     'connect ETIMEDOUT fd00::1:7',
   )

@@ -1,7 +1,7 @@
 import { SystemError } from '../errors/index.ts'
 import { showAddresses } from './address-lines.ts'
-import { optionName } from './command-line.ts'
 import { Reports } from './crash-report.ts'
+import { explainFailure } from './failure-text.ts'
 import { RunLifecycle } from './lifecycle.ts'
 import { RunLogControl } from './log-control.ts'
 import type { Logs } from './logs.ts'
@@ -253,13 +253,7 @@ export class ApplicationRun {
   #failed(what: string, error: unknown): number {
     const { stderr } = this.#options
     const { name } = this.#values
-    const message = error instanceof Error && error.message !== '' ? error.message : String(error)
-    const path = (error as NodeJS.ErrnoException | null)?.path
-    // Whichever stack it is of: the argument whose value it is.
-    const argument =
-      path === undefined ? undefined : Object.keys(this.#values).find((each) => this.#values[each] === path)
-    const option = argument === undefined ? '' : `--${optionName(argument)}: `
-    const text = `${what}: ${option}${message.replace(/\s*\n\s*/g, ' ')}`
+    const text = `${what}: ${explainFailure(error, this.#values)}`
     stderr.write(`${name}: ${text}\n`)
     this.#servers.failed(text)
     const debugging = this.#logs(this.#unikernel.name).debugEnabled

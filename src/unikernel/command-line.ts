@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { guessOf, nearestTo } from '../errors/index.ts'
+import { guessOf, guessOfBrackets, nearestTo } from '../errors/index.ts'
 import { expectedBy, parseValue } from './argument-types.ts'
 import { type ArgumentDeclaration, type ArgumentDeclarations, type ArgumentValues, BadArgument } from './arguments.ts'
 import type { Written, WrittenValue } from './written.ts'
@@ -219,12 +219,23 @@ function parseText({ declaration }: Option, from: string, text: string): unknown
   }
   if (value === undefined) {
     const complaint = declaration.type === 'custom' ? declaration.complaint?.(text) : undefined
-    const guess = declaration.type === 'choice' ? guessOf(text, declaration.choices) : ''
+    const guess =
+      declaration.type === 'choice'
+        ? guessOf(text, declaration.choices)
+        : guessOfBrackets(text, (other) => isTaken(declaration, other))
     throw new BadArgument(
-      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}${guess}`}`,
+      `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}`}${guess}`,
     )
   }
   return value
+}
+
+function isTaken(declaration: ArgumentDeclaration, text: string): boolean {
+  try {
+    return parseValue(declaration, text) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /**
