@@ -168,6 +168,10 @@ describe('complaints name the argument and what is expected', () => {
     ],
     [['--every-so-often', '1.5'], '--every-so-often: expected a duration such as 500ms, 2s or 1m, not "1.5"'],
     [['--mode=quick'], '--mode: expected one of fast, safe, not "quick"'],
+    [
+      ['--network=[fd00::]/8'],
+      '--network: expected an IP address with its prefix length such as 10.0.0.2/24, not "[fd00::]/8"; did you mean fd00::/8?',
+    ],
     [['--mode=fsat'], '--mode: expected one of fast, safe, not "fsat"; did you mean fast?'],
     [['--port'], '--port: expected a port from 0 to 65535'],
     [['-c'], '-c: expected an integer from -5 to 10'],

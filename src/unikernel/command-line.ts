@@ -219,15 +219,24 @@ function parseText({ declaration }: Option, from: string, text: string): unknown
   }
   if (value === undefined) {
     const complaint = declaration.type === 'custom' ? declaration.complaint?.(text) : undefined
-    const guess =
-      declaration.type === 'choice'
-        ? guessOf(text, declaration.choices)
-        : guessOfBrackets(text, (other) => isTaken(declaration, other))
+    const guess = guessFor(declaration, text)
     throw new BadArgument(
       `${from}: ${complaint ?? `expected ${expectedBy(declaration, text)}, not ${JSON.stringify(text)}${why}`}${guess}`,
     )
   }
   return value
+}
+
+function guessFor(declaration: ArgumentDeclaration, text: string): string {
+  switch (declaration.type) {
+    case 'choice':
+      return guessOf(text, declaration.choices)
+    case 'endpoint':
+      // What is expected shows the brackets already.
+      return ''
+    default:
+      return guessOfBrackets(text, (other) => isTaken(declaration, other))
+  }
 }
 
 function isTaken(declaration: ArgumentDeclaration, text: string): boolean {
