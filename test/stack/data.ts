@@ -34,6 +34,37 @@ export function dataBehaviour(pair: () => Pair): void {
       await flow.closed
     })
 
+    test('the bytes of any view, from few to more than one packet takes; nothing else', async () => {
+      const { client, server } = await connected(pair())
+      for (const length of [6, 30_000, 300_000]) {
+        const bytes = pattern(length, 5)
+        const padded = new Uint8Array(length + 4)
+        padded.set(bytes, 2)
+        const views = [Uint8ClampedArray, Int8Array, Uint16Array].map(
+          (View) => new View(padded.buffer, 2, length / View.BYTES_PER_ELEMENT),
+        )
+        const written = Promise.all(
+          [...views, new DataView(padded.buffer, 2, length)].map((view) => client.write(view as never)),
+        )
+        expect((await readExactly(server, 4 * length)).equals(Buffer.concat([bytes, bytes, bytes, bytes]))).toBe(true)
+        await written
+      }
+      for (const [wrong, shown] of [
+        [42, '42'],
+        [null, 'null'],
+        [undefined, 'undefined'],
+        [{}, 'an object of Object'],
+        [new ArrayBuffer(9), 'an object of ArrayBuffer'],
+      ] as const) {
+        const expected = new TypeError(`what is written is a string or a Uint8Array, not ${shown}`)
+        expect(() => client.write(wrong as never)).toThrow(expected)
+        expect(() => client.writev([Buffer.from('not sent'), wrong as never])).toThrow(expected)
+      }
+      await client.write('end')
+      await client.close()
+      expect((await readAll(server)).toString()).toBe('end')
+    })
+
     test('40 MB in both directions at once, unchanged', async () => {
       const { client, server } = await connected(pair())
       const [sentUp, sentDown, gotUp, gotDown] = await Promise.all([

@@ -9,6 +9,7 @@ import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { Completion, DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
+import { writtenBytes } from '../written-bytes.ts'
 import { type DuplexHost, FlowDuplex } from './flow-duplex.ts'
 import { addressText } from './zones.ts'
 
@@ -239,14 +240,14 @@ export class DirectFlow implements Flow, ConnectionUser, ReceiveSink {
   write(data: Uint8Array | string): Promise<void> {
     const refusal = this.#writeRefusal()
     if (refusal !== null) return refused(refusal)
-    const chunk = typeof data === 'string' ? Buffer.from(data) : data
-    return this.connection.write(chunk, null) ? DONE : this.#room()
+    return this.connection.write(writtenBytes(data), null) ? DONE : this.#room()
   }
 
   writev(chunks: readonly Uint8Array[]): Promise<void> {
     const refusal = this.#writeRefusal()
     if (refusal !== null) return refused(refusal)
-    for (const chunk of chunks) this.connection.enqueue(chunk)
+    // All of them or none.
+    for (const chunk of chunks.map(writtenBytes)) this.connection.enqueue(chunk)
     this.connection.push()
     return this.connection.hasRoom ? DONE : this.#room()
   }

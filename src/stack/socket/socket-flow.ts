@@ -8,6 +8,7 @@ import { checkInteger, LONGEST_LINGER } from '../options.ts'
 import type { CloseOptions, Endpoint, Flow } from '../stack.ts'
 import { DONE, ignore, refused, Waiter } from '../waiter.ts'
 import { readableOf, writableOf } from '../web-streams.ts'
+import { writtenBytes } from '../written-bytes.ts'
 import { withoutMapping } from './host-addresses.ts'
 import { systemErrorOf } from './node-errors.ts'
 
@@ -155,16 +156,17 @@ export class SocketFlow implements Flow {
   write(data: Uint8Array | string): Promise<void> {
     const refusal = this.#writeRefusal()
     if (refusal !== null) return refused(refusal)
-    return this.#socket.write(data) ? DONE : this.#drained()
+    return this.#socket.write(writtenBytes(data)) ? DONE : this.#drained()
   }
 
   writev(chunks: readonly Uint8Array[]): Promise<void> {
     const refusal = this.#writeRefusal()
     if (refusal !== null) return refused(refusal)
     const socket = this.#socket
+    const written = chunks.map(writtenBytes)
     let taken = true
     socket.cork()
-    for (const chunk of chunks) taken = socket.write(chunk)
+    for (const chunk of written) taken = socket.write(chunk)
     socket.uncork()
     return taken ? DONE : this.#drained()
   }
