@@ -8,7 +8,13 @@ const VERSIONS = ['20', '22', '24']
 /** Those that are too new to be supported, or to be had for every machine: tried where they install. */
 const NEWER = ['26']
 /** What depends on Node's own code. */
-const TESTS = ['src/node', 'test/node', 'test/dns/same-as-node.test.ts']
+const TESTS = [
+  'src/node',
+  'src/dns/api',
+  'src/stack/direct/connect-arguments.test.ts',
+  'test/node',
+  'test/dns/same-as-node.test.ts',
+]
 
 await runScript(() => {
   setUp()

@@ -53,7 +53,7 @@ export class ServerList {
 
   /** Null: only what is learnt counts. */
   configure(servers: readonly DnsServer[] | null): void {
-    this.#configured = servers?.map((server) => this.#known(server)) ?? null
+    this.#configured = servers === null ? null : withoutRepeats(servers.map((server) => this.#known(server)))
   }
 
   /**
@@ -97,8 +97,7 @@ export class ServerList {
   #states(): ServerState[] {
     if (this.#configured !== null) return this.#configured
     if (this.#parent !== null) return this.#parent.#states()
-    const states = this.#sources().flatMap((source) => source.states)
-    return states.filter((state, index) => states.findIndex(({ key }) => key === state.key) === index)
+    return withoutRepeats(this.#sources().flatMap((source) => source.states))
   }
 
   /** The order for one question: as configured, those that failed lately last. */
@@ -129,4 +128,9 @@ export class ServerList {
   understandsEdns(state: ServerState): boolean {
     return state.withoutEdnsUntil <= this.#clock.now()
   }
+}
+
+/** Asking a server again in the place of another one would be a waste of time. So does c-ares. */
+function withoutRepeats(states: readonly ServerState[]): ServerState[] {
+  return states.filter((state, index) => states.findIndex(({ key }) => key === state.key) === index)
 }

@@ -68,6 +68,8 @@ test('records of all types have the shapes of node:dns', () => {
   expect(data('A', '192.0.2.1')).toEqual({ name, type: 'A', ttl: 60, data: '192.0.2.1' })
   expect(data('AAAA', '2001:db8:0:0:0:0:0:1').data).toBe('2001:db8::1')
   expect(data('AAAA', '::ffff:192.0.2.1').data).toBe('::ffff:192.0.2.1')
+  expect(data('AAAA', '::192.0.2.1').data).toBe('::192.0.2.1')
+  expect(data('AAAA', '::2').data).toBe('::2')
   expect(data('CNAME', 'x.example').data).toBe('x.example')
   expect(data('NS', 'ns.example').data).toBe('ns.example')
   expect(data('PTR', 'p.example').data).toBe('p.example')

@@ -3,7 +3,7 @@
  * it only after `outlineOf` has found it sound.
  */
 import packet from 'dns-packet'
-import { IpAddress } from '../address/index.ts'
+import { IPV4_MAPPED_WORD, IpAddress } from '../address/index.ts'
 import { CLASS_IN, type RecordType, recordTypeName } from './codes.ts'
 import { outlineOf, type RecordOutline } from './outline.ts'
 import type { DnsRecord, RecordData } from './record.ts'
@@ -145,10 +145,12 @@ function dataOf(type: RecordType, decoded: unknown, bytes: Buffer, outline: Reco
   }
 }
 
-/** RFC 5952, as everywhere here and as Node; the codec has a style of its own. */
+/** RFC 5952, as everywhere here and as Node, with IPv4 at the end where inet_ntop(3) sees some; the codec has its own style. */
 function addressText(bytes: Buffer, at: number): string {
   const word = (index: number) => bytes.readInt32BE(at + 4 * index)
-  const mapped = word(0) === 0 && word(1) === 0 && word(2) === 0xffff
   const address = IpAddress.fromWords(word(0), word(1), word(2), word(3))
-  return mapped ? `::ffff:${address}` : address.toString()
+  if (word(0) !== 0 || word(1) !== 0) return address.toString()
+  if (word(2) === IPV4_MAPPED_WORD) return `::ffff:${address}`
+  // IPv4-compatible: RFC 4291, section 2.5.5.1. What is as short as `::1` is taken for no IPv4 address.
+  return word(2) === 0 && word(3) >>> 16 !== 0 ? `::${IpAddress.v4(word(3))}` : address.toString()
 }

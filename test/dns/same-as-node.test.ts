@@ -205,6 +205,7 @@ const QUESTIONS: [method: string, ...args: unknown[]][] = [
   ['resolve4', 'zero.test', { ttl: 1 }],
   ['resolve4', 'www.test', 'ttl'],
   ['resolveSrv', 'null.test'],
+  ['resolve6', 'compatible.test'],
   ['resolveTxt', 'texts.test'],
   ['resolveCaa', 'tags.test'],
   ['resolveNaptr', 'odd.test'],

@@ -76,6 +76,7 @@ const ZONE: Record<string, Decoded[]> = {
     record('AAAA', '', '2001:db8:0:0:0:0:0:1', 100),
     record('AAAA', '', '::ffff:10.0.0.9', 100),
   ],
+  'compatible.test': ['::192.0.2.1', '::2', '::1', '::', '::1:0', '::ffff:0:1'].map((each) => record('AAAA', '', each)),
   'v4only.test': [record('A', '', '10.0.0.4')],
   'v6only.test': [record('AAAA', '', '2001:db8::6')],
   'zero.test': [record('A', '', '10.0.0.5', 0)],

@@ -52,12 +52,22 @@ function bareAliasCode(kind: QueryKind): string | null {
   return kind.type === 'NS' || kind.type === 'PTR' ? 'ENODATA' : null
 }
 
-/** One server as `setServers` takes it: port 0 stands for the usual one. @throws TypeError, RangeError */
+/** The forms of MirageOS, which node:dns does not know. */
+const WITH_PROTOCOL = /^(udp|tcp|tls):/i
+
+/**
+ * One server as `setServers` takes it. As in Node, what stands behind an address in brackets is a port or is not looked at, and
+ * port 0 stands for the usual one.
+ * @throws TypeError, RangeError
+ */
 function serverOf(text: string): DnsServer {
-  const [, address, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(text) ?? []
-  const hasPort = address !== undefined && isIP(text) === 0 && isIP(address) !== 0
-  if (hasPort) validatePort(Number(port))
-  const server = parseServer(hasPort && Number(port) === 0 ? address : text)
+  const bracketed = /^\[([^[\]]*)\]/.exec(text)?.[1] ?? ''
+  const [, start = '', digits] = /(^.+?)(?::(\d+))?$/.exec(text) ?? []
+  const isBare = isIP(text) !== 0 || WITH_PROTOCOL.test(text)
+  const address = isBare ? text : isIP(bracketed) !== 0 ? bracketed : start
+  const port = isBare || digits === undefined ? 0 : Number(digits)
+  if (!isBare && isIP(address) !== 0) validatePort(port)
+  const server = isBare || isIP(address) !== 0 ? parseServer(port === 0 ? address : `[${address}]:${port}`) : null
   if (server === null) throw invalidIpAddress(text)
   return server
 }
@@ -164,10 +174,12 @@ export class ResolverCore {
   /** @throws TypeError, RangeError or Error as node:dns; the forms of MirageOS are understood as well */
   setServers(servers: unknown): void {
     if (!Array.isArray(servers)) throw invalidArgType('servers', 'an instance of Array', servers)
-    const parsed = servers.map((text, index) => {
+    const parsed: DnsServer[] = []
+    // Not `map`, which leaves holes where there are some.
+    servers.forEach((text, index) => {
       // Node names it an argument, although it has a point in it nowhere.
       validateString(text, `servers[${index}]`)
-      return serverOf(text)
+      parsed.push(serverOf(text))
     })
     // As c-ares: who asks now would be answered by others.
     if (this.#underWay.size > 0) throw setServersFailed('There are pending queries.', servers)

@@ -18,13 +18,15 @@ export function connectArguments(words: readonly unknown[]): ConnectArguments {
       ? first
       : { port: first, ...(typeof second === 'string' ? { host: second } : {}) }
   ) as SocketConnectOptions
-  if ((options as { path?: unknown }).path !== undefined) {
+  // As for Node, an empty path or host is none.
+  if ((options as { path?: unknown }).path) {
     throw new SystemError('ENOTSUP', 'connect', { hint: 'flows have no paths' })
   }
-  const port = Number(options.port)
-  if (typeof options.port === 'boolean' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new TypeError(`port: expected 1 to 65535, got ${String(options.port)}`)
+  const given: unknown = options.port
+  const port = typeof given === 'number' || typeof given === 'string' ? Number(given) : Number.NaN
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new TypeError(`port: expected 1 to 65535, got ${String(given)}`)
   }
-  const { host = 'localhost', localAddress, localPort, noDelay } = options
-  return { options, callback, target: { address: host, port, localAddress, localPort, noDelay } }
+  const { host, localAddress, localPort, noDelay } = options
+  return { options, callback, target: { address: host || 'localhost', port, localAddress, localPort, noDelay } }
 }
