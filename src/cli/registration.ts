@@ -23,14 +23,14 @@ export async function register(): Promise<void> {
 }
 
 async function moveOntoStack(): Promise<void> {
-  const { options, isLoopback } = await stackOfEnvironment(process.env, process.env[SANDBOX_VARIABLE])
+  const { options, isLoopback, logs } = await stackOfEnvironment(process.env, process.env[SANDBOX_VARIABLE])
   if (options === null) return
   const clock = new HostClock()
   const random = new SecureRandom()
   const memory = new PacketMemory()
   const netif: Netif = isLoopback
     ? new VirtualNetwork({ clock, random, memory }).port()
-    : await openNetif(options.interface ?? 'tap0', { memory, clock })
+    : await openNetif(options.interface ?? 'tap0', { memory, clock, log: logs('netif') })
   const stack = await createStack({ ...options, net: 'direct', netif, clock, random })
   leadLifeOfProcess(stack, moveNodeOnto(stack), [clock, netif])
   refuseCluster()

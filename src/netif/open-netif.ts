@@ -1,7 +1,9 @@
 import type { Clock } from '../clock/index.ts'
 import { nearestTo } from '../errors/index.ts'
+import type { Log } from '../log/index.ts'
 import type { PacketMemory } from '../packet/index.ts'
 import { CARRIER_KINDS } from './carrier/index.ts'
+import { interfaceNames, misspeltInterface } from './interface-names.ts'
 import { InterfaceTextError, integerOption, parseOptions, problemOf } from './interface-text.ts'
 import { MAXIMUM_QUEUES, MultiQueueTap } from './multi-queue-tap.ts'
 import type { Netif } from './netif.ts'
@@ -16,6 +18,8 @@ import { openTun } from './tun.ts'
 export interface OpenNetifContext {
   readonly memory: PacketMemory
   readonly clock: Clock
+  /** Told of a device that was made because there was none. */
+  readonly log?: Log
 }
 
 /** One way to reach a network: what stands before the colon of `packet:eth0`, what after it, and how it is opened. */
@@ -29,6 +33,8 @@ export interface InterfaceKind {
   readonly doc: string
   /** What it carries has no link layer, see `Netif.linkLayer`. */
   readonly carriesIp?: true
+  /** Where there is no such device it is made, if the process may, and `ip tuntap` calls it so. */
+  readonly makes?: 'tap' | 'tun'
   /** "expected this, not that", where this must not stand behind the colon. */
   problem(target: string): string | undefined
   /** What the interface is called in logs, zones of addresses and captures, where that is not its target. */
@@ -87,6 +93,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     kind: 'tap',
     label: 'tap',
     placeholder: 'NAME[,queues=N]',
+    makes: 'tap',
     doc: 'a tap device; with 1 to 16 queues, over which the kernel spreads connections',
     problem: (target) => problemOf(() => parseTap(target)),
     nameOf: (target) => parseOptions(target, TAP).address,
@@ -113,6 +120,7 @@ export const INTERFACE_KINDS: readonly InterfaceKind[] = [
     kind: 'tun',
     label: 'tun',
     ...DEVICE,
+    makes: 'tun',
     doc: 'a tun device: IP packets from point to point, without Ethernet',
     carriesIp: true,
     open: (name, { memory }) => openTun({ name, memory }),
@@ -181,5 +189,19 @@ export async function openNetif(text: string, context: OpenNetifContext): Promis
   const { kind, target } = parseInterface(text)
   const problem = kind.problem(target)
   if (problem !== undefined) throw new TypeError(`interface ${text}: ${problem}`)
-  return await kind.open(target, context)
+  const { makes } = kind
+  const { log } = context
+  if (makes === undefined || log === undefined) return await kind.open(target, context)
+  const known = interfaceNames()
+  const netif = await kind.open(target, context)
+  if (!known.includes(netif.name)) tellOfMade(makes, netif.name, known, log)
+  return netif
+}
+
+/** A name that is misspelt makes a device which leads nowhere, and nobody would know. */
+function tellOfMade(kind: 'tap' | 'tun', name: string, known: readonly string[], log: Log): void {
+  const meant = misspeltInterface(name, known)
+  const made = `there was no ${name}: a ${kind} of that name is made, and gone at the end`
+  if (meant !== null) log.warn(`${made}; did you mean ${meant}?`)
+  else log.info(`${made}; "ip tuntap add dev ${name} mode ${kind}" makes one that stays`)
 }

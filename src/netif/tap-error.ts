@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { SystemError, type SystemErrorCode } from '../errors/index.ts'
+import { interfaceExists } from './interface-names.ts'
 
 const CODES = new Map<number, SystemErrorCode>(
   (Object.entries(constants.errno) as [SystemErrorCode, number][]).map(([code, number]) => [number, code]),
@@ -48,17 +48,6 @@ export function badNameError(name: string): SystemError | null {
   if (!bad) return null
   const hint = `${JSON.stringify(name)} cannot name an interface: 1 to 15 bytes without space, "/" or ":"`
   return new SystemError('EINVAL', 'ioctl TUNSETIFF', { hint })
-}
-
-/** In this network namespace, which /sys does not always show. */
-export function interfaceExists(name: string): boolean {
-  try {
-    return readFileSync('/proc/self/net/dev', 'utf8')
-      .split('\n')
-      .some((line) => line.trimStart().startsWith(`${name}:`))
-  } catch {
-    return false
-  }
 }
 
 function hintFor(code: SystemErrorCode, syscall: string, name: string): string | undefined {

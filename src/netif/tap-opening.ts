@@ -2,11 +2,12 @@ import { MacAddress } from '../address/index.ts'
 import { integerInRange, SystemError } from '../errors/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { factsOf } from './interface-facts.ts'
+import { interfaceExists } from './interface-names.ts'
 import type { LinkLayer } from './netif.ts'
 import { RECEIVE_RING } from './receive-ring.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import { Carrier, DETAIL_WORDS, Detail, STEPS, type TapBinding } from './tap-binding.ts'
-import { badNameError, interfaceExists, oneQueueError, otherKindError, tapError } from './tap-error.ts'
+import { badNameError, oneQueueError, otherKindError, tapError } from './tap-error.ts'
 
 /** What `Tap.open` takes. */
 export interface TapOptions {

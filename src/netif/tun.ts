@@ -1,11 +1,12 @@
 import { MacAddress } from '../address/index.ts'
 import { PacketMemory } from '../packet/index.ts'
 import { inNamespace } from './interface-facts.ts'
+import { interfaceExists } from './interface-names.ts'
 import type { LinkLayer, Netif } from './netif.ts'
 import { Tap } from './tap.ts'
 import { defaultTapAddress } from './tap-address.ts'
 import { DETAIL_WORDS, Detail, STEPS, tapBinding } from './tap-binding.ts'
-import { badNameError, interfaceExists, tapError } from './tap-error.ts'
+import { badNameError, tapError } from './tap-error.ts'
 import { ATTACH, otherKind } from './tap-opening.ts'
 
 /** What `openTun` takes. */

@@ -140,7 +140,8 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Sta
   try {
     let netif = options.netif
     if (netif === undefined) {
-      netif = await openNetif(options.interface ?? 'tap0', { memory: new PacketMemory(options.memory), clock })
+      const memory = new PacketMemory(options.memory)
+      netif = await openNetif(options.interface ?? 'tap0', { memory, clock, log: logs('netif') })
       made.push(netif)
     }
     const device = netif

@@ -18,7 +18,9 @@ export function showAddresses(name: string, stacks: readonly MadeStack[], write:
       if (type === 'added') show(text)
       else if (type === 'removed' && shown.delete(text)) write(`${name} no longer answers on ${text}${where}\n`)
     })
-    const own = stack.kind === 'direct' ? parseInterface(values.interface).name : null
+    // A pattern such as tap%d has become the name of a device.
+    const own =
+      stack.kind === 'direct' ? ((stack as { zone?: string }).zone ?? parseInterface(values.interface).name) : null
     for (const { address } of stack.addresses) {
       if (!isZoned(address)) show(`${address}`)
       else for (const zone of own === null ? zonesOf(address) : [own]) show(withZone(address, zone))
