@@ -132,7 +132,8 @@ test('--monitor=tls:// and --monitor-ca: encrypted, to whoever has the certifica
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const words = [`--monitor=tls://127.0.0.1:${(server.address() as AddressInfo).port}`]
-  expect(await start(new SocketStack(), words, () => new Promise((resolve) => setTimeout(resolve, 200)))).toBe(0)
+  const refused = once(server, 'connection').then(([socket]) => once(socket, 'close'))
+  expect(await start(new SocketStack(), words, () => refused)).toBe(0)
   expect(text).toBe('')
   expect(
     await start(new SocketStack(), [...words, `--monitor-ca=${certificate}`], async () => {

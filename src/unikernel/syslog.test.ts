@@ -177,12 +177,18 @@ test('a server that comes late gets what waits, and hears that there was none', 
   await once(held, 'close')
   let text = ''
   const server = createServer((socket) => socket.on('data', (data) => (text += data)).on('end', () => socket.end()))
-  const code = await start(new EventEmitter(), [`--syslog=tcp://127.0.0.1:${port}`], async ({ log }) => {
-    for (let i = 0; i < 1_200; i++) log.info(`line ${i}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    server.listen(port, '127.0.0.1')
-    await heard(() => text, 'the server is reached again')
-  })
+  let said = ''
+  const code = await start(
+    new EventEmitter(),
+    [`--syslog=tcp://127.0.0.1:${port}`],
+    async ({ log }) => {
+      for (let i = 0; i < 1_200; i++) log.info(`line ${i}`)
+      await heard(() => said, 'the server cannot be reached')
+      server.listen(port, '127.0.0.1')
+      await heard(() => text, 'the server is reached again')
+    },
+    (line) => (said += line),
+  )
   expect(code).toBe(0)
   const lines = texts(counted(text))
   // The last 1,000 of 1,202: these, and two that the log says of the server.
