@@ -10,6 +10,7 @@ import { run, unikernel } from '../../src/unikernel/index.ts'
 const ADDRESSES = 'test/unikernel/addresses.test.ts'
 const NAMES = 'test/dns/boot-arguments.test.ts'
 const RUN = 'src/unikernel/run.test.ts'
+const RUN_ARGUMENTS = 'src/unikernel/run-arguments.test.ts'
 const SYSLOG = 'src/unikernel/syslog.test.ts'
 const MONITOR = 'src/unikernel/monitor.test.ts'
 const OVER_TLS = '--syslog=tls://, --syslog-ca, --syslog-certificate and --syslog-key'
@@ -44,11 +45,11 @@ const EFFECTS: Record<keyof ReturnType<typeof bootArguments>, readonly [file: st
   heResolveRetries: [NAMES, '--he-resolve-timeout and --he-resolve-retries'],
   heTimerInterval: [NAMES, '--he-timer-interval: what these times'],
   capture: [ADDRESSES, '--capture: every frame, both ways'],
-  logs: [RUN, '--logs several times add up; --logs-format'],
-  logsFormat: [RUN, '--logs several times add up; --logs-format'],
+  logs: [RUN_ARGUMENTS, '--logs several times add up; --logs-format'],
+  logsFormat: [RUN_ARGUMENTS, '--logs several times add up; --logs-format'],
   name: [ADDRESSES, '--dhcp and --no-dhcp, and --name as its host name'],
   grace: [RUN, 'connections that do not finish are reset after --grace'],
-  delay: [RUN, '--delay: nothing starts before'],
+  delay: [RUN_ARGUMENTS, '--delay: nothing starts before'],
   syslog: [SYSLOG, '--syslog and --syslog-port: over UDP'],
   syslogPort: [SYSLOG, '--syslog and --syslog-port: over UDP'],
   syslogTransport: [SYSLOG, '--syslog-transport=tcp: with octet counting'],
@@ -59,9 +60,9 @@ const EFFECTS: Record<keyof ReturnType<typeof bootArguments>, readonly [file: st
   monitor: [MONITOR, PUSHED],
   monitorInterval: [MONITOR, PUSHED],
   monitorCa: [MONITOR, '--monitor=tls:// and --monitor-ca'],
-  reports: [RUN, '--reports: a mistake in a program leaves one there'],
-  config: [RUN, 'the command line counts before the file'],
-  help: [RUN, '--help shows the own arguments'],
+  reports: [RUN_ARGUMENTS, '--reports: a mistake in a program leaves one there'],
+  config: ['src/unikernel/argument-sources.test.ts', 'the command line counts before the file'],
+  help: [RUN_ARGUMENTS, '--help shows the own arguments'],
 }
 
 test('each has one', () => {
