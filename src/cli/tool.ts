@@ -20,6 +20,7 @@ export function runTool(name: ToolName, words: readonly string[]): Promise<numbe
   return run(tool, withTarget(words), {
     command: `tapstack ${name} HOST`,
     // What the runner tells of our own addresses is no part of the answer.
+    isClient: true,
     stdout: asksForHelp ? process.stdout : process.stderr,
     createStack: async (options) => {
       const stack = await createStack(options)

@@ -127,6 +127,10 @@ export class ListenerGroup {
 export class ListenerTable {
   readonly #byPort = new Map<number, ListenerGroup[]>()
 
+  get isEmpty(): boolean {
+    return this.#byPort.size === 0
+  }
+
   /** Who gets a SYN for this port and the address given as words. */
   find(port: number, word0: number, word1: number, word2: number, word3: number): ListenerGroup | null {
     const groups = this.#byPort.get(port)

@@ -128,6 +128,11 @@ export class Tcp implements IpProtocolHandler, TcpContext {
     return this.#passiveOpen.listen(address, port, backlog, acceptor, options, this.ips)
   }
 
+  /** Whether there is a listener. */
+  get isListening(): boolean {
+    return !this.#listeners.isEmpty
+  }
+
   /**
    * Whether a listener has this port, so that nobody else can bind to it.
    * @param address as for `listen`

@@ -1,5 +1,5 @@
 import { SystemError } from '../errors/index.ts'
-import { showAddresses } from './address-lines.ts'
+import { AddressLines } from './address-lines.ts'
 import { Reports } from './crash-report.ts'
 import { explainFailure } from './failure-text.ts'
 import { RunLifecycle } from './lifecycle.ts'
@@ -162,8 +162,10 @@ export class ApplicationRun {
           void devices.closeStacks(grace).catch(() => {})
         }),
       )
-      showAddresses(values.name, devices.stacks, (line) => this.#options.stdout.write(line))
-      code = await this.#application(devices)
+      const lines = new AddressLines(values.name, devices.stacks, (line) => this.#options.stdout.write(line))
+      if (this.#options.isClient === true) lines.started()
+      code = await this.#application(devices, () => lines.started())
+      lines.end()
     }
     try {
       // Nothing is to be kept from the server that it was told last, least of all why it has ended.
@@ -197,8 +199,11 @@ export class ApplicationRun {
     })
   }
 
-  /** The application's exit code, once it has ended or is to be stopped. */
-  async #application(devices: MadeDevices): Promise<number> {
+  /**
+   * The application's exit code, once it has ended or is to be stopped.
+   * @param onStarted told when `start` has returned, and the application goes on
+   */
+  async #application(devices: MadeDevices, onStarted: () => void): Promise<number> {
     const stopping = this.#stopping.signal
     const stopped = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve()))
     const lost = devices.stacksClosed
@@ -222,6 +227,7 @@ export class ApplicationRun {
       if (!stopping.aborted) {
         const result = await Promise.race([started, lost, this.#crash])
         if (typeof result === 'number') return this.#exitCode(result)
+        onStarted()
         await Promise.race([devices.idle(), stopped, lost, this.#crash])
         return 0
       }

@@ -28,6 +28,8 @@ export interface RunOptions {
   }
   /** Where arguments may stand as `TAPSTACK_NAME`; default that of this process. */
   environment?: Readonly<Record<string, string | undefined>>
+  /** It asks others and serves nobody: its addresses are shown at once. Default false. */
+  isClient?: boolean
   createStack?: (options: CreateStackOptions) => Promise<Stack>
   /** The tap device of the sandbox that this runs in; default what the environment says, null for none. */
   sandboxInterface?: string | null

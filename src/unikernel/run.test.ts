@@ -15,8 +15,17 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 describe('addresses', () => {
   test('one line each, also for those that come and go later', async () => {
     const trial = new Trial()
-    const running = trial.start({ start: untilStopped })
+    let isListening = false
+    const start = async (context: { stack: Stack; signal: AbortSignal }) => {
+      await pause(100)
+      await context.stack.listen({ address: '127.0.0.1', port: 0 }, () => {})
+      isListening = true
+      await untilStopped(context)
+    }
+    const running = trial.start({ start })
     await until(() => trial.stdout !== '', 'line')
+    // Who waits for the line may connect.
+    expect(isListening).toBe(true)
     expect(trial.stdout).toBe('trial answers on 10.0.0.2\n')
     const prefix = IpPrefix.parse('fd00::2/64')
     trial.stack?.tell({ type: 'added', prefix, interface: 'tap0' })

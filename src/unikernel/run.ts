@@ -12,8 +12,8 @@ import { helpSections, type Unikernel } from './unikernel.ts'
 export const EXIT_USAGE = 64
 
 /**
- * Runs a unikernel from its command line to its end: parses the arguments, makes the stack, shows the addresses that it
- * answers on, starts the application and shuts down on SIGINT or SIGTERM.
+ * Runs a unikernel from its command line to its end: parses the arguments, makes the stack, starts the application, shows the
+ * addresses that it answers on and shuts down on SIGINT or SIGTERM.
  *
  * The caller ends the process with the exit code that this resolves with; after a second signal something may still be
  * under way. Exit codes: 0, or what `start` returned; 1 if the stack or the application failed, also by an error that nobody

@@ -16,6 +16,7 @@ import {
 
 /** Servers and sockets, as Node names what it has open. */
 const NETWORK_RESOURCE = /^(?:TCP|UDP)/
+const LISTENING_RESOURCE = /^(?:TCPServer|UDP)/
 /** Milliseconds; Node does not tell when they close. */
 const LOOK_INTERVAL = 100
 
@@ -26,6 +27,8 @@ const LOOK_INTERVAL = 100
 export class TrackedStack extends NodeModuleOwner implements Stack {
   readonly #stack: Stack
   readonly #open = new Set<object>()
+  /** Listeners and UDP sockets among them. */
+  #listening = 0
   #onIdle: (() => void) | null = null
   /** Whether the application has Node's own modules, on the operating system's sockets: who counts those is Node. */
   #asksNode = false
@@ -66,6 +69,13 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
     if (this.#open.size > 0) return false
     if (this.#asksNode) return !process.getActiveResourcesInfo().some((name) => NETWORK_RESOURCE.test(name))
     return !(this.#stack instanceof NodeModuleOwner) || this.#stack.openHandles.count === 0
+  }
+
+  /** Whether somebody may connect, or send a datagram: a listener or a socket for datagrams is open, in whichever way it was made. */
+  get isListening(): boolean {
+    if (this.#listening > 0) return true
+    if (this.#asksNode) return process.getActiveResourcesInfo().some((name) => LISTENING_RESOURCE.test(name))
+    return (this.#stack as { tcp?: { isListening: boolean } }).tcp?.isListening === true
   }
 
   /** Resolves as soon as no listener, UDP socket or flow is open, and nothing that `net` and its like have made. */
@@ -155,7 +165,12 @@ export class TrackedStack extends NodeModuleOwner implements Stack {
   #closable<T extends Listener | UdpSocket>(resource: T): T {
     const close = resource.close.bind(resource)
     this.#open.add(resource)
-    const tracked = (): Promise<void> => close().finally(() => this.#forget(resource))
+    this.#listening++
+    const tracked = (): Promise<void> =>
+      close().finally(() => {
+        if (this.#open.has(resource)) this.#listening--
+        this.#forget(resource)
+      })
     return Object.defineProperties(resource, {
       close: { value: tracked },
       [Symbol.asyncDispose]: { value: tracked },
