@@ -418,3 +418,10 @@ export function pattern(length: number, from = 0): Buffer {
   for (let i = 0; i < length; i++) bytes[i] = ((from + i) * 7 + ((from + i) >> 8) * 13) & 255
   return bytes
 }
+
+/** A stack that has sent its SYN to port 80 of the peer. */
+export function opening(options: ScriptOptions = {}) {
+  const made = script(options)
+  const peer = made.wire.peer({ port: 80, stackPort: 0, isn: options.isn })
+  return { ...made, peer, ...made.server.connect() }
+}
