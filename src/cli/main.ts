@@ -9,6 +9,7 @@ import { EXIT_USAGE, Failure } from './failure.ts'
 import { parsePort, parsePublication, resolvePublications, type UnresolvedPublication } from './publication.ts'
 import { runFile } from './run.ts'
 import { runSandbox } from './sandbox.ts'
+import { onStarterGone } from './starter.ts'
 import type { ToolName } from './tool.ts'
 
 /**
@@ -22,6 +23,8 @@ export async function main(words: readonly string[], name = 'tapstack'): Promise
   const program = describe(name, (code) => {
     exitCode = code
   })
+  // A sandbox has more than itself to end.
+  const unwatch = words[0] === 'sandbox' ? () => {} : onStarterGone(() => process.kill(process.pid, 'SIGTERM'))
   try {
     await program.parseAsync(words, { from: 'user' })
     return exitCode
@@ -36,6 +39,8 @@ export async function main(words: readonly string[], name = 'tapstack'): Promise
       return error.exitCode
     }
     throw error
+  } finally {
+    unwatch()
   }
 }
 

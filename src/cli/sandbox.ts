@@ -8,6 +8,7 @@ import { Failure } from './failure.ts'
 import { findNamespaceEntry } from './namespace.ts'
 import type { Publication } from './publication.ts'
 import { FORWARDED_SIGNALS, type SandboxMessage } from './sandbox-messages.ts'
+import { onStarterGone } from './starter.ts'
 
 export interface SandboxOptions {
   readonly command: readonly string[]
@@ -63,7 +64,10 @@ export async function runSandbox(options: SandboxOptions): Promise<number> {
     mountProc,
   })
 
+  // The command is asked to end, and all of it is ended a little later, whatever it does.
+  const unwatch = onStarterGone(() => inside.connected && inside.disconnect())
   const exitCode = await ended
+  unwatch()
   for (const signal of FORWARDED_SIGNALS) process.off(signal, forward)
   if (inside.connected) inside.disconnect()
   return exitCode

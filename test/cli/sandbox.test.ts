@@ -3,7 +3,7 @@ import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { beforeEach, expect, test } from 'vitest'
 import { requires } from '../requirements.ts'
-import { descendants, isAlive, Running, runTapstack, tapstack, until } from './process.ts'
+import { descendants, isAlive, Running, root, runTapstack, tapstack, until } from './process.ts'
 
 beforeEach((context) => requires(context, 'namespaces', 'tap'))
 
@@ -120,6 +120,38 @@ test('ends when whoever started it is killed before it has begun', async () => {
     5_000,
     () => 'all processes to end',
   )
+})
+
+for (const [what, command] of [
+  ['ends by itself', 'sleep 1000'],
+  ['wants to stay', "trap '' TERM; while :; do sleep 1; done"],
+]) {
+  test(`ends with npx, which is told to: a command that ${what}`, async (context) => {
+    requires(context, 'npm')
+    const env = { ...process.env, npm_config_offline: 'true', npm_config_update_notifier: 'false' }
+    const words = ['--no', 'tapstack', 'sandbox', '--', 'sh', '-c', `setsid sleep 1000 & echo ready; ${command}`]
+    const run = new Running('npx', words, { cwd: root, env })
+    await run.says('ready')
+    const all = [run.pid, ...descendants(run.pid)]
+    expect(all.length).toBeGreaterThan(5)
+    run.process.kill('SIGTERM')
+    await until(
+      () => !all.some(isAlive),
+      10_000,
+      () => 'all processes to end',
+    )
+  })
+}
+
+test('who puts it into the background may leave', async () => {
+  const shell = `'${process.execPath}' '${tapstack}' sandbox -- sh -c 'echo ready; sleep 2; echo stayed' & echo $!; sleep 1`
+  const run = new Running('sh', ['-c', shell], { env: { ...process.env, npm_command: 'exec' } })
+  await until(
+    () => run.stdout.includes('stayed'),
+    10_000,
+    () => `it to go on; it said ${run.stdout}${run.stderr}`,
+  )
+  expect(run.process.exitCode).toBe(0)
 })
 
 test('a published port leads from the loopback of the host into the sandbox', async () => {
