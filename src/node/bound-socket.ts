@@ -27,9 +27,9 @@ export function stackBoundSocketClass(host: HandleHost): BoundSocketClass | null
   const symbols = Object.getOwnPropertySymbols(Base.prototype)
   const consume = symbols.find(({ description }) => description === 'kBoundSocketConsume')
   if (consume === undefined) return null
-  return derivedClass(Base, null, (given, newTarget) => {
+  return derivedClass(Base, null, (given, make) => {
     const words = given as [options?: { path?: unknown }]
-    const construct = () => Reflect.construct(Base, words as never, newTarget) as BoundSocket
+    const construct = () => make(words)
     // A pipe is the operating system's.
     return words[0]?.path !== undefined ? construct() : onStack(construct, consume, host)
   })

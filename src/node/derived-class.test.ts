@@ -4,6 +4,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import net from 'node:net'
 import tls from 'node:tls'
+import { inherits } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
@@ -25,9 +26,9 @@ const words: Record<string, unknown[]> = { ClientRequest: [{ createConnection: (
 describe.each(classes.map((Base) => [Base.name, Base] as const))('a class derived from %s', (name, Base) => {
   const given: unknown[][] = []
   const make = (members: PropertyDescriptorMap | null) =>
-    derivedClass(Base, members, (of, newTarget) => {
+    derivedClass(Base, members, (of, make) => {
       given.push(of)
-      return Reflect.construct(Base, of, newTarget)
+      return make(of)
     })
   const objectOf = (Class: new (...words: unknown[]) => object) => {
     const object = new Class(...(words[name] ?? []))
@@ -69,4 +70,23 @@ test('sockets of bound modules have one shape', async () => {
   const sockets = [make(), make()]
   expect(haveSameShape(sockets[0], sockets[1])).toBe(true)
   for (const socket of sockets) await new Promise<void>((resolve) => socket.close(resolve))
+})
+
+test('functions derived from the classes of bound modules set up their own objects', async () => {
+  const modules = { net, tls, http, https, http2, dgram } as never
+  const bound = boundModules(modules, {} as never) as unknown as { net: typeof net; dgram: typeof dgram }
+  function Own(this: net.Server) {
+    Reflect.apply(bound.net.Server, this, [])
+  }
+  inherits(Own, bound.net.Server as never)
+  const server = new (Own as unknown as new () => net.Server)()
+  expect(server).toBeInstanceOf(Own)
+  expect([server.listening, Object.hasOwn(server, 'listen')]).toEqual([false, true])
+  function OwnSocket(this: dgram.Socket) {
+    Reflect.apply(bound.dgram.Socket as never, this, ['udp4'])
+  }
+  inherits(OwnSocket, bound.dgram.Socket as never)
+  const socket = new (OwnSocket as unknown as new () => dgram.Socket)()
+  expect([socket instanceof OwnSocket, Object.hasOwn(socket, 'bind')]).toEqual([true, true])
+  await new Promise<void>((resolve) => socket.close(resolve))
 })

@@ -61,7 +61,8 @@ function moveSockets(host: HandleHost): void {
 }
 
 function moveDatagrams(host: HandleHost): void {
-  const StackSocket = datagramSocketClass(host)
+  const StackSocket = datagramSocketClass(host, null)
+  Object.assign(StackSocket.prototype, { constructor: StackSocket })
   Object.assign(dgram, {
     Socket: StackSocket,
     createSocket: (...words: unknown[]) => Reflect.construct(StackSocket, words),

@@ -11,7 +11,7 @@ type OnMessage = (message: Buffer, from: RemoteInfo) => void
 
 /** Makes `stack.dgram`. */
 export function stackDgram(host: HandleHost): DgramModule {
-  const StackSocket = datagramSocketClass(host)
+  const StackSocket = datagramSocketClass(host, {})
   return {
     ...dgram,
     Socket: StackSocket,
@@ -20,16 +20,19 @@ export function stackDgram(host: HandleHost): DgramModule {
   } as DgramModule
 }
 
-/** A `dgram.Socket` whose handle is the stack's. Callable without `new`, as Node's own. */
-export function datagramSocketClass(host: HandleHost): typeof Socket {
+/**
+ * A `dgram.Socket` whose handle is the stack's. Callable without `new`, as Node's own.
+ * @param members null: it takes the place of Node's own, with the same prototype
+ */
+export function datagramSocketClass(host: HandleHost, members: PropertyDescriptorMap | null): typeof Socket {
   const { datagramStateSymbol, ownerSymbol } = nodeInternals()
   const Base = dgram.Socket
-  return derivedClass(Base, null, (given, newTarget) => {
+  return derivedClass(Base, members, (given, make) => {
     const [options, onMessage] = given as [SocketType | SocketOptions, OnMessage | undefined]
     const named = typeof options === 'string' ? { type: options } : options
     const looking = typeof named === 'object' && named !== null && named.lookup === undefined
     const words = [looking ? { ...named, lookup: host.lookup } : options, onMessage]
-    const socket = Reflect.construct(Base, words as never, newTarget) as Socket & { type: SocketType }
+    const socket = make(words) as Socket & { type: SocketType }
     const state = (socket as unknown as Record<symbol, { handle: OriginalHandle | null }>)[datagramStateSymbol]
     const original = state.handle
     // Closed already, by a signal.

@@ -83,12 +83,12 @@ export function stackHttps(host: HandleHost, net: NetModule): HttpsModule {
 /** A class of agents that connect by `connect`. Callable without `new`, as Node's own. */
 function agentClass(Base: typeof Agent, connect: Create): typeof Agent {
   const createConnection = { configurable: true, writable: true, enumerable: true, value: connect }
-  return derivedClass(Base, { createConnection }, (words, newTarget) => Reflect.construct(Base, words, newTarget))
+  return derivedClass(Base, { createConnection }, (words, make) => make(words))
 }
 
 /** Requests of this class go by an agent of ours unless they are told otherwise. */
 function requestClass(Base: typeof ClientRequest, agents: DefaultAgent): typeof ClientRequest {
-  return derivedClass(Base, null, (words, newTarget) => Reflect.construct(Base, withAgent(words, agents), newTarget))
+  return derivedClass(Base, null, (words, make) => make(withAgent(words, agents)))
 }
 
 /** The agent of those who name none: as in Node, an application may put its own in the place. */

@@ -86,10 +86,5 @@ function stackSocketClass(host: HandleHost): typeof Socket {
     connect: { ...own, value: stackConnect(base.connect, reinitialize, host) },
     [reinitializeSymbol]: { ...own, value: reinitialize },
   }
-  const StackSocket = derivedClass(Base, members, ([options], newTarget) =>
-    Reflect.construct(Base, [options], newTarget),
-  )
-  // What a server of the stack accepts is made by Node's own code.
-  Object.defineProperty(StackSocket, Symbol.hasInstance, { value: (value: unknown) => value instanceof Base })
-  return StackSocket
+  return derivedClass(Base, members, ([options], make) => make([options]))
 }

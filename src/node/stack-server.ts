@@ -82,14 +82,7 @@ function listenByName(original: Server['listen'], host: HandleHost): Server['lis
  * @param Base `net.Server` or what is derived from it
  */
 export function stackServerClass<T extends new (...words: never[]) => Server>(Base: T, host: HandleHost): T {
-  const StackServer = derivedClass(Base, {}, ([options, listener], newTarget) =>
-    Reflect.construct(Base, [options, listener] as never, newTarget),
-  )
-  // Those of `http` and its like are derived from Node's.
-  const isInstance = function (this: unknown, value: unknown): boolean {
-    return this === StackServer ? value instanceof Base : Function.prototype[Symbol.hasInstance].call(this, value)
-  }
-  Object.defineProperty(StackServer, Symbol.hasInstance, { value: isInstance })
+  const StackServer = derivedClass(Base, {}, ([options, listener], make) => make([options, listener]))
   adoptServer(StackServer.prototype, host)
   return StackServer
 }

@@ -11,6 +11,7 @@ import { httpServers } from './cases/http-servers.ts'
 import { http2 } from './cases/http2.ts'
 import { http2Endings } from './cases/http2-endings.ts'
 import { https } from './cases/https.ts'
+import { inheritance } from './cases/inheritance.ts'
 import { loopPhases } from './cases/loop-phases.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { boundSockets } from './cases/net-bound-sockets.ts'
@@ -29,6 +30,7 @@ const SUITES: Record<string, Cases> = {
   'net: opening': opening,
   'net: addresses': addresses,
   'net: classes and functions': classes,
+  'derived classes': inheritance,
   'net: bound sockets': boundSockets,
   'net: servers': servers,
   'net: sockets': sockets,

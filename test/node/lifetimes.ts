@@ -179,4 +179,19 @@ export const LIFETIMES: Record<string, { program: string; goesOn: boolean }> = {
       }, 20)
     })`,
   },
+  'datagram sockets of a class and of a function that are derived from it': {
+    program: `
+      class Own extends dgram.Socket {}
+      function Old() { dgram.Socket.call(this, 'udp4') }
+      require('node:util').inherits(Old, dgram.Socket)
+      const [own, old] = [new Own('udp4'), new Old()]
+      own.bind(0, '127.0.0.1', () => old.send('hello', own.address().port, '127.0.0.1'))
+      own.on('message', (message) => {
+        const plain = dgram.createSocket('udp4')
+        console.log(String(message), [own, old, plain].map((each) => [each instanceof dgram.Socket, each.constructor.name]))
+        console.log(plain.constructor === dgram.Socket, plain instanceof Own)
+        for (const each of [own, old, plain]) each.close()
+      })`,
+    goesOn: false,
+  },
 }

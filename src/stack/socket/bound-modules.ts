@@ -27,7 +27,8 @@ function replaced<M extends object>(module: M, names: readonly string[], adapt: 
   const others = names.map((name) => {
     const original = (module as Record<string, unknown>)[name] as Callable
     const replacement: Callable = new Proxy(original, {
-      apply: (target, self, given) => adapt(Reflect.apply(target, self, given) as object),
+      // A function that is derived from it as it was done before there were classes calls it for its own object, and gets nothing.
+      apply: (target, self, given) => adapt((Reflect.apply(target, self, given) ?? self) as object),
       // For a proxy the engine would begin a shape of its own with each object.
       construct: (target, given, newTarget) =>
         adapt(Reflect.construct(target, given, newTarget === replacement ? target : newTarget) as object),
