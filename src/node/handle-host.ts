@@ -4,7 +4,7 @@ import type { DirectStack } from '../stack/index.ts'
 import { EventLoopHold } from './event-loop.ts'
 import type { Lookup } from './lookup.ts'
 import { installWrapHandle } from './stack-tls.ts'
-import { Turns } from './turns.ts'
+import { MOST_DELIVERIES, Turns } from './turns.ts'
 
 /** What the handles of one stack share. */
 export class HandleHost {
@@ -35,6 +35,11 @@ export class HandleHost {
     const { clock } = this.stack
     const ofClock = clock instanceof HostClock && clock.hasImmediate ? 1 : 0
     return this.#lookupImmediates + ofClock + (this.turns.hasImmediate ? 1 : 0)
+  }
+
+  /** There and back: what is sent to ourselves is answered at once. */
+  settleLocal(): void {
+    for (let i = 0; i < MOST_DELIVERIES && this.deliverLocal(); i++);
   }
 
   /**

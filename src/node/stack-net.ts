@@ -1,4 +1,5 @@
 /** `stack.net`: the module `net` of Node, on a stack. */
+import diagnostics from 'node:diagnostics_channel'
 import net, { type Server, type Socket } from 'node:net'
 import { stackBoundSocketClass } from './bound-socket.ts'
 import { derivedClass } from './derived-class.ts'
@@ -52,6 +53,10 @@ export function stackReinitialize(original: Reinitialize, host: HandleHost): Rei
   }
 }
 
+/** Who listens on it hears of each socket that connects: in Node 20 from the function `connect`, later from the method. */
+const clientSockets = diagnostics.channel('net.client.socket')
+const methodTells = /ClientSocketChannel/.test(String(net.Socket.prototype.connect))
+
 /** Makes `stack.net`. */
 export function stackNet(host: HandleHost): NetModule {
   const StackSocket = stackSocketClass(host)
@@ -60,6 +65,7 @@ export function stackNet(host: HandleHost): NetModule {
     const normal = nodeInternals().normalizeArguments(words)
     const [options] = normal as [{ timeout?: number }, unknown]
     const socket = new StackSocket(options as never)
+    if (!methodTells && clientSockets.hasSubscribers) clientSockets.publish({ socket })
     if (options.timeout) socket.setTimeout(options.timeout)
     return (socket.connect as Connect).call(socket, normal)
   }

@@ -48,6 +48,7 @@ export abstract class TcpEndpointBase implements TurnTaker {
   #referenced = true
   #holds = false
   isQueued = false
+  isAsked = false
 
   get isBulk(): boolean {
     return !this.writes.isEmpty

@@ -264,7 +264,9 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
 
   onClosed(_connection: Connection, code: SystemErrorCode | null): void {
     this.isGone = true
-    this.failure = code
+    // As Linux (tcp_reset): of a reset after the end of the other side who has not ended hears when he writes.
+    const isAfterEnd = code === 'ECONNRESET' && this.connection?.finReceived === true && this.shutdownPass < 0
+    this.failure = isAfterEnd ? 'EPIPE' : code
     this.host.stack.flowFinished()
     if (this.isClosed) return
     // Also where Node was about to hear that it is connected.

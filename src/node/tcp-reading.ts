@@ -22,21 +22,31 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
   /** In which pass data was told last, and whether that was less than there was room for. */
   #dataPass = 0
   #wasPartial = false
+  /** In which pass reading began, and ceased last: libuv asks the kernel for what it reads before each pass. */
+  #startPass = -1
+  #stopPass = -1
 
   // --- what Node and C++ call ----------------------------------------------------------------------------------
 
   readStart(): number {
     if (this.wantsData) return 0
     this.wantsData = true
+    const { pass } = this.host.turns
+    const isAsked = this.#stopPass !== pass
+    if (isAsked) this.#startPass = pass
     this.updateHold()
-    const { connection } = this
-    if (connection !== null && (connection.receiveQueue.length > 0 || connection.finReceived || this.isGone)) {
-      this.queueTurn()
-    }
+    if (isAsked) this.host.turns.addAsked(this, this.#hasSomething && !this.host.hasEnded)
+    else if (this.#hasSomething) this.queueTurn()
     return 0
   }
 
+  get #hasSomething(): boolean {
+    const { connection } = this
+    return connection !== null && (connection.receiveQueue.length > 0 || connection.finReceived || this.isGone)
+  }
+
   readStop(): number {
+    if (this.wantsData) this.#stopPass = this.host.turns.pass
     this.wantsData = false
     this.updateHold()
     return 0
@@ -58,6 +68,10 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
   protected nextRead(): boolean {
     const { connection } = this
     if (!this.wantsData || connection === null) return false
+    if (this.#startPass === this.host.turns.pass) {
+      if (this.#hasSomething) this.queueTurn()
+      return false
+    }
     const data = this.#take(connection)
     if (data !== null) {
       this.#dataPass = this.host.turns.pass
@@ -85,7 +99,8 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
   #nextEnd(): boolean {
     if (this.endTold) return false
     const { pass } = this.host.turns
-    const isHungUp = HANG_UP_ENDS_READING && this.shutdownPass >= 0 && this.shutdownPass < pass
+    const isShut = this.shutdownPass >= 0 && this.shutdownPass < pass
+    const isHungUp = HANG_UP_ENDS_READING && (isShut || (this.isGone && this.#wasPartial))
     if (this.#dataPass === pass && !isHungUp) {
       this.queueTurn()
       return false

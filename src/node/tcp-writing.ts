@@ -23,6 +23,8 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   /** Bytes written through C++ in this pass of turns. */
   #writtenInPass = 0
   #pass = 0
+  /** The end of our side had its turn, and waits for no more than what is written before it. */
+  #isEndDue = false
 
   /** Bytes of writes that wait for room. */
   get writeQueueSize(): number {
@@ -88,6 +90,8 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
 
   #writeRefusal(): number {
     if (this.isClosed || this.connection === null) return errorNumber('EBADF')
+    // What the last write was answered by a socket of this host that is closed, the kernel knows at once.
+    if (this.connection.path.isLocal) this.host.settleLocal()
     if (this.failure !== null && !this.failureTold) {
       // As a socket's pending error, which the first call of any kind learns.
       this.failureTold = true
@@ -129,13 +133,21 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   }
 
   shutdown(request: NodeRequest): number {
-    if (this.connection === null || this.isGone) return errorNumber('ENOTCONN')
+    if (this.connection === null) return errorNumber('ENOTCONN')
     this.shutdownRequest = request
+    this.#isEndDue = false
     this.shutdownPass = this.host.turns.pass
-    this.connection.shutdownWrite()
+    if (!this.isGone) this.connection.shutdownWrite()
     this.updateHold()
-    this.queueTurn()
+    // libuv tells of it after all that has happened in the pass, or in the next one.
+    const { turns, hasEnded } = this.host
+    if (!hasEnded) turns.addUnasked({ isQueued: false, isAsked: false, isBulk: false, takeTurn: () => this.#endTurn() })
     return 0
+  }
+
+  #endTurn(): boolean {
+    this.#isEndDue = true
+    return !this.isClosed && this.nextShutdown()
   }
 
   // --- what the connection tells, from inside a burst ------------------------------------------------------------
@@ -170,7 +182,7 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
   }
 
   protected nextShutdown(): boolean {
-    if (this.shutdownRequest === null || !this.writes.isEmpty) return false
+    if (this.shutdownRequest === null || !this.#isEndDue || !this.writes.isEmpty) return false
     this.#finishShutdown(this.shutdownRequest, this.failure === null ? 0 : errorNumber('ENOTCONN'))
     return true
   }

@@ -14,6 +14,7 @@ async function pass(): Promise<void> {
 function taker(count: number, work: () => void = () => {}): TurnTaker & { told: number } {
   return {
     isQueued: false,
+    isAsked: false,
     isBulk: false,
     told: 0,
     takeTurn() {

@@ -12,6 +12,8 @@ import { nodeInternals } from './internals.ts'
 export interface TurnTaker {
   /** Kept by `Turns`: it waits for its turn. */
   isQueued: boolean
+  /** Kept by `Turns`: the kernel is asked for it before the next pass, in which it has a turn. */
+  isAsked: boolean
   /**
    * Tells one event. Whatever it throws ends the process as an uncaught exception does, or goes to whoever has asked for
    * those.
@@ -37,7 +39,9 @@ const TURNS_PER_LOOK = 16
 /** Events of one handle in a row, as libuv reads a stream before it looks after the next. */
 const MOST_IN_A_ROW = 32
 /** What is sent to ourselves is answered there and back so many times before handles hear of it: a handshake takes three. */
-const MOST_DELIVERIES = 8
+export const MOST_DELIVERIES = 8
+/** Who needs not ask the kernel has so many turns in a row, as in libuv's loop. */
+const MOST_ROUNDS = 8
 /** Entries that are done with, after which the list is shortened. */
 const LONGEST_HISTORY = 1024
 
@@ -52,6 +56,11 @@ export class Turns {
   #isPassing = false
   /** A device has delivered something: a pass comes with the ticks behind that. */
   #isTicking = false
+  #unasked: TurnTaker[] = []
+  #asked: TurnTaker[] = []
+  /** Who was told something in the last pass: the kernel's list of who is ready begins with them. */
+  #told: TurnTaker[] = []
+  #isServing = false
   /** An immediate waits to be called after the pass. */
   #isFollowed = false
   #port: MessagePort | null = null
@@ -100,6 +109,27 @@ export class Turns {
     return this.#isFollowed
   }
 
+  /**
+   * Gives `taker` its place behind those to whom something happens before the next pass: the kernel is asked for it only then.
+   * @param isReady whether there is something to tell already
+   */
+  addAsked(taker: TurnTaker, isReady: boolean): void {
+    if (!taker.isAsked) {
+      taker.isAsked = true
+      this.#asked.push(taker)
+    }
+    if (isReady) this.wake()
+  }
+
+  /**
+   * Gives `taker` a turn as libuv does to who needs not ask the kernel: behind all others of this pass, or before all others of the
+   * next one.
+   */
+  addUnasked(taker: TurnTaker): void {
+    this.#unasked.push(taker)
+    if (!this.#isServing) this.wake()
+  }
+
   /** Has a pass come, whether somebody waits for it or not. */
   wake(): void {
     if (delivery.isUnderWay) {
@@ -138,13 +168,16 @@ export class Turns {
     this.pass++
     this.#isPassing = true
     this.#follow()
+    this.#serveUnasked()
     let deliveries = 0
     while (deliveries < MOST_DELIVERIES && this.#output?.deliverLocal()) deliveries++
+    this.#order()
     // What came of that is told in this pass.
     this.#scheduled = deliveries === MOST_DELIVERIES
     this.#end = this.#waiting.length
     const deadline = performance.now() + LONGEST_PASS
     let current: TurnTaker | null = null
+    this.#isServing = true
     try {
       while (this.#next < this.#end) {
         current = this.#waiting[this.#next++]
@@ -152,11 +185,17 @@ export class Turns {
         // Whoever is alone, or last, may do something long after it has written, and its peer shall not wait for that.
         if (this.#next < this.#end || current.isBulk) this.#output?.hold()
         else this.#output?.release()
-        if (!this.#serve(current)) this.add(current)
+        if (!this.#serve(current, this.#told)) this.add(current)
         current = null
-        if (this.#next % TURNS_PER_LOOK === 0 && performance.now() >= deadline) break
+        if (this.#next % TURNS_PER_LOOK === 0 && performance.now() >= deadline) {
+          // Whoever has waited for longer comes first.
+          this.#told = []
+          break
+        }
       }
+      for (let round = 0; round < MOST_ROUNDS && this.#unasked.length > 0; round++) this.#serveUnasked()
     } finally {
+      this.#isServing = false
       // Also when an application threw: it may handle that and go on.
       this.#output?.release()
       if (current !== null) this.add(current)
@@ -164,11 +203,56 @@ export class Turns {
     }
   }
 
-  /** @returns whether nothing is left to tell */
-  #serve(taker: TurnTaker): boolean {
+  #serveUnasked(): void {
+    const takers = this.#unasked
+    if (takers.length === 0) return
+    this.#unasked = []
+    let served = 0
+    try {
+      while (served < takers.length) this.#serve(takers[served++], null)
+    } finally {
+      // An application threw.
+      if (served < takers.length) this.#unasked.unshift(...takers.slice(served))
+    }
+  }
+
+  /**
+   * As epoll, which keeps whom it reports on its list until it finds that nothing is left to report, and lists at the end whom it
+   * was not asked for before.
+   */
+  #order(): void {
+    const told = this.#told
+    const asked = this.#asked
+    if (told.length > 0) this.#told = []
+    if (asked.length > 0) this.#asked = []
+    else if (told.length === 0 || this.#waiting.length - this.#next < 2) return
+    const ordered: TurnTaker[] = []
+    for (const taker of told) if (taker.isQueued) this.#move(taker, ordered)
+    for (let i = this.#next; i < this.#waiting.length; i++) {
+      const taker = this.#waiting[i]
+      if (taker.isQueued && !taker.isAsked) this.#move(taker, ordered)
+    }
+    for (const taker of asked) if (taker.isAsked) this.#move(taker, ordered)
+    for (const taker of ordered) taker.isQueued = true
+    this.#waiting = ordered
+    this.#next = 0
+  }
+
+  #move(taker: TurnTaker, to: TurnTaker[]): void {
+    taker.isQueued = false
+    taker.isAsked = false
+    to.push(taker)
+  }
+
+  /**
+   * @param served to which `taker` is added if it has something to tell
+   * @returns whether nothing is left to tell
+   */
+  #serve(taker: TurnTaker, served: TurnTaker[] | null): boolean {
     const runTicks = this.#runTicks
     for (let told = 0; told < MOST_IN_A_ROW; told++) {
       if (!taker.takeTurn()) return true
+      if (told === 0) served?.push(taker)
       // Without it only the end of the pass, which setImmediate makes, lets them run.
       if (runTicks === null) return false
       runTicks()
@@ -180,6 +264,7 @@ export class Turns {
     if (this.#next === this.#waiting.length) {
       this.#waiting = []
       this.#next = 0
+      if (this.#unasked.length > 0) this.wake()
       return
     }
     if (this.#next >= LONGEST_HISTORY) {

@@ -54,6 +54,7 @@ interface Bound {
 export class UdpHandle implements UdpReceiver, TurnTaker {
   readonly lookup: unknown
   isQueued = false
+  isAsked = false
   readonly isBulk = false
   declare onmessage?: (size: number, handle: UdpHandle, data?: Buffer, from?: SocketAddress) => void
   readonly #host: HandleHost

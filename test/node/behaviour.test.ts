@@ -12,6 +12,7 @@ import { http2 } from './cases/http2.ts'
 import { http2Endings } from './cases/http2-endings.ts'
 import { https } from './cases/https.ts'
 import { inheritance } from './cases/inheritance.ts'
+import { loopPasses } from './cases/loop-passes.ts'
 import { loopPhases } from './cases/loop-phases.ts'
 import { addresses } from './cases/net-addresses.ts'
 import { boundSockets } from './cases/net-bound-sockets.ts'
@@ -37,6 +38,7 @@ const SUITES: Record<string, Cases> = {
   'net: data': data,
   'net: endings': endings,
   'phases of the event loop': loopPhases,
+  'passes of the event loop': loopPasses,
   dgram: datagrams,
   'dgram: binding': datagramBinding,
   'dgram: options': datagramOptions,
