@@ -300,7 +300,8 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
 
   /** One event at a time, in the order in which libuv looks for them. */
   takeTurn(): boolean {
-    if (this.isClosed) return false
+    // It may have been given its place while the program was there.
+    if (this.isClosed || this.host.hasEnded) return false
     return this.#nextConnect() || this.#nextAccepted() || this.nextRead() || this.nextWrite() || this.nextShutdown()
   }
 
