@@ -16,7 +16,8 @@ test('copies within one memory, of any length and from anywhere, also onto itsel
   ]) {
     copy(to, from, length)
     expected.copyWithin(to, from, from + length)
-    expect(bytes).toEqual(expected)
+    // `toEqual` would look at 65,536 elements one by one.
+    expect(Buffer.compare(bytes, expected)).toBe(0)
   }
   expect(() => copy(65_535, 0, 2)).toThrow(WebAssembly.RuntimeError)
 })

@@ -127,7 +127,7 @@ describe('copying', () => {
     packet.segmentation = Segmentation.TcpV4
     packet.segmentSize = 500
     const copy = target.copy(packet)!
-    expect(copy).not.toBe(packet)
+    expect(copy === packet).toBe(false)
     expect(target.bytes.subarray(copy.start, copy.end)).toEqual(memory.bytes.subarray(packet.start, packet.end))
     expect(copy.network - copy.start).toBe(14)
     expect(copy.transport - copy.start).toBe(34)
