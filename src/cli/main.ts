@@ -61,7 +61,7 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
       throw new CommanderError(
         EXIT_USAGE,
         'tapstack.command',
-        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo (see --help)${guessOfCommand(command, first)}`,
+        `${first === undefined ? 'no command given' : `unknown command '${first}'`}; expected run, exec, sandbox, ping, traceroute, dhcp, describe, completion, doctor or demo (see --help)${guessOfCommand(command, command.args)}`,
       )
     })
 
@@ -238,11 +238,13 @@ function describe(name: string, finish: (exitCode: number) => void): Command {
   return program.allowExcessArguments()
 }
 
-/** @param word what stands where a command is expected */
-function guessOfCommand(program: Command, word = ''): string {
+/** @param words what stands where a command is expected, and what follows */
+function guessOfCommand(program: Command, [word = '', next]: readonly string[]): string {
+  const shown = program.commands.map((each) => each.name()).filter((name) => name !== 'complete')
+  if (word === 'help') return `; did you mean ${next !== undefined && shown.includes(next) ? `${next} ` : ''}--help?`
+  if (word === 'version') return '; did you mean --version?'
   // The file alone: of all commands `run` is the one that is left out.
   if (/\.[cm]?[jt]sx?$/.test(word) && existsSync(word)) return `; did you mean run ${word}?`
-  const shown = program.commands.map((each) => each.name()).filter((name) => name !== 'complete')
   return word === '' ? '' : guessOf(word, shown)
 }
 
@@ -351,5 +353,8 @@ function describeError(error: CommanderError): string {
     const guess = choices === undefined ? '' : guessOf(given!, choices.split(', '))
     return `${name}: ${expected.replace(/\.$/, '')}, not ${JSON.stringify(given)}${guess}`
   }
+  const [, unknown, meant] = /^(.*) \(Did you mean (.*)\?\)$/.exec(message) ?? []
+  if (unknown !== undefined) return `${unknown}; did you mean ${meant}?`
+  if (message === "unknown option '-v'") return `${message}; did you mean -V?`
   return /expected/i.test(message) ? message : `${message}; see --help for what is expected`
 }

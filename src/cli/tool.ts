@@ -30,11 +30,24 @@ export function runTool(name: ToolName, words: readonly string[]): Promise<numbe
   })
 }
 
-/** The word that is the host as the argument that the application declares. */
-function withTarget(words: readonly string[]): string[] {
-  const [first] = words
-  if (first === undefined || words.some((word) => /^--target(=|$)/.test(word))) return [...words]
-  if (!first.startsWith('-')) return ['--target', first, ...words.slice(1)]
-  const last = words.at(-1)!
-  return last.startsWith('-') || words.length < 2 ? [...words] : ['--target', last, ...words.slice(0, -1)]
+/**
+ * The word that is the host as the argument that the application declares: the first, or one that is no option's value, as in
+ * `-c 1 HOST --ipv4 10.0.0.2/24`, or the last.
+ */
+export function withTarget(words: readonly string[]): string[] {
+  if (words.length === 0 || words.some((word) => /^--target(=|$)/.test(word))) return [...words]
+  const free = words.findIndex((word, i) => !isOption(word) && !takesNext(words[i - 1]))
+  const at = free >= 0 ? free : words.length - 1
+  const target = words[at]!
+  if (isOption(target) || words.length < 2) return at === 0 && !isOption(target) ? ['--target', target] : [...words]
+  return ['--target', target, ...words.slice(0, at), ...words.slice(at + 1)]
+}
+
+function isOption(word: string): boolean {
+  return /^--?[a-z]/i.test(word)
+}
+
+/** Whether what stands behind a word may be its value: behind an option that has none yet. */
+function takesNext(word: string | undefined): boolean {
+  return word !== undefined && isOption(word) && word !== '--json' && !word.includes('=') && !/^-[a-z]./i.test(word)
 }

@@ -200,7 +200,8 @@ export async function openNetif(text: string, context: OpenNetifContext): Promis
 
 /** A name that is misspelt makes a device which leads nowhere, and nobody would know. */
 function tellOfMade(kind: 'tap' | 'tun', name: string, known: readonly string[], log: Log): void {
-  const meant = misspeltInterface(name, known)
+  const another = INTERFACE_KINDS.find((each) => each.kind === name)
+  const meant = another === undefined ? misspeltInterface(name, known) : `${name}:${another.placeholder}`
   const made = `there was no ${name}: a ${kind} of that name is made, and gone at the end`
   if (meant !== null) log.warn(`${made}; did you mean ${meant}?`)
   else log.info(`${made}; "ip tuntap add dev ${name} mode ${kind}" makes one that stays`)

@@ -66,7 +66,10 @@ function whatIsWrong(application: string, text: string): { expected: string; gue
     if (rest.length > 0) break
     if (!Object.hasOwn(WRITTEN, level)) {
       if (sources.includes(level)) return { expected: `a level, such as ${level}:debug`, guess: '' }
-      return { expected: `a level of ${LOG_LEVEL_NAMES.join(', ')}`, guess: guessOf(level, LOG_LEVEL_NAMES) }
+      const [, before, after = ''] = /^([^=]+)=([^=]+)$/.exec(level) ?? []
+      const isPair = before !== undefined && sources.includes(before) && Object.hasOwn(WRITTEN, after)
+      const guess = isPair ? `; did you mean ${before}:${after}?` : guessOf(level, LOG_LEVEL_NAMES)
+      return { expected: `a level of ${LOG_LEVEL_NAMES.join(', ')}`, guess }
     }
     if (!sources.includes(source)) {
       return { expected: `a source of ${sources.join(', ')}`, guess: guessOf(source, sources.slice(1)) }

@@ -46,7 +46,8 @@ describeWithNamespaces('a device that is made', () => {
     ])
     expect(all).toEqual([misspelt, made('tap1', 'tap'), made('wire0', 'tun'), made('tap2', 'tap'), '', '', ''])
     // Of a program, whose standard error is its own, only what is likely to be wrong.
-    expect(await Promise.all([exec('tpa0'), exec('tap5')])).toEqual([misspelt, ''])
+    const kind = misspelt.replace('tpa0', 'pcap').replace('tap0', 'pcap:NAME')
+    expect(await Promise.all([exec('tpa0'), exec('tap5'), exec('pcap')])).toEqual([misspelt, '', kind])
     const { stdout } = await namespace.run('ip', ['-brief', 'link'])
     expect(
       stdout
