@@ -7,6 +7,7 @@ import { type BootValues, bootArguments, isSocket, PROCESS_ARGUMENTS } from './b
 import { optionName, parseArguments } from './command-line.ts'
 import { writtenElsewhere } from './elsewhere.ts'
 import { checkTogether } from './fitting-together.ts'
+import { kernelHasAddress } from './kernel-address.ts'
 import { createLogs } from './logs.ts'
 import { stackOptions } from './stack-arguments.ts'
 import { unusedOfStack } from './unused-arguments.ts'
@@ -59,6 +60,8 @@ export async function stackOfEnvironment(
   })
   for (const each of unusedOfStack(values, ownInterface)) logs('unikernel').warn(each)
   if (isSocket(values)) return { options: null, isLoopback, logs }
+  const conflict = isLoopback ? null : kernelHasAddress(values)
+  if (conflict !== null) logs('unikernel').warn(conflict)
   const options = await stackOptions(values, logs, ownInterface, new AbortController().signal)
   // Nobody is there who could advertise anything.
   const alone = isLoopback ? { acceptRouterAdvertisements: false } : {}

@@ -10,6 +10,7 @@ import {
   type StackDevice,
   valuesOfStack,
 } from './devices/index.ts'
+import { kernelHasAddress } from './kernel-address.ts'
 import type { Logs } from './logs.ts'
 import { stackOptions } from './stack-arguments.ts'
 import { TrackedStack } from './tracked-stack.ts'
@@ -73,6 +74,8 @@ export class MadeDevices {
         const settings = await stackOptions(own, logs, sandboxInterface, signal)
         // Whoever brings a way to make stacks of their own has frames of their own, too.
         const isOurs = this.#options.createStack === undefined && settings.net === 'direct'
+        const conflict = isOurs ? kernelHasAddress(own) : null
+        if (conflict !== null) logs('unikernel').warn(inGroupOf(device, conflict))
         const recent = isOurs ? { recentFrames: this.#options.reports.keepFramesOf(device.group) } : {}
         const stack = await create({ ...settings, ...recent })
         const tracked = new TrackedStack(stack)

@@ -48,6 +48,11 @@ describeWithNamespaces('a device that is made', () => {
     // Of a program, whose standard error is its own, only what is likely to be wrong.
     const kind = misspelt.replace('tpa0', 'pcap').replace('tap0', 'pcap:NAME')
     expect(await Promise.all([exec('tpa0'), exec('tap5'), exec('pcap')])).toEqual([misspelt, '', kind])
+    // The address of the kernel's end is the likeliest mistake of all.
+    await namespace.run('sh', ['-c', 'ip link set tap0 up && ip address add 10.0.0.2/24 dev tap0'])
+    const taken = 'warn  unikernel: --ipv4: this machine has 10.0.0.2 itself, and nobody on it reaches us there; '
+    const other = 'choose another one of 10.0.0.0/24\n'
+    expect(await Promise.all([run('tap0'), exec('tap9')])).toEqual([taken + other, taken + other])
     const { stdout } = await namespace.run('ip', ['-brief', 'link'])
     expect(
       stdout
