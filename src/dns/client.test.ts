@@ -1,49 +1,22 @@
 import packet from 'dns-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { answerBytes, type ReceivedQuery, record, ScriptedNetwork, soa } from '../../test/support/dns-server.ts'
-import { MILLISECOND, SECOND, SeededRandom, VirtualClock } from '../clock/index.ts'
-import { DnsClient, type DnsClientOptions, type DnsOutcome } from './client.ts'
-import type { RecordType } from './codes.ts'
+import {
+  ask,
+  client,
+  clock,
+  expectNothingLeft,
+  network,
+  newClient,
+  newNetwork,
+  short,
+  solve,
+} from '../../test/support/dns-client.ts'
+import { answerBytes, record } from '../../test/support/dns-server.ts'
+import { MILLISECOND, SECOND } from '../clock/index.ts'
 import { parseServers } from './server.ts'
 
-let clock: VirtualClock
-let network: ScriptedNetwork
-let client: DnsClient
-
-function newClient(servers: string[], options: Partial<DnsClientOptions> = {}): DnsClient {
-  client = new DnsClient({
-    transport: network,
-    clock,
-    random: new SeededRandom(5),
-    servers: parseServers(servers),
-    ...options,
-  })
-  return client
-}
-
-function ask(name: string, type: RecordType = 'A'): Promise<DnsOutcome> {
-  return new Promise((resolve) => client.ask({ name, type }, resolve))
-}
-
-/** What an outcome says, in short: addresses, or its code. */
-function short(outcome: DnsOutcome): unknown {
-  if (typeof outcome === 'string') return outcome
-  return outcome.code ?? outcome.records.map(({ data }) => data)
-}
-
-const solve = async (name: string, type: RecordType = 'A') => short(await clock.settle(ask(name, type)))
-
-beforeEach(() => {
-  clock = new VirtualClock()
-  network = new ScriptedNetwork(clock)
-})
-
-afterEach(() => {
-  expect(client.pending).toBe(0)
-  client.close()
-  expect([network.openSockets, network.openStreams]).toEqual([0, 0])
-  expect(clock.runUntilIdle()).toBe(true)
-})
+beforeEach(newNetwork)
+afterEach(expectNothingLeft)
 
 describe('asking', () => {
   test('a question is answered, and its socket closed', async () => {
@@ -185,7 +158,7 @@ describe('several servers', () => {
 
   test('what the network offers counts until the application names servers; DHCP comes before routers', async () => {
     newClient([])
-    client = new DnsClient({ transport: network, clock, random: new SeededRandom(1) })
+    newClient(null)
     client.learnServers('router', { servers: parseServers(['fd00::1', '10.0.0.2']), searchList: ['lan'] })
     client.learnServers('dhcp', { servers: parseServers(['10.0.0.2']), searchList: ['corp.example', 'lan'] })
     expect(client.servers.servers.map(({ address }) => address)).toEqual(['10.0.0.2', 'fd00::1'])
@@ -200,129 +173,6 @@ describe('several servers', () => {
     expect(client.servers.servers).toHaveLength(16)
     expect(client.servers.learntSearchList).toHaveLength(32)
   })
-})
-
-describe('what a stranger sends', () => {
-  /** Answers after 50 ms, and before that with what `spoofs` makes of the query. */
-  function spoofed(spoofs: (query: ReceivedQuery) => Buffer[], count = 1): void {
-    network.servers.set('10.0.0.1', {
-      datagram: (query) => {
-        for (let i = 0; i < count; i++) for (const bytes of spoofs(query)) query.send(bytes, 10 + i)
-        query.reply({ answers: [record('A', query.name, '192.0.2.1')] }, 50)
-      },
-    })
-    newClient(['10.0.0.1'])
-  }
-  const evil = (query: { id: number; name: string; type: string }) =>
-    answerBytes(query, { answers: [record('A', query.name, '6.6.6.6')] })
-
-  test.each([
-    ['another identifier', 'wrongIdentifier', (query: ReceivedQuery) => evil({ ...query, id: query.id ^ 1 })],
-    ['another name', 'wrongQuestion', (query: ReceivedQuery) => evil({ ...query, name: 'b.example' })],
-    ['another type', 'wrongQuestion', (query: ReceivedQuery) => evil({ ...query, type: 'AAAA' })],
-    [
-      'no question',
-      'wrongQuestion',
-      (query: ReceivedQuery) => answerBytes(query, { questions: [], answers: [record('A', query.name, '6.6.6.6')] }),
-    ],
-    ['the query itself', 'notResponse', (query: ReceivedQuery) => query.bytes],
-    ['eleven bytes', 'notResponse', (query: ReceivedQuery) => evil(query).subarray(0, 11)],
-    ['nothing', 'notResponse', () => Buffer.alloc(0)],
-    [
-      'an update',
-      'notResponse',
-      (query: ReceivedQuery) => {
-        const bytes = evil(query)
-        bytes[2] |= 0x28
-        return bytes
-      },
-    ],
-    ['a message that is cut', 'malformed', (query: ReceivedQuery) => evil(query).subarray(0, -3)],
-    [
-      'a compression loop',
-      'malformed',
-      (query: ReceivedQuery) => {
-        const bytes = answerBytes(query, { answers: [record('A', '', '6.6.6.6')] })
-        const at = answerBytes(query).length
-        return Buffer.concat([bytes.subarray(0, at), Buffer.from([0xc0, at]), bytes.subarray(at + 1)])
-      },
-    ],
-  ] as const)('%s is dropped and counted', async (_what, counter, make) => {
-    spoofed((query) => [make(query)])
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-    expect(clock.now()).toBe(50 * MILLISECOND)
-    expect(client.counters[counter]).toBe(1)
-  })
-
-  test('records of other names do not get in', async () => {
-    network.servers.set('10.0.0.1', {
-      datagram: (query) =>
-        query.reply({
-          answers: [record('A', 'bank.example', '6.6.6.6'), record('A', query.name, '192.0.2.1')],
-          additionals: [record('A', 'bank.example', '6.6.6.6')],
-        }),
-    })
-    newClient(['10.0.0.1'])
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-    network.plain('10.0.0.1', '192.0.2.2')
-    expect(await solve('bank.example')).toEqual(['192.0.2.2'])
-  })
-
-  test('who guesses in numbers makes it a question over TCP, where only the server answers', async () => {
-    spoofed((query) => [evil({ ...query, id: query.id ^ 1 })], 20)
-    const server = network.servers.get('10.0.0.1')!
-    server.stream = (query) => query.reply({ answers: [record('A', query.name, '192.0.2.3')] }, 100)
-    expect(await solve('a.example')).toEqual(['192.0.2.3'])
-    expect(client.counters).toMatchObject({ suspicious: 1, wrongIdentifier: 20 })
-  })
-
-  test('... and if there is no TCP, the right answer in a datagram counts all the same', async () => {
-    spoofed((query) => [evil({ ...query, id: query.id ^ 1 })], 20)
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-    expect(clock.now()).toBe(50 * MILLISECOND)
-  })
-
-  test('... also if TCP says nothing', async () => {
-    spoofed((query) => [evil({ ...query, id: query.id ^ 1 })], 20)
-    network.servers.get('10.0.0.1')!.stream = () => {}
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-  })
-
-  test('a server that sends nothing but rubbish: EBADRESP', async () => {
-    network.servers.set('10.0.0.1', { datagram: (query) => query.send(evil(query).subarray(0, -1)) })
-    newClient(['10.0.0.1'])
-    expect(await solve('a.example')).toBe('EBADRESP')
-    newClient(['10.0.0.1'], { tries: 2 })
-    expect(await solve('a.example')).toBe('EBADRESP')
-  })
-})
-
-test('whatever a server sends, over whatever, every question ends', async () => {
-  const random = new SeededRandom(9)
-  const garbled = (query: ReceivedQuery): Buffer => {
-    const bytes = answerBytes(query, {
-      answers: [
-        record('CNAME', query.name, 'b.example'),
-        record('A', 'b.example', '192.0.2.1'),
-        record('TXT', 'c', ['d']),
-      ],
-      authorities: [soa('example')],
-    })
-    for (let i = random.below(6); i > 0; i--) bytes[random.below(bytes.length)] = random.below(256)
-    return bytes.subarray(0, random.below(4) === 0 ? random.below(bytes.length) : bytes.length)
-  }
-  const behaviour = (query: ReceivedQuery) => {
-    for (let i = random.below(4); i >= 0; i--) query.send(garbled(query), random.below(40))
-    if (random.below(20) === 0) query.fail()
-  }
-  network.servers.set('10.0.0.1', { datagram: behaviour, stream: behaviour })
-  network.servers.set('10.0.0.2', { stream: behaviour })
-  newClient(['10.0.0.1', 'tcp:10.0.0.2'])
-  const outcomes = await clock.settle(Promise.all(Array.from({ length: 2_000 }, (_, i) => ask(`n${i}.example`))))
-  expect(outcomes).toHaveLength(2_000)
-  const { malformed, wrongIdentifier, wrongQuestion, notResponse, answers } = client.counters
-  for (const counter of [malformed, wrongIdentifier, wrongQuestion, notResponse, answers])
-    expect(counter).toBeGreaterThan(20)
 })
 
 describe('aliases', () => {
@@ -466,165 +316,4 @@ test('a server that does not understand EDNS is asked without it, and remembered
   expect(await solve('b.example')).toEqual(['192.0.2.1'])
   expect(network.log).toHaveLength(3)
   expect(client.counters).toMatchObject({ withoutEdns: 1, serverFailures: 0 })
-})
-
-describe('the cache', () => {
-  test('answers until the TTL is over, with what is left of it', async () => {
-    network.servers.set('10.0.0.1', {
-      datagram: (query) =>
-        query.reply({ answers: [record('A', query.name, '192.0.2.1', 30), record('A', query.name, '192.0.2.2', 60)] }),
-    })
-    newClient(['10.0.0.1'])
-    await solve('a.example')
-    await clock.advanceAsync(10.5 * SECOND)
-    expect(await clock.settle(ask('A.EXAMPLE'))).toMatchObject({ ttl: 20, records: [{ ttl: 20 }, { ttl: 50 }] })
-    await clock.advanceAsync(19.4 * SECOND)
-    await solve('a.example')
-    expect(network.log).toHaveLength(1)
-    await clock.advanceAsync(0.1 * SECOND)
-    await solve('a.example')
-    expect(network.log).toHaveLength(2)
-    expect(client.counters.cacheHits).toBe(2)
-  })
-
-  test('keeps that there is nothing for as long as the SOA says, and not without one', async () => {
-    network.servers.set('10.0.0.1', {
-      datagram: (query) =>
-        query.reply({ rcode: 3, authorities: query.name === 'a.example' ? [soa('example', 60, 900)] : [] }),
-    })
-    newClient(['10.0.0.1'])
-    await solve('a.example')
-    await clock.advanceAsync(59 * SECOND)
-    expect(await solve('a.example')).toBe('ENOTFOUND')
-    expect(client.counters.negativeHits).toBe(1)
-    await clock.advanceAsync(SECOND)
-    await solve('a.example')
-    await solve('b.example')
-    await solve('b.example')
-    expect(network.log.map(({ name }) => name)).toEqual(['a.example', 'a.example', 'b.example', 'b.example'])
-  })
-
-  test('a negative answer is kept for three hours at most, a positive one for a week', async () => {
-    const year = 31_536_000
-    network.servers.set('10.0.0.1', {
-      datagram: (query) =>
-        query.reply(
-          query.name === 'a.example'
-            ? { answers: [record('A', query.name, '192.0.2.1', year)] }
-            : { authorities: [soa('example', year, year)] },
-        ),
-    })
-    newClient(['10.0.0.1'])
-    await solve('a.example')
-    await solve('b.example')
-    await clock.advanceAsync(10_799 * SECOND)
-    await solve('b.example')
-    expect(network.log).toHaveLength(2)
-    await clock.advanceAsync(SECOND)
-    await solve('b.example')
-    expect(network.log).toHaveLength(3)
-    await clock.advanceAsync((604_799 - 10_800) * SECOND)
-    await solve('a.example')
-    expect(network.log).toHaveLength(3)
-    await clock.advanceAsync(SECOND)
-    await solve('a.example')
-    expect(network.log).toHaveLength(4)
-  })
-
-  test('failures and answers with a TTL of 0 are not kept', async () => {
-    let rcode = 2
-    network.servers.set('10.0.0.1', {
-      datagram: (query) => query.reply({ rcode, answers: [record('A', query.name, '192.0.2.1', 0)] }),
-    })
-    newClient(['10.0.0.1'])
-    expect(await solve('a.example')).toBe('ESERVFAIL')
-    rcode = 0
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-    expect(await solve('a.example')).toEqual(['192.0.2.1'])
-    expect(network.log).toHaveLength(3)
-  })
-
-  test('is bounded in number, and gives up what has not been used for longest', async () => {
-    network.plain('10.0.0.1')
-    newClient(['10.0.0.1'], { cacheSize: 4 })
-    for (const name of ['a', 'b', 'c', 'd', 'a', 'e', 'f']) await solve(name)
-    expect(client.cacheSize).toBe(4)
-    expect(client.counters.cacheEvicted).toBe(2)
-    const before = network.log.length
-    await solve('a')
-    expect(network.log).toHaveLength(before)
-    await solve('b')
-    expect(network.log).toHaveLength(before + 1)
-  })
-
-  test('is bounded in bytes: long answers push out others, and one that is too long is not kept', async () => {
-    const text = Array.from({ length: 20 }, () => 'x'.repeat(90))
-    network.servers.set('10.0.0.1', {
-      datagram: (query) =>
-        query.reply({
-          answers: [record('TXT', query.name, query.name === 'huge' ? [...text, ...text, ...text] : text)],
-        }),
-    })
-    newClient(['10.0.0.1'], { cacheSize: 5 })
-    for (const name of ['a', 'b', 'c', 'd']) await solve(name, 'TXT')
-    expect(client.cacheSize).toBe(2)
-    await solve('huge', 'TXT')
-    expect(client.cacheSize).toBe(2)
-  })
-
-  test('of size 0 keeps nothing; other servers empty it', async () => {
-    network.plain('10.0.0.1')
-    newClient(['10.0.0.1'], { cacheSize: 0 })
-    await solve('a')
-    await solve('a')
-    expect(network.log).toHaveLength(2)
-    newClient(['10.0.0.1'])
-    await solve('a')
-    client.setServers(parseServers(['10.0.0.1']))
-    await solve('a')
-    expect(network.log).toHaveLength(4)
-  })
-})
-
-describe('ten thousand at once', () => {
-  test('are all answered, 256 at a time', async () => {
-    network.plain('10.0.0.1', '192.0.2.1', 5)
-    newClient(['10.0.0.1'])
-    const outcomes = await clock.settle(Promise.all(Array.from({ length: 10_000 }, (_, i) => ask(`n${i}.example`))))
-    expect(outcomes.every((outcome) => typeof outcome !== 'string' && outcome.code === null)).toBe(true)
-    expect(network.mostSockets).toBe(256)
-    expect(clock.now()).toBeLessThan(0.3 * SECOND)
-    expect(client.cacheSize).toBe(1024)
-  })
-
-  test('of a server that never answers all end in time', async () => {
-    newClient(['10.0.0.1'])
-    const outcomes = await clock.settle(Promise.all(Array.from({ length: 10_000 }, (_, i) => ask(`n${i}.example`))))
-    expect(new Set(outcomes)).toEqual(new Set(['ETIMEOUT']))
-    expect(clock.now()).toBe(5 * SECOND)
-    expect(network.mostSockets).toBeLessThanOrEqual(256)
-  })
-
-  test('... also where only the tries are bounded', async () => {
-    newClient(['10.0.0.1'], { timeout: Number.POSITIVE_INFINITY, tryTimeout: 300, longestTryTimeout: 300, tries: 2 })
-    const outcomes = await clock.settle(Promise.all(Array.from({ length: 1_000 }, (_, i) => ask(`n${i}.example`))))
-    expect(new Set(outcomes)).toEqual(new Set(['ETIMEOUT']))
-    expect(clock.now()).toBe(601 * MILLISECOND)
-  })
-
-  test('get past a silent server to the one that answers', async () => {
-    network.servers.set('10.0.0.1', { datagram: () => {} })
-    network.plain('10.0.0.2', '192.0.2.1', 5)
-    newClient(['10.0.0.1', '10.0.0.2'])
-    const outcomes = await clock.settle(Promise.all(Array.from({ length: 10_000 }, (_, i) => ask(`n${i}.example`))))
-    expect(outcomes.every((outcome) => typeof outcome !== 'string')).toBe(true)
-    expect(clock.now()).toBeLessThan(1.5 * SECOND)
-  })
-
-  test('of one name are one question', async () => {
-    network.plain('10.0.0.1', '192.0.2.1', 5)
-    newClient(['10.0.0.1'])
-    await clock.settle(Promise.all(Array.from({ length: 10_000 }, () => ask('a.example'))))
-    expect(network.log).toHaveLength(1)
-  })
 })
