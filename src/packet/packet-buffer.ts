@@ -115,8 +115,11 @@ export class PacketBuffer {
     let from = this.gatheredFrom
     for (let i = 0; i < gathered.length && position < end; i++) {
       const count = Math.min(gathered[i].length - from, end - position)
-      // None of one that was acknowledged, and given back, meanwhile.
-      if (count <= 0) break
+      // None of one that was given away or back meanwhile; what lay here before is nobody's business.
+      if (count <= 0) {
+        this.memory.bytes.fill(0, position, end)
+        break
+      }
       this.memory.bytes.set(gathered[i].subarray(from, from + count), position)
       position += count
       from = 0

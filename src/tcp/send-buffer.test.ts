@@ -16,6 +16,12 @@ function read(buffer: SendBuffer, offset: number, length: number): Uint8Array {
   return target.subarray(1, length + 1)
 }
 
+/** As of ES2024. */
+type ResizableBufferClass = new (
+  length: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & { resize(length: number): void }
+
 type Step = { kind: 'append' | 'inPlace' | 'copy' | 'acknowledge' | 'packetAt' | 'clear'; a: number; b: number }
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -25,6 +31,32 @@ const step: fc.Arbitrary<Step> = fc.record({
 })
 
 describe('the send buffer', () => {
+  test.each(['transferred', 'resized'])('a chunk that was %s reads as zeros, and what follows it as it is', (how) => {
+    const buffer = new SendBuffer()
+    const bytes = new (ArrayBuffer as unknown as ResizableBufferClass)(20_000, { maxByteLength: 20_000 })
+    const chunk = new Uint8Array(bytes).fill(7)
+    buffer.append(chunk, null)
+    buffer.append(stream(0, 300), null)
+    if (how === 'transferred') structuredClone(bytes, { transfer: [bytes] })
+    else bytes.resize(100)
+    const left = how === 'transferred' ? 0 : 100
+    const expected = new Uint8Array(20_300).fill(7, 0, left)
+    expected.set(stream(0, 300), 20_000)
+    expect(buffer.length).toBe(20_300)
+    const memory = new PacketMemory({ smallSlots: 16, largeSlots: 4, debug: true })
+    const packet = memory.allocate(0)!
+    expect(buffer.gather(0, 20_100, packet)).toBe(false)
+    expect(packet.gathered).toBeNull()
+    packet.release()
+    expect(read(buffer, 0, 20_300)).toEqual(expected)
+    // Sent again, and a part of it that is no longer there at all.
+    expect(read(buffer, 50, 60)).toEqual(expected.subarray(50, 110))
+    buffer.acknowledge(19_990)
+    expect(read(buffer, 0, 310)).toEqual(expected.subarray(19_990))
+    buffer.acknowledge(310)
+    expect(buffer.length).toBe(0)
+  })
+
   test('is a stream of which the front is cut off', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -20,8 +20,8 @@ class Chunk {
   readonly packet: PacketBuffer | null
   /** Where they begin in `source`. */
   readonly position: number
-  /** How many they are in packet memory. */
-  filled: number
+  /** How many they are. The application may have given `source` away or shrunk it since. */
+  length: number
   /** Whether what is written next may join it in its slot. */
   readonly isOpen: boolean
   /** Whether `source` is nobody else's, and its memory may be given back. */
@@ -32,20 +32,16 @@ class Chunk {
     source: Uint8Array,
     packet: PacketBuffer | null,
     position: number,
-    filled: number,
+    length: number,
     isOpen: boolean,
     isOurs: boolean,
   ) {
     this.source = source
     this.packet = packet
     this.position = position
-    this.filled = filled
+    this.length = length
     this.isOpen = isOpen
     this.isOurs = isOurs
-  }
-
-  get length(): number {
-    return this.packet === null ? this.source.length : this.filled
   }
 }
 
@@ -78,7 +74,7 @@ export class SendBuffer {
     const { length } = bytes
     // A view of packet memory begins at its position there.
     if (packet !== null) this.#add(new Chunk(packet.memory.bytes, packet, bytes.byteOffset, length, false, false))
-    else this.#add(new Chunk(bytes, null, 0, 0, false, isOurs))
+    else this.#add(new Chunk(bytes, null, 0, length, false, isOurs))
     this.length += length
   }
 
@@ -100,9 +96,9 @@ export class SendBuffer {
     let taken = 0
     while (taken < bytes.length) {
       const last = this.#last
-      const room = last === null || !last.isOpen ? 0 : most - last.filled
+      const room = last === null || !last.isOpen ? 0 : most - last.length
       // Behind a packet that was sent but for a short rest nothing is added: the rest moves to where the next one begins.
-      const isJoining = room > 0 && (unsent >= last!.filled || unsent >= segmentSize)
+      const isJoining = room > 0 && (unsent >= last!.length || unsent >= segmentSize)
       const count = isJoining
         ? this.#extend(last!, bytes, taken, room, memory)
         : this.#startPacket(bytes, taken, most, room > 0 ? unsent : 0, memory)
@@ -117,12 +113,12 @@ export class SendBuffer {
   /** @returns how many of the bytes from `from` on now stand behind those of `chunk` */
   #extend(chunk: Chunk, bytes: Uint8Array, from: number, room: number, memory: PacketMemory): number {
     const count = Math.min(room, bytes.length - from)
-    memory.bytes.set(part(bytes, from, count), chunk.position + chunk.filled)
+    memory.bytes.set(part(bytes, from, count), chunk.position + chunk.length)
     if (this.#cursor === null) {
       this.#cursor = chunk
-      this.#cursorOffset = this.length - chunk.filled
+      this.#cursorOffset = this.length - chunk.length
     }
-    chunk.filled += count
+    chunk.length += count
     return count
   }
 
@@ -136,8 +132,8 @@ export class SendBuffer {
     const start = packet.base + HEADROOM
     if (rest > 0) {
       const last = this.#last!
-      last.filled -= rest
-      const cut = last.position + last.filled
+      last.length -= rest
+      const cut = last.position + last.length
       memory.bytes.copyWithin(start, cut, cut + rest)
       if (this.#cursor === null) this.#cursorOffset = this.length - rest
     }
@@ -164,7 +160,9 @@ export class SendBuffer {
       const chunkLength = chunk!.length
       const from = chunk!.position + within
       const count = Math.min(chunkLength - within, length)
-      if (count <= SHORT_COPY) {
+      if (from + count > source.length) {
+        fillShrunk(target, position, count, source, from)
+      } else if (count <= SHORT_COPY) {
         for (let i = 0; i < count; i++) target[position + i] = source[from + i]
       } else if (source === target) {
         target.copyWithin(position, from, from + count)
@@ -201,7 +199,7 @@ export class SendBuffer {
     const end = offset + length
     const gathered: Uint8Array[] = []
     while (chunk !== null && chunkStart < end) {
-      if (chunk.packet !== null || gathered.length === MOST_GATHERED) return false
+      if (chunk.packet !== null || gathered.length === MOST_GATHERED || chunk.source.length < chunk.length) return false
       gathered.push(chunk.source)
       if (chunkStart + chunk.length > end) break
       chunkStart += chunk.length
@@ -230,7 +228,7 @@ export class SendBuffer {
     const chunk = isAgain ? this.#again : this.#cursor
     if (chunk === null || (isAgain ? this.#againOffset : this.#cursorOffset) !== offset) return null
     const { packet } = chunk
-    if (packet === null || packet.references !== 1 || chunk.filled < length) return null
+    if (packet === null || packet.references !== 1 || chunk.length < length) return null
     packet.start = chunk.position
     packet.end = packet.start + length
     return packet
@@ -300,6 +298,12 @@ export class SendBuffer {
 /** A view only where it must be one: it takes as long to make as some hundred bytes to copy. */
 function part(bytes: Uint8Array, from: number, count: number): Uint8Array {
   return count === bytes.length ? bytes : bytes.subarray(from, from + count)
+}
+
+/** Copies what is still there of [from, from + count) in an array that was transferred or shrunk after it was written, and zeros behind. */
+function fillShrunk(target: Uint8Array, position: number, count: number, source: Uint8Array, from: number): void {
+  target.fill(0, position, position + count)
+  if (from < source.length) target.set(source.subarray(from), position)
 }
 
 /** For every connection that has written nothing yet, so that those who never do cost no buffer. Nobody appends to it. */

@@ -86,6 +86,28 @@ export function streamBehaviour(pair: () => Pair): void {
   })
 
   describe('Node streams', () => {
+    test('what was written may be used again when its callback is called', async () => {
+      const { client, server } = await connected(pair())
+      const received = readAll(server)
+      const duplex = client.toDuplex()
+      const sent: Buffer[] = []
+      for (const length of [1, 100, 5_000, 20_000, 200_000, 7, 1_000_000]) {
+        const parts = [Buffer.alloc(length), Buffer.alloc(3 * length)]
+        for (let i = 0; i < 3; i++) {
+          for (const part of parts) part.fill(length + i)
+          sent.push(Buffer.concat(parts), Buffer.from('é'))
+          duplex.cork()
+          duplex.write(parts[0])
+          const written = new Promise((resolve) => duplex.write(parts[1], resolve))
+          duplex.write('é')
+          duplex.uncork()
+          await written
+        }
+      }
+      duplex.end()
+      expect((await received).equals(Buffer.concat(sent))).toBe(true)
+    })
+
     test('pipeline through a transform', async () => {
       const { client, server } = await connected(pair())
       const duplex = server.toDuplex()

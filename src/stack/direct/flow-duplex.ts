@@ -15,6 +15,11 @@ import type { DirectFlow } from './direct-flow.ts'
 /** The most that is pushed at a time. */
 const READ_LIMIT = 262_144
 
+/** Bytes from which on a write is copied into packets at once, rather than into a buffer and from there into packets. */
+const BULK = 16_384
+
+type Written = Buffer | string
+
 /** What a duplex needs of its stack. */
 export interface DuplexHost {
   readonly clock: Clock
@@ -53,7 +58,7 @@ export class FlowDuplex extends Duplex implements TimerHandler {
    * @param allowHalfOpen for accepted ones as net.Server has it for http: a client may send its request, FIN, and wait
    */
   constructor(host: DuplexHost, flow: DirectFlow | null, allowHalfOpen: boolean) {
-    super({ allowHalfOpen, decodeStrings: true })
+    super({ allowHalfOpen, decodeStrings: false })
     this.#host = host
     this.bytesRead = this.bytesWritten = 0
     if (flow !== null) this.#adopt(flow)
@@ -189,29 +194,40 @@ export class FlowDuplex extends Duplex implements TimerHandler {
     if (connection.user === null) this.receive()
   }
 
-  override _write(chunk: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+  override _write(chunk: Written, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const connection = this.#connection
     if (connection === null) {
       this.#later(() => this._write(chunk, encoding, callback), callback)
       return
     }
-    this.bytesWritten += chunk.length
-    this.#afterWrite(connection, connection.write(chunk, null), callback)
+    this.#enqueue(connection, chunk, encoding)
+    connection.push()
+    this.#afterWrite(connection, connection.hasRoom, callback)
   }
 
-  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error | null) => void): void {
+  override _writev(
+    chunks: Array<{ chunk: Written; encoding: BufferEncoding }>,
+    callback: (error?: Error | null) => void,
+  ): void {
     const connection = this.#connection
     if (connection === null) {
       this.#later(() => this._writev(chunks, callback), callback)
       return
     }
-    for (let i = 0; i < chunks.length; i++) {
-      const { chunk } = chunks[i]
-      this.bytesWritten += chunk.length
-      connection.enqueue(chunk)
-    }
+    for (let i = 0; i < chunks.length; i++) this.#enqueue(connection, chunks[i].chunk, chunks[i].encoding)
     connection.push()
     this.#afterWrite(connection, connection.hasRoom, callback)
+  }
+
+  /** Whose write is complete may use its buffer again, as over a socket of Node's; a string's bytes are ours. */
+  #enqueue(connection: Connection, chunk: Written, encoding: BufferEncoding): void {
+    const isText = typeof chunk === 'string'
+    const bytes = isText ? Buffer.from(chunk, encoding) : chunk
+    const { length } = bytes
+    this.bytesWritten += length
+    const taken = length < BULK ? 0 : connection.enqueueCopy(bytes)
+    if (taken === length) return
+    connection.enqueue(isText ? bytes.subarray(taken) : Buffer.from(bytes.subarray(taken)))
   }
 
   /** What is written while it connects waits for that; the stream has no more than one such write under way. */
