@@ -63,6 +63,8 @@ export abstract class TcpEndpointBase implements TurnTaker {
 
   abstract takeTurn(): boolean
 
+  abstract readonly isReady: boolean
+
   protected queueTurn(): void {
     if (!this.host.hasEnded) this.host.turns.add(this)
   }

@@ -35,12 +35,12 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
     const isAsked = this.#stopPass !== pass
     if (isAsked) this.#startPass = pass
     this.updateHold()
-    if (isAsked) this.host.turns.addAsked(this, this.#hasSomething && !this.host.hasEnded)
-    else if (this.#hasSomething) this.queueTurn()
+    if (isAsked) this.host.turns.addAsked(this, this.isReady && !this.host.hasEnded)
+    else if (this.isReady) this.queueTurn()
     return 0
   }
 
-  get #hasSomething(): boolean {
+  get isReady(): boolean {
     const { connection } = this
     return connection !== null && (connection.receiveQueue.length > 0 || connection.finReceived || this.isGone)
   }
@@ -69,9 +69,11 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
     const { connection } = this
     if (!this.wantsData || connection === null) return false
     if (this.#startPass === this.host.turns.pass) {
-      if (this.#hasSomething) this.queueTurn()
+      if (this.isReady) this.queueTurn()
       return false
     }
+    // What has been sent in this pass, before this turn, is there.
+    if (connection.path.isLocal) this.host.settleLocal()
     const data = this.#take(connection)
     if (data !== null) {
       this.#dataPass = this.host.turns.pass

@@ -137,17 +137,26 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
     this.shutdownRequest = request
     this.#isEndDue = false
     this.shutdownPass = this.host.turns.pass
-    if (!this.isGone) this.connection.shutdownWrite()
     this.updateHold()
-    // libuv tells of it after all that has happened in the pass, or in the next one.
+    // libuv does it after all that has happened in the pass, or in the next one: who destroys his socket before is not ended first.
     const { turns, hasEnded } = this.host
-    if (!hasEnded) turns.addUnasked({ isQueued: false, isAsked: false, isBulk: false, takeTurn: () => this.#endTurn() })
+    if (hasEnded) this.connection.shutdownWrite()
+    else
+      turns.addUnasked({
+        isQueued: false,
+        isAsked: false,
+        isReady: true,
+        isBulk: false,
+        takeTurn: () => this.#endTurn(),
+      })
     return 0
   }
 
   #endTurn(): boolean {
     this.#isEndDue = true
-    return !this.isClosed && this.nextShutdown()
+    if (this.isClosed) return false
+    if (!this.isGone) this.connection!.shutdownWrite()
+    return !this.host.hasEnded && this.nextShutdown()
   }
 
   // --- what the connection tells, from inside a burst ------------------------------------------------------------

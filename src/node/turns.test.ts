@@ -15,6 +15,7 @@ function taker(count: number, work: () => void = () => {}): TurnTaker & { told: 
   return {
     isQueued: false,
     isAsked: false,
+    isReady: true,
     isBulk: false,
     told: 0,
     takeTurn() {

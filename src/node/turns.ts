@@ -14,6 +14,8 @@ export interface TurnTaker {
   isQueued: boolean
   /** Kept by `Turns`: the kernel is asked for it before the next pass, in which it has a turn. */
   isAsked: boolean
+  /** Whether there is something to tell, which the kernel would say if it were asked. */
+  readonly isReady: boolean
   /**
    * Tells one event. Whatever it throws ends the process as an uncaught exception does, or goes to whoever has asked for
    * those.
@@ -232,7 +234,10 @@ export class Turns {
       const taker = this.#waiting[i]
       if (taker.isQueued && !taker.isAsked) this.#move(taker, ordered)
     }
-    for (const taker of asked) if (taker.isAsked) this.#move(taker, ordered)
+    for (const taker of asked) {
+      if (taker.isAsked && (taker.isQueued || taker.isReady)) this.#move(taker, ordered)
+      taker.isAsked = false
+    }
     for (const taker of ordered) taker.isQueued = true
     this.#waiting = ordered
     this.#next = 0

@@ -55,6 +55,8 @@ export class UdpHandle implements UdpReceiver, TurnTaker {
   readonly lookup: unknown
   isQueued = false
   isAsked = false
+  /** It is never asked for. */
+  readonly isReady = false
   readonly isBulk = false
   declare onmessage?: (size: number, handle: UdpHandle, data?: Buffer, from?: SocketAddress) => void
   readonly #host: HandleHost
