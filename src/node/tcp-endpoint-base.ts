@@ -40,6 +40,8 @@ export abstract class TcpEndpointBase implements TurnTaker {
   protected endTold = false
   /** Set once the connection is gone. */
   protected isGone = false
+  /** In which pass it went, if that was after the kernel had been asked for what there is. */
+  protected gonePass = -1
   protected failure: SystemErrorCode | null = null
   protected failureTold = false
 

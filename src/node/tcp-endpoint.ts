@@ -264,6 +264,7 @@ export class TcpEndpoint extends ReadingTcpEndpoint implements Acceptor, Connect
 
   onClosed(_connection: Connection, code: SystemErrorCode | null): void {
     this.isGone = true
+    this.gonePass = this.host.turns.servedPass
     // As Linux (tcp_reset): of a reset after the end of the other side who has not ended hears when he writes.
     const isAfterEnd = code === 'ECONNRESET' && this.connection?.finReceived === true && this.shutdownPass < 0
     this.failure = isAfterEnd ? 'EPIPE' : code

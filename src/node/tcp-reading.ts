@@ -83,7 +83,12 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
     }
     if (connection.finReceived) return this.#nextEnd()
     if (this.failure === null || this.failureTold || this.endTold) return false
-    if (HANG_UP_ENDS_READING && this.#wasPartial && this.#dataPass === this.host.turns.pass) {
+    const { pass } = this.host.turns
+    if (HANG_UP_ENDS_READING && this.#wasPartial && this.#dataPass === pass) {
+      if (this.gonePass === pass) {
+        this.queueTurn()
+        return false
+      }
       this.#tellEnd()
       return true
     }
@@ -102,7 +107,7 @@ export abstract class ReadingTcpEndpoint extends WritingTcpEndpoint {
     if (this.endTold) return false
     const { pass } = this.host.turns
     const isShut = this.shutdownPass >= 0 && this.shutdownPass < pass
-    const isHungUp = HANG_UP_ENDS_READING && (isShut || (this.isGone && this.#wasPartial))
+    const isHungUp = HANG_UP_ENDS_READING && (isShut || (this.isGone && this.#wasPartial && this.gonePass !== pass))
     if (this.#dataPass === pass && !isHungUp) {
       this.queueTurn()
       return false

@@ -132,6 +132,11 @@ export class Turns {
     if (!this.#isServing) this.wake()
   }
 
+  /** The pass in which takers have their turns; -1 between passes, and while what has come before one is looked at. */
+  get servedPass(): number {
+    return this.#isServing ? this.pass : -1
+  }
+
   /** Has a pass come, whether somebody waits for it or not. */
   wake(): void {
     if (delivery.isUnderWay) {

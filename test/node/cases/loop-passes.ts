@@ -88,6 +88,32 @@ export const loopPasses: Cases = {
     await event(client, 'close')
     await wait(2)
   },
+  async 'an end, and a destroy right behind it: what was not read makes a reset'(on) {
+    const { client, accepted } = await pair(on)
+    watchAll(on, 'accepted', accepted)
+    client.pause()
+    accepted.write('unread')
+    await wait(5)
+    client.end()
+    client.destroy()
+    await event(accepted, 'close')
+  },
+  async 'what one sends in its turn the other finds in its own'(on) {
+    const { client, accepted } = await pair(on)
+    watchAll(on, 'client', client)
+    watchAll(on, 'accepted', accepted)
+    client.once('data', () => client.write(' and more'))
+    accepted.once('data', () => accepted.write(' and more'))
+    await new Promise<void>((resolve) =>
+      setImmediate(() => {
+        client.write('one')
+        accepted.write('two')
+        setImmediate(resolve)
+      }),
+    )
+    client.end()
+    await event(client, 'close')
+  },
   async 'a second write to a socket that is gone fails at once'(on) {
     const { client, accepted } = await pair(on)
     watchAll(on, 'client', client)
