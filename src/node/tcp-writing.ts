@@ -77,9 +77,10 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
     const connection = this.connection!
     const { length } = data
     this.#written += length
-    const taken = length < BULK ? 0 : connection.enqueueCopy(data)
     // Whose write is complete may use its buffer again.
-    if (taken < length) connection.enqueue(isOfApplication ? copyOf(data, taken) : data.subarray(taken))
+    if (length < BULK) connection.enqueue(isOfApplication ? copyOf(data) : data)
+    else if (isOfApplication || !connection.gathers) connection.enqueueCopyOf(data)
+    else connection.enqueue(data, true)
     const isDone = this.#push(connection)
     noteWrite(length, isDone)
     if (isDone) return 0
@@ -215,8 +216,8 @@ export abstract class WritingTcpEndpoint extends TcpEndpointBase {
 }
 
 /** `Buffer.prototype.slice` would make a view. */
-function copyOf(data: Uint8Array, from: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(data, from)
+function copyOf(data: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(data)
 }
 
 function finishWrite(handle: JsStream, request: NodeRequest): void {

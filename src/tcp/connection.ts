@@ -20,6 +20,9 @@ import { runTimers } from './timers.ts'
 import { TransmissionControlBlock } from './transmission-control-block.ts'
 import { LARGEST_PAYLOAD } from './wire.ts'
 
+/** Bytes of a buffer that a part of a large write is copied into: about what goes into one packet. */
+const COPIED_PIECE = 65_536
+
 /** One TCP connection, as the layer below `Flow` has it: its record, and the calls of RFC 9293, section 3.10. */
 export class Connection extends TransmissionControlBlock {
   /** The sender's state, made when it is needed first. */
@@ -112,6 +115,20 @@ export class Connection extends TransmissionControlBlock {
     // On loopback one segment is longer than what a device is given to cut.
     const most = segmentSize > LARGEST_PAYLOAD ? segmentSize : LARGEST_PAYLOAD - (LARGEST_PAYLOAD % segmentSize)
     return this.sendBuffer.appendCopy(bytes, most, segmentSize, Math.max(this.unsent, 0), this.context.memory)
+  }
+
+  /**
+   * Queues a copy of much data without sending yet, so that the caller may use `bytes` again: in packets while there is memory for
+   * that, otherwise in buffers whose memory is given back as soon as they are acknowledged, and so found warm by the next.
+   */
+  enqueueCopyOf(bytes: Uint8Array): void {
+    if (!this.canWrite) return
+    for (let from = this.enqueueCopy(bytes); from < bytes.length; from += COPIED_PIECE) {
+      const piece = bytes.subarray(from, from + COPIED_PIECE)
+      const copy = Buffer.allocUnsafeSlow(piece.length)
+      copy.set(piece)
+      this.#append(copy, null, true)
+    }
   }
 
   #append(chunk: Uint8Array, packet: PacketBuffer | null, isOurs = false): void {

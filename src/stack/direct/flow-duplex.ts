@@ -223,11 +223,10 @@ export class FlowDuplex extends Duplex implements TimerHandler {
   #enqueue(connection: Connection, chunk: Written, encoding: BufferEncoding): void {
     const isText = typeof chunk === 'string'
     const bytes = isText ? Buffer.from(chunk, encoding) : chunk
-    const { length } = bytes
-    this.bytesWritten += length
-    const taken = length < BULK ? 0 : connection.enqueueCopy(bytes)
-    if (taken === length) return
-    connection.enqueue(isText ? bytes.subarray(taken) : Buffer.from(bytes.subarray(taken)))
+    this.bytesWritten += bytes.length
+    if (isText) connection.enqueue(bytes)
+    else if (bytes.length < BULK) connection.enqueue(Buffer.from(bytes))
+    else connection.enqueueCopyOf(bytes)
   }
 
   /** What is written while it connects waits for that; the stream has no more than one such write under way. */
